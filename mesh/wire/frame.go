@@ -1,0 +1,39 @@
+// Package wire encodes and decodes the frames that mesh nodes exchange
+// (PROTOCOL section 2). It is pure: no clock, no I/O, no logging. Every
+// decoder takes bytes from strangers and answers a valid value or an error.
+package wire
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Type is byte 0 of every frame.
+type Type byte
+
+// Frame types, PROTOCOL section 2.
+const (
+	TypeData    Type = 0
+	TypeRouting Type = 1
+	TypeService Type = 2
+	TypeReject  Type = 3
+)
+
+// ErrEmptyFrame reports a frame of zero length. (Deployed nodes die of one.)
+var ErrEmptyFrame = errors.New("frame of zero length")
+
+// TypeOf returns the type of a frame, ErrEmptyFrame, or an error that names
+// the unknown type.
+func TypeOf(frame []byte) (Type, error) {
+	if len(frame) == 0 {
+		return 0, ErrEmptyFrame
+	}
+	t := Type(frame[0])
+	if t > TypeReject {
+		return t, fmt.Errorf("unknown frame type %d", frame[0])
+	}
+	return t, nil
+}
+
+// Reject returns the frame that refuses a link; the sender closes it after.
+func Reject() []byte { return []byte{byte(TypeReject), '[', ']'} }

@@ -1,0 +1,53 @@
+package wire
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// ConnType says what a service speaks (PROTOCOL section 2.4).
+type ConnType byte
+
+// Connection types of services.
+const (
+	ConnDatagram  ConnType = 0
+	ConnStream    ConnType = 1
+	ConnStreamTLS ConnType = 2
+)
+
+// WorkCommand is a work type that a control service offers.
+type WorkCommand struct {
+	WorkType string
+	Secure   bool
+}
+
+// ServiceAdvertisement is what a node floods about one of its services. The
+// order of fields is the order on the wire; WorkCommands is never omitted.
+type ServiceAdvertisement struct {
+	NodeID       string
+	Service      string
+	Time         time.Time
+	ConnType     ConnType
+	Tags         map[string]string
+	WorkCommands []WorkCommand
+	Cancel       bool
+}
+
+// Encode returns the advertisement as a frame.
+func (a *ServiceAdvertisement) Encode() []byte { return encodeJSON(TypeService, a) }
+
+// ParseAdvertisement decodes a service advertisement whose type has been checked.
+func ParseAdvertisement(frame []byte) (*ServiceAdvertisement, error) {
+	a := new(ServiceAdvertisement)
+	if err := json.Unmarshal(frame[1:], a); err != nil {
+		return nil, fmt.Errorf("decode service advertisement: %w", err)
+	}
+	if err := CheckNodeID(a.NodeID); err != nil {
+		return nil, fmt.Errorf("service advertisement: NodeID: %w", err)
+	}
+	if _, err := ParseService(a.Service); err != nil {
+		return nil, fmt.Errorf("service advertisement of %q: %w", a.NodeID, err)
+	}
+	return a, nil
+}
