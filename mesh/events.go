@@ -1,0 +1,117 @@
+package mesh
+
+import (
+	"receptor/mesh/wire"
+)
+
+// Event is something that happened to a node. Logs, metrics and the
+// simulator's checkers subscribe to the same ones, by Config.Events.
+type Event interface{ event() }
+
+// LinkUp: a link to a peer is established.
+type LinkUp struct {
+	Peer string
+	Cost float64
+	Link string
+}
+
+// LinkDown: an established link has ended.
+type LinkDown struct {
+	Peer string
+	Link string
+	Err  error
+}
+
+// LinkFailed: a link ended before it was established.
+type LinkFailed struct {
+	Link string
+	Err  error
+}
+
+// LinkRefused: this node rejected a link, before or after it was established.
+type LinkRefused struct {
+	Peer   string
+	Link   string
+	Reason string
+}
+
+// UpdateAccepted: a routing update of another node was newer than what was
+// known, and is passed on.
+type UpdateAccepted struct {
+	Node            string
+	Epoch, Sequence uint64
+	From            string
+}
+
+// DuplicateSuspected: an update of another node says that it shares its ID
+// with one of the epoch Suspect.
+type DuplicateSuspected struct {
+	Node           string
+	Epoch, Suspect uint64
+}
+
+// DuplicateID: another node uses this node's ID. If Leaving, this node is the
+// newcomer of the two and has shut itself down.
+type DuplicateID struct {
+	ID         string
+	OtherEpoch uint64
+	From       string
+	Leaving    bool
+}
+
+// RoutesChanged: the next-hop table was computed anew.
+type RoutesChanged struct{ Reachable int }
+
+// NodeForgotten: a node has been unreachable so long that its record is gone.
+type NodeForgotten struct{ Node string }
+
+// ServiceChanged: an advertisement appeared, changed or was withdrawn.
+type ServiceChanged struct {
+	Node, Service string
+	Withdrawn     bool
+}
+
+// FrameDropped: a frame from a peer could not be used.
+type FrameDropped struct {
+	Peer string
+	Err  error
+}
+
+// DropReason says why a datagram went no further.
+type DropReason string
+
+// Reasons for DatagramDropped.
+const (
+	DropNoRoute        DropReason = "no route to node"
+	DropExpired        DropReason = "message expired"
+	DropQueueFull      DropReason = "link does not take it"
+	DropUnknownSource  DropReason = "unknown source node"
+	DropServiceUnknown DropReason = "service unknown"
+	DropReaderSlow     DropReason = "reader of the service is too slow"
+)
+
+// DatagramDropped: a datagram was neither delivered nor forwarded.
+type DatagramDropped struct {
+	Reason DropReason
+	Header wire.Header
+}
+
+// UnreachReceived: a node reports that a datagram of ours failed.
+type UnreachReceived struct {
+	ReportedBy string
+	wire.Unreach
+}
+
+func (LinkUp) event()             {}
+func (LinkDown) event()           {}
+func (LinkFailed) event()         {}
+func (LinkRefused) event()        {}
+func (UpdateAccepted) event()     {}
+func (DuplicateSuspected) event() {}
+func (DuplicateID) event()        {}
+func (RoutesChanged) event()      {}
+func (NodeForgotten) event()      {}
+func (ServiceChanged) event()     {}
+func (FrameDropped) event()       {}
+func (DatagramDropped) event()    {}
+func (UnreachReceived) event()    {}

@@ -1,0 +1,143 @@
+package mesh
+
+import (
+	"time"
+
+	"receptor/mesh/linkstate"
+	"receptor/mesh/wire"
+	"receptor/transport"
+)
+
+var ownFeatures = []string{wire.FeatureExchange, wire.FeatureCancelOnce}
+
+// makeUpdate makes the next update about this node. It requires mu.
+func (n *Node) makeUpdate(suspect uint64) *wire.RoutingUpdate {
+	n.sequence++
+	return &wire.RoutingUpdate{
+		NodeID:             n.id,
+		UpdateID:           n.randomID(),
+		UpdateEpoch:        n.epoch,
+		UpdateSequence:     n.sequence,
+		Connections:        n.ownLinks(),
+		ForwardingNode:     n.id,
+		SuspectedDuplicate: suspect,
+		Features:           ownFeatures,
+	}
+}
+
+// floodOwn sends an update about this node to all peers. It requires mu.
+func (n *Node) floodOwn(suspect uint64) {
+	if len(n.peers) > 0 {
+		n.flood(n.makeUpdate(suspect).Encode(), nil)
+	}
+}
+
+// flood sends one frame, shared, to all peers but one. It requires mu.
+func (n *Node) flood(frame []byte, except *session) {
+	for _, s := range n.peers {
+		if s != except {
+			s.link.Send(frame)
+		}
+	}
+}
+
+// roomForLinks is how many links certainly fit in an update, of which the
+// frame is limited: each takes a node ID, quoted, and a number.
+const roomForLinks = transport.MaxFrame / (6*wire.MaxNodeID + 32)
+
+// canList reports whether an update that lists one more peer fits in a frame.
+// It requires mu. (Deployed nodes cut such a frame, and the mesh ends there.)
+func (n *Node) canList(peer string) bool {
+	if len(n.peers) < roomForLinks {
+		return true
+	}
+	u := wire.RoutingUpdate{
+		NodeID: n.id, UpdateID: idLetters[:8], UpdateEpoch: ^uint64(0), UpdateSequence: ^uint64(0),
+		Connections: n.ownLinks(), ForwardingNode: peer, SuspectedDuplicate: ^uint64(0), Features: ownFeatures,
+	}
+	u.Connections[peer] = 1e-300 / 3 // as long as a number can be
+	return len(u.Encode()) <= transport.MaxFrame-6*wire.MaxNodeID
+}
+
+// receiveUpdate takes an update about any node, from a peer. It requires mu.
+func (n *Node) receiveUpdate(now time.Time, u *wire.RoutingUpdate, from *session) {
+	if u.NodeID == n.id {
+		n.receiveOwnID(now, u, from)
+		return
+	}
+	if u.SuspectedDuplicate != 0 {
+		n.emit(DuplicateSuspected{Node: u.NodeID, Epoch: u.UpdateEpoch, Suspect: u.SuspectedDuplicate})
+		if n.db.Suspect(u) {
+			n.passOn(u, from)
+		}
+		return
+	}
+	verdict := n.db.Apply(u)
+	if !verdict.Accepted() {
+		return
+	}
+	n.emit(UpdateAccepted{Node: u.NodeID, Epoch: u.UpdateEpoch, Sequence: u.UpdateSequence, From: from.peer})
+	n.db.SetFrame(u.NodeID, n.passOn(u, from))
+	switch verdict {
+	case linkstate.Discovered:
+		if !u.HasFeature(wire.FeatureExchange) {
+			// A deployed node on the way there does not tell it of us.
+			n.bring(&n.due.update, now.Add(coalesce))
+		}
+		n.bring(&n.due.routes, now.Add(coalesce))
+	case linkstate.Changed:
+		n.bring(&n.due.routes, now.Add(coalesce))
+	}
+}
+
+// passOn forwards an update to all peers but the one it came from, and returns
+// the frame.
+func (n *Node) passOn(u *wire.RoutingUpdate, from *session) []byte {
+	u.ForwardingNode = n.id
+	frame := u.Encode()
+	n.flood(frame, from)
+	return frame
+}
+
+// duplicates is what a node knows of others that use its ID.
+type duplicates struct {
+	joined    time.Time // when the node last got its first link
+	suspected time.Time // when it last told the mesh of a duplicate
+}
+
+// receiveOwnID takes an update with this node's own ID that another node made,
+// or an earlier run of this one (PROTOCOL section 2.2): of two nodes with one
+// ID the newer leaves.
+func (n *Node) receiveOwnID(now time.Time, u *wire.RoutingUpdate, from *session) {
+	switch {
+	case u.UpdateEpoch == n.epoch:
+		return // our own, come round
+	case u.SuspectedDuplicate == n.epoch:
+		leaving := now.Sub(n.dup.joined) < joinWindow
+		n.emit(DuplicateID{ID: n.id, OtherEpoch: u.UpdateEpoch, From: from.peer, Leaving: leaving})
+		if leaving {
+			n.shut()
+		} else {
+			// Those that believed it refuse our updates until a newer one.
+			n.bring(&n.due.update, now.Add(coalesce))
+		}
+	case u.UpdateEpoch > n.epoch && now.Sub(n.dup.suspected) >= suspicionInterval:
+		n.dup.suspected = now
+		n.emit(DuplicateID{ID: n.id, OtherEpoch: u.UpdateEpoch, From: from.peer})
+		n.floodOwn(u.UpdateEpoch)
+		n.bring(&n.due.update, now.Add(coalesce))
+	}
+}
+
+// forgetNodes removes departed nodes. It requires mu.
+func (n *Node) forgetNodes(now time.Time) {
+	gone, next := n.db.Forget(now)
+	n.due.forget = next
+	for _, id := range gone {
+		n.services.dropNode(id)
+		n.emit(NodeForgotten{Node: id})
+	}
+	if len(gone) > 0 {
+		n.bring(&n.due.routes, now)
+	}
+}

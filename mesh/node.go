@@ -1,0 +1,275 @@
+// Package mesh is the mesh node: links, routing, datagrams, services and ping,
+// and streams on top of them (PROTOCOL sections 1 to 3).
+//
+// Node is a monitor. It owns its state under one mutex; frames from links and
+// calls of its one timer are its only inputs, Link.Send its only output. There
+// is no goroutine, channel or sleep in it, so the simulator runs thousands of
+// nodes on one thread. Only packetconn.go and stream.go, which give blocking
+// conveniences on top, wait for anything.
+package mesh
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"receptor/mesh/linkstate"
+	"receptor/mesh/wire"
+	"receptor/transport"
+)
+
+// Timers of the routing protocol, PROTOCOL sections 1 and 2.
+const (
+	handshakeInterval = time.Second
+	handshakeTries    = 11
+	// updateInterval is also the keep-alive of links, and repairs updates that
+	// a lossy link has lost.
+	updateInterval = 10 * time.Second
+	// coalesce is how long changes are gathered before one update, or one
+	// computation of routes, tells of them.
+	coalesce          = 100 * time.Millisecond
+	idleCheckInterval = 5 * time.Second
+	// DefaultMaxIdleLink is how long nothing may arrive on a link.
+	DefaultMaxIdleLink = 21 * time.Second
+	// joinWindow is how long after it got its first link a node obeys a
+	// message that it is the newer of two with its ID. It would learn so when
+	// it joins; later such a message can only be forged, or stale.
+	joinWindow = time.Minute
+	// suspicionInterval spaces the updates that tell of a duplicate.
+	suspicionInterval = time.Second
+)
+
+// MaxHops is the number of hops to live of a fresh message.
+const MaxHops = wire.MaxHops
+
+// Config is what a node is made of.
+type Config struct {
+	// ID is the node ID, 1 to wire.MaxNodeID bytes.
+	ID string
+	// Clock is the node's only source of time.
+	Clock transport.Clock
+	// Rand makes update IDs, the low bits of the epoch, and the names of
+	// ephemeral services. The node alone uses it.
+	Rand rand.Source
+	// MaxIdleLink is how long nothing may arrive on a link before it is
+	// dropped; zero means DefaultMaxIdleLink, and less is raised to that.
+	MaxIdleLink time.Duration
+	// Events, if set, is called for every event, possibly with the node's lock
+	// held: it must not block nor call into the node. Calls may overlap.
+	Events func(Event)
+}
+
+// Node is a mesh node. Its methods may be called from any goroutine.
+type Node struct {
+	id      string
+	hash    uint64
+	epoch   uint64
+	clock   transport.Clock
+	maxIdle time.Duration
+	emit    func(Event)
+
+	table atomic.Pointer[table] // next hops, for the forwarding path
+	local endpoints             // services of this node
+
+	mu       sync.Mutex
+	closed   bool
+	rand     *rand.Rand
+	sequence uint64
+	starting []*session // links that are not established, oldest first
+	peers    []*session // established links, in order of peer ID
+	db       *linkstate.DB
+	services services
+	dup      duplicates
+	due      deadlines
+	timer    transport.Timer
+	timerAt  time.Time
+	routes   []linkstate.Route // working memory
+}
+
+// deadlines of the node's parts; zero when there is nothing to do. Those of
+// links that are not established are in their sessions.
+type deadlines struct {
+	update    time.Time // flood an update about ourselves
+	routes    time.Time // compute the routes
+	forget    time.Time // look for departed nodes
+	idleCheck time.Time // look for dead links
+}
+
+// New returns a node without links.
+func New(c Config) (*Node, error) {
+	if err := wire.CheckNodeID(c.ID); err != nil {
+		return nil, err
+	}
+	if strings.EqualFold(c.ID, localhost) {
+		return nil, fmt.Errorf("node ID %q means the own node everywhere; choose another", c.ID)
+	}
+	now := c.Clock.Now()
+	rnd := rand.New(c.Rand)
+	n := &Node{
+		id:      c.ID,
+		hash:    wire.HashNode(c.ID),
+		epoch:   uint64(now.Unix())<<24 | rnd.Uint64()>>40,
+		clock:   c.Clock,
+		maxIdle: max(c.MaxIdleLink, DefaultMaxIdleLink),
+		emit:    c.Events,
+		rand:    rnd,
+		db:      linkstate.New(c.ID),
+	}
+	if n.emit == nil {
+		n.emit = func(Event) {}
+	}
+	n.table.Store(&table{})
+	n.services.init()
+	n.local.init()
+	n.due.update = now.Add(updateInterval)
+	n.due.idleCheck = now.Add(idleCheckInterval)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.arm(n.nextDeadline())
+	return n, nil
+}
+
+// ID returns the node's ID.
+func (n *Node) ID() string { return n.id }
+
+// LinkOptions are the terms on which a link is accepted.
+type LinkOptions struct {
+	// Cost of the link; positive. Both ends must agree on it.
+	Cost float64
+	// NodeCost overrides Cost for the peers that it names.
+	NodeCost map[string]float64
+	// AllowedPeers are the node IDs that are accepted; nil means all.
+	AllowedPeers []string
+}
+
+// Attach gives the node a new link, and returns the receiver of its frames.
+func (n *Node) Attach(link transport.Link, opts LinkOptions) transport.Receiver {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	s := &session{node: n, link: link, opts: opts}
+	if n.closed {
+		s.state = stateClosed
+		link.Close()
+		return s
+	}
+	n.starting = append(n.starting, s)
+	s.greet(n.clock.Now())
+	return s
+}
+
+// Close ends all links and timers. The node is of no use afterwards.
+func (n *Node) Close() {
+	n.mu.Lock()
+	n.shut()
+	n.mu.Unlock()
+	n.local.closeAll()
+}
+
+// shut is Close without the services. It requires mu.
+func (n *Node) shut() {
+	if n.closed {
+		return
+	}
+	n.closed = true
+	if n.timer != nil {
+		n.timer.Stop()
+	}
+	for _, s := range slices.Concat(n.starting, n.peers) {
+		s.state = stateClosed
+		s.established.Store(false)
+		s.link.Close()
+	}
+	n.starting, n.peers = nil, nil
+	n.table.Store(&table{})
+}
+
+// arm makes the node's timer fire no later than at. It requires mu.
+func (n *Node) arm(at time.Time) {
+	if at.IsZero() || n.closed {
+		return
+	}
+	if n.timer != nil {
+		if !at.Before(n.timerAt) {
+			return
+		}
+		n.timer.Stop()
+	}
+	n.timerAt = at
+	n.timer = n.clock.AfterFunc(at.Sub(n.clock.Now()), n.fire)
+}
+
+// fire does everything that is due.
+func (n *Node) fire() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return
+	}
+	n.timer = nil
+	now := n.clock.Now()
+	for _, s := range slices.Clone(n.starting) {
+		if isDue(s.next, now) {
+			s.greet(now)
+		}
+	}
+	if isDue(n.due.idleCheck, now) {
+		n.dropIdleLinks(now)
+		n.due.idleCheck = now.Add(idleCheckInterval)
+	}
+	if isDue(n.due.update, now) {
+		n.due.update = now.Add(updateInterval)
+		n.floodOwn(0)
+	}
+	if isDue(n.due.routes, now) {
+		n.due.routes = time.Time{}
+		n.computeRoutes(now)
+	}
+	if isDue(n.due.forget, now) {
+		n.forgetNodes(now)
+	}
+	n.serviceTimer(now)
+	n.arm(n.nextDeadline())
+}
+
+func isDue(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }
+
+// nextDeadline returns the first of all deadlines. It requires mu.
+func (n *Node) nextDeadline() time.Time {
+	next := n.services.nextDeadline()
+	for _, at := range []time.Time{n.due.update, n.due.routes, n.due.forget, n.due.idleCheck} {
+		next = earlier(next, at)
+	}
+	for _, s := range n.starting {
+		next = earlier(next, s.next)
+	}
+	return next
+}
+
+// earlier returns the earlier of two deadlines, of which zero is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// bring moves a deadline forward to at, and arms the timer. It requires mu.
+func (n *Node) bring(deadline *time.Time, at time.Time) {
+	*deadline = earlier(*deadline, at)
+	n.arm(*deadline)
+}
+
+const idLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+// randomID returns eight letters and digits. It requires mu.
+func (n *Node) randomID() string {
+	var b [8]byte
+	for i := range b {
+		b[i] = idLetters[n.rand.IntN(len(idLetters))]
+	}
+	return string(b[:])
+}

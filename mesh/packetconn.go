@@ -1,0 +1,218 @@
+package mesh
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"receptor/mesh/wire"
+	"receptor/transport"
+)
+
+// maxUnread is how many datagrams wait for a slow reader of a PacketConn;
+// further ones are dropped, so that it does not stall the link.
+const maxUnread = 4096
+
+// PacketConn is a datagram service of a node. It implements net.PacketConn,
+// with addresses of type Addr.
+type PacketConn struct {
+	node    *Node
+	service wire.Service
+	stop    func()
+
+	readable chan struct{} // holds one token while unread is not empty
+	closed   chan struct{}
+	deadline deadline
+
+	mu     sync.Mutex
+	unread []datagram
+	done   bool
+}
+
+type datagram struct {
+	from    Addr
+	payload []byte
+}
+
+// ListenPacket opens a datagram service; an empty name chooses a fresh one.
+func (n *Node) ListenPacket(service string) (*PacketConn, error) {
+	return n.listenPacket(service, nil)
+}
+
+func (n *Node) listenPacket(service string, unreachable func(wire.Unreach, string)) (*PacketConn, error) {
+	c := &PacketConn{node: n, readable: make(chan struct{}, 1), closed: make(chan struct{})}
+	c.deadline.init(n.clock)
+	name, stop, err := n.open(service, &endpoint{
+		datagram:    c.receive,
+		unreachable: unreachable,
+		closed:      func() { c.Close() },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	c.service, c.stop = name, stop
+	return c, nil
+}
+
+func (c *PacketConn) receive(from Addr, payload []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done {
+		return
+	}
+	if len(c.unread) >= maxUnread {
+		c.node.emit(DatagramDropped{Reason: DropReaderSlow, Header: wire.Header{
+			FromNode: wire.HashNode(from.Node), ToNode: c.node.hash, ToService: c.service,
+		}})
+		return
+	}
+	c.unread = append(c.unread, datagram{from, payload})
+	c.wake()
+}
+
+// wake puts the token; it requires mu.
+func (c *PacketConn) wake() {
+	select {
+	case c.readable <- struct{}{}:
+	default:
+	}
+}
+
+// ReadFrom implements net.PacketConn. What of a datagram does not fit in p is
+// lost.
+func (c *PacketConn) ReadFrom(p []byte) (int, net.Addr, error) {
+	for {
+		if d, ok := c.next(); ok {
+			return copy(p, d.payload), d.from, nil
+		}
+		select {
+		case <-c.readable:
+		case <-c.closed:
+			return 0, nil, fmt.Errorf("read from %s: %w", c.LocalAddr(), net.ErrClosed)
+		case <-c.deadline.passed():
+			return 0, nil, os.ErrDeadlineExceeded
+		}
+	}
+}
+
+func (c *PacketConn) next() (datagram, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.unread) == 0 {
+		return datagram{}, false
+	}
+	d := c.unread[0]
+	c.unread[0] = datagram{}
+	c.unread = c.unread[1:]
+	if len(c.unread) > 0 {
+		c.wake() // for another reader
+	} else {
+		c.unread = nil
+	}
+	return d, true
+}
+
+// WriteTo implements net.PacketConn. It does not block; the errors are those
+// of Node.SendDatagram.
+func (c *PacketConn) WriteTo(p []byte, addr net.Addr) (int, error) {
+	to, ok := addr.(Addr)
+	if !ok {
+		return 0, fmt.Errorf("write to %s: not a mesh address but %T", addr, addr)
+	}
+	if err := c.node.SendDatagram(c.service.String(), to, p, MaxHops); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// Close implements net.PacketConn.
+func (c *PacketConn) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done {
+		return nil
+	}
+	c.done = true
+	c.unread = nil
+	close(c.closed)
+	if c.stop != nil {
+		c.stop()
+	}
+	return nil
+}
+
+// LocalAddr implements net.PacketConn.
+func (c *PacketConn) LocalAddr() net.Addr {
+	return Addr{Node: c.node.id, Service: c.service.String()}
+}
+
+// SetDeadline implements net.PacketConn; writes do not block.
+func (c *PacketConn) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
+
+// SetReadDeadline implements net.PacketConn.
+func (c *PacketConn) SetReadDeadline(t time.Time) error {
+	c.deadline.set(t)
+	return nil
+}
+
+// SetWriteDeadline implements net.PacketConn; writes do not block.
+func (c *PacketConn) SetWriteDeadline(time.Time) error { return nil }
+
+// SetReadBuffer and SetWriteBuffer accept any size: there is no kernel buffer
+// to set, and QUIC complains where they are missing.
+func (c *PacketConn) SetReadBuffer(int) error { return nil }
+
+// SetWriteBuffer is as SetReadBuffer.
+func (c *PacketConn) SetWriteBuffer(int) error { return nil }
+
+// deadline is a channel that closes at a time that can be changed.
+type deadline struct {
+	clock transport.Clock
+
+	mu    sync.Mutex
+	timer transport.Timer
+	ch    chan struct{}
+}
+
+func (d *deadline) init(clock transport.Clock) {
+	d.clock, d.ch = clock, make(chan struct{})
+}
+
+func (d *deadline) passed() <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.ch
+}
+
+func (d *deadline) set(t time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.timer != nil {
+		d.timer.Stop()
+		d.timer = nil
+	}
+	select {
+	case <-d.ch:
+		d.ch = make(chan struct{})
+	default:
+	}
+	if t.IsZero() {
+		return
+	}
+	wait := t.Sub(d.clock.Now())
+	if wait <= 0 {
+		close(d.ch)
+		return
+	}
+	ch := d.ch
+	d.timer = d.clock.AfterFunc(wait, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.ch == ch && d.timer != nil {
+			d.timer = nil
+			close(ch)
+		}
+	})
+}

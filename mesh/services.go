@@ -1,0 +1,215 @@
+package mesh
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"receptor/mesh/wire"
+)
+
+// Timers and bounds of service advertisements, PROTOCOL section 2.4.
+const (
+	advertiseInterval = time.Minute
+	// advertisementLife is how long an advertisement, or the tombstone of a
+	// withdrawn service, is kept without news: five missed intervals. Since
+	// both live equally long, nothing outlives the tombstone that refuses it.
+	advertisementLife = 5 * time.Minute
+	maxAdvertisements = 65536
+)
+
+// Advertise says how a service is made known to the mesh.
+type Advertise struct {
+	Tags map[string]string
+	// WorkTypes adds the node's work types (SetWorkTypes): for control services.
+	WorkTypes bool
+}
+
+// services is what a node knows of the services in the mesh, its own included.
+type services struct {
+	own       map[string]ownService
+	workTypes []wire.WorkCommand
+	known     map[serviceKey]*knownService
+	refresh   time.Time // advertise all own services then
+	expire    time.Time // look for silent ones then
+}
+
+type serviceKey struct{ node, service string }
+
+func (k serviceKey) compare(o serviceKey) int {
+	if c := strings.Compare(k.node, o.node); c != 0 {
+		return c
+	}
+	return strings.Compare(k.service, o.service)
+}
+
+type ownService struct {
+	connType wire.ConnType
+	ad       Advertise
+}
+
+// knownService is an advertisement, or a tombstone if it has Cancel set.
+type knownService struct {
+	wire.ServiceAdvertisement
+	frame []byte
+	heard time.Time
+}
+
+func (s *services) init() {
+	s.own = make(map[string]ownService)
+	s.known = make(map[serviceKey]*knownService)
+}
+
+func (s *services) nextDeadline() time.Time { return earlier(s.refresh, s.expire) }
+
+func (s *services) keys() []serviceKey {
+	return slices.SortedFunc(maps.Keys(s.known), serviceKey.compare)
+}
+
+// frames returns the advertisements, in order, for a peer that came up.
+func (s *services) frames() [][]byte {
+	var frames [][]byte
+	for _, k := range s.keys() {
+		if known := s.known[k]; !known.Cancel {
+			frames = append(frames, known.frame)
+		}
+	}
+	return frames
+}
+
+// dropNode forgets the services of a node that has departed.
+func (s *services) dropNode(id string) {
+	maps.DeleteFunc(s.known, func(k serviceKey, _ *knownService) bool { return k.node == id })
+}
+
+// advertise begins to tell the mesh of a service of this node.
+func (n *Node) advertise(service string, connType wire.ConnType, ad Advertise) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	ad.Tags = maps.Clone(ad.Tags)
+	n.services.own[service] = ownService{connType: connType, ad: ad}
+	n.bring(&n.services.refresh, n.clock.Now().Add(coalesce))
+}
+
+// withdraw tells the mesh that a service of this node is gone.
+func (n *Node) withdraw(service string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	own, ok := n.services.own[service]
+	if !ok || n.closed {
+		return
+	}
+	delete(n.services.own, service)
+	n.tell(n.clock.Now(), service, own, true)
+}
+
+// SetWorkTypes sets the work types that control services of this node
+// advertise. The slice is copied.
+func (n *Node) SetWorkTypes(types []wire.WorkCommand) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.services.workTypes = slices.Clone(types)
+	if len(n.services.own) > 0 {
+		n.bring(&n.services.refresh, n.clock.Now().Add(coalesce))
+	}
+}
+
+// serviceTimer does what is due. It requires mu.
+func (n *Node) serviceTimer(now time.Time) {
+	s := &n.services
+	if isDue(s.refresh, now) {
+		s.refresh = time.Time{}
+		for _, service := range slices.Sorted(maps.Keys(s.own)) {
+			n.tell(now, service, s.own[service], false)
+			s.refresh = now.Add(advertiseInterval)
+		}
+	}
+	if isDue(s.expire, now) {
+		s.expire = time.Time{}
+		for _, k := range s.keys() {
+			known := s.known[k]
+			if due := known.heard.Add(advertisementLife); now.Before(due) {
+				s.expire = earlier(s.expire, due)
+				continue
+			}
+			delete(s.known, k)
+			if !known.Cancel {
+				n.emit(ServiceChanged{Node: k.node, Service: k.service, Withdrawn: true})
+			}
+		}
+	}
+}
+
+// tell floods an advertisement of a service of this node, or its cancel.
+func (n *Node) tell(now time.Time, service string, own ownService, cancel bool) {
+	ad := wire.ServiceAdvertisement{
+		NodeID: n.id, Service: service, Time: now.UTC(), ConnType: own.connType, Tags: own.ad.Tags, Cancel: cancel,
+	}
+	if own.ad.WorkTypes {
+		ad.WorkCommands = n.services.workTypes
+	}
+	if old := n.services.known[serviceKey{n.id, service}]; old != nil && !ad.Time.After(old.Time) {
+		ad.Time = old.Time.Add(1) // the clock has been set back
+	}
+	n.learn(now, &ad, ad.Encode(), nil)
+}
+
+var errTooManyServices = errors.New("service advertisement dropped: as many services as this node keeps are known")
+
+// receiveAdvertisement takes a service advertisement from a peer.
+func (n *Node) receiveAdvertisement(now time.Time, frame []byte, from *session) error {
+	ad, err := wire.ParseAdvertisement(frame)
+	if err != nil {
+		return err
+	}
+	if ad.NodeID == n.id {
+		return nil // our own, come round, or of an earlier run
+	}
+	key := serviceKey{ad.NodeID, ad.Service}
+	old := n.services.known[key]
+	switch {
+	case old != nil && !ad.Time.After(old.Time):
+		return nil
+	case old == nil && len(n.services.known) >= maxAdvertisements:
+		return fmt.Errorf("%w (%d)", errTooManyServices, maxAdvertisements)
+	}
+	n.learn(now, ad, frame, from)
+	return nil
+}
+
+// learn takes in an advertisement that is newer than what is known, and floods
+// it. A cancel goes only to peers that keep a tombstone: in a loop of deployed
+// nodes it would circulate for ever.
+func (n *Node) learn(now time.Time, ad *wire.ServiceAdvertisement, frame []byte, from *session) {
+	key := serviceKey{ad.NodeID, ad.Service}
+	old := n.services.known[key]
+	n.services.known[key] = &knownService{ServiceAdvertisement: *ad, frame: frame, heard: now}
+	n.bring(&n.services.expire, now.Add(advertisementLife))
+	if changed(old, ad) {
+		n.emit(ServiceChanged{Node: ad.NodeID, Service: ad.Service, Withdrawn: ad.Cancel})
+	}
+	if !ad.Cancel {
+		n.flood(frame, from)
+		return
+	}
+	for _, s := range n.peers {
+		if s != from && s.hasFeature(wire.FeatureCancelOnce) {
+			s.link.Send(frame)
+		}
+	}
+}
+
+// changed reports whether an advertisement says more than that the service
+// that is known, if any, is still there.
+func changed(old *knownService, ad *wire.ServiceAdvertisement) bool {
+	if old == nil {
+		return !ad.Cancel
+	}
+	was := old.ServiceAdvertisement
+	was.Time = ad.Time
+	return !reflect.DeepEqual(was, *ad)
+}

@@ -1,0 +1,297 @@
+package mesh
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"receptor/mesh/wire"
+	"receptor/transport"
+)
+
+// linkState is where a link is in its life (PROTOCOL section 2.3):
+//
+//	handshake --first routing update--> established --> closed
+//	handshake --refused, given up-----------------------^
+type linkState int
+
+const (
+	stateHandshake linkState = iota
+	stateEstablished
+	stateClosed
+)
+
+// replaceAfter is how old a link must be before another one from the same peer
+// replaces it: two nodes that dial each other at one instant must not.
+const replaceAfter = 2 * time.Second
+
+// Reasons of LinkRefused and LinkDown.
+var (
+	errRejected    = errors.New("the peer rejected the link")
+	errNoHandshake = fmt.Errorf("no routing update arrived in %d tries", handshakeTries)
+	errReplaced    = errors.New("the peer opened another link")
+)
+
+// session is the protocol on one link. It implements transport.Receiver; its
+// state is the node's, under the node's mutex, but for the two atomics that
+// the forwarding path reads.
+type session struct {
+	node *Node
+	link transport.Link
+	opts LinkOptions
+
+	established atomic.Bool
+	active      atomic.Bool // something has arrived since the last look
+
+	state linkState
+	peer  string
+	cost  float64
+	since time.Time // established then
+	heard time.Time // something had arrived by then
+
+	tries int       // handshake updates sent
+	next  time.Time // when to send another
+
+	listed   bool // the peer's updates have listed us
+	epoch    uint64
+	sequence uint64 // of the peer's last update about itself on this link
+	features []string
+}
+
+// greet sends a handshake update, or gives up. It requires the node's mutex,
+// as all methods of session do but Receive and Closed.
+func (s *session) greet(now time.Time) {
+	if s.tries == handshakeTries {
+		s.end(now, errNoHandshake)
+		return
+	}
+	s.tries++
+	s.next = now.Add(handshakeInterval)
+	s.node.arm(s.next)
+	s.link.Send(s.node.makeUpdate(0).Encode())
+}
+
+// Receive implements transport.Receiver.
+func (s *session) Receive(frame []byte) {
+	if !s.active.Load() {
+		s.active.Store(true)
+	}
+	if transport.IsData(frame) {
+		if s.established.Load() {
+			s.node.forward(frame)
+		}
+		return
+	}
+	n := s.node
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if s.state == stateClosed {
+		return
+	}
+	if err := s.receiveControl(n.clock.Now(), frame); err != nil {
+		n.emit(FrameDropped{Peer: s.peer, Err: err})
+	}
+}
+
+// Closed implements transport.Receiver.
+func (s *session) Closed(err error) {
+	s.node.mu.Lock()
+	defer s.node.mu.Unlock()
+	s.end(s.node.clock.Now(), err)
+}
+
+func (s *session) receiveControl(now time.Time, frame []byte) error {
+	t, err := wire.TypeOf(frame)
+	if err != nil {
+		return err
+	}
+	switch t {
+	case wire.TypeRouting:
+		u, err := wire.ParseRouting(frame)
+		if err != nil {
+			return err
+		}
+		if s.state == stateHandshake && !s.establish(now, u) {
+			return nil
+		}
+		s.receiveUpdate(now, u)
+	case wire.TypeService:
+		if s.state != stateEstablished {
+			return nil
+		}
+		return s.node.receiveAdvertisement(now, frame, s)
+	case wire.TypeReject:
+		s.end(now, errRejected)
+	}
+	return nil
+}
+
+// establish decides about a link when its first routing update arrives.
+func (s *session) establish(now time.Time, u *wire.RoutingUpdate) bool {
+	n := s.node
+	s.peer = u.ForwardingNode
+	s.cost = s.opts.Cost
+	if cost, ok := s.opts.NodeCost[s.peer]; ok {
+		s.cost = cost
+	}
+	if reason := s.whyNot(now, u); reason != "" {
+		s.refuse(now, reason)
+		return false
+	}
+	if old := n.peerSession(s.peer); old != nil {
+		old.end(now, errReplaced)
+	}
+	if len(n.peers) == 0 {
+		n.dup.joined = now
+	}
+	s.state = stateEstablished
+	s.since, s.heard, s.next = now, now, time.Time{}
+	n.starting = slices.DeleteFunc(n.starting, func(o *session) bool { return o == s })
+	at, _ := n.findPeer(s.peer)
+	n.peers = slices.Insert(n.peers, at, s)
+	n.emit(LinkUp{Peer: s.peer, Cost: s.cost, Link: s.link.String()})
+	n.linksChanged(now)
+	s.established.Store(true)
+	s.exchange()
+	return true
+}
+
+// whyNot returns the reason to refuse the link, or "".
+func (s *session) whyNot(now time.Time, u *wire.RoutingUpdate) string {
+	n := s.node
+	if s.peer == n.id {
+		return "it uses this node's own ID"
+	}
+	if s.opts.AllowedPeers != nil && !slices.Contains(s.opts.AllowedPeers, s.peer) {
+		return "it is not in the allowed peers list"
+	}
+	if old := n.peerSession(s.peer); old != nil {
+		// A peer that no longer lists us has lost the link that we still hold.
+		_, lists := u.Connections[n.id]
+		if u.NodeID != s.peer || lists || now.Sub(old.since) < replaceAfter {
+			return "a link to a node of that ID is already established"
+		}
+	}
+	if !n.canList(s.peer) {
+		return "this node has as many links as fit in a routing update"
+	}
+	return ""
+}
+
+// exchange sends the peer all that is known, so that the mesh need not flood
+// it anew: every node's newest update, also the peer's own (by which a node
+// whose clock was set back learns of it), and all advertisements.
+func (s *session) exchange() {
+	for _, frame := range s.node.db.Frames() {
+		s.link.Send(frame)
+	}
+	for _, frame := range s.node.services.frames() {
+		s.link.Send(frame)
+	}
+}
+
+// receiveUpdate takes a routing update on an established link.
+func (s *session) receiveUpdate(now time.Time, u *wire.RoutingUpdate) {
+	if u.ForwardingNode != s.peer {
+		s.refuse(now, fmt.Sprintf("its node ID changed from %q to %q", s.peer, u.ForwardingNode))
+		return
+	}
+	if u.NodeID == s.peer && u.SuspectedDuplicate == 0 && !s.receivePeerUpdate(now, u) {
+		return
+	}
+	s.node.receiveUpdate(now, u, s)
+}
+
+// receivePeerUpdate looks at what the peer says of the link itself, and
+// reports whether the update is to be used.
+func (s *session) receivePeerUpdate(now time.Time, u *wire.RoutingUpdate) bool {
+	newer := wire.Newer(u.UpdateEpoch, u.UpdateSequence, s.epoch, s.sequence)
+	if newer {
+		s.epoch, s.sequence, s.features = u.UpdateEpoch, u.UpdateSequence, u.Features
+	}
+	cost, lists := u.Connections[s.node.id]
+	switch {
+	case lists && cost != s.cost:
+		s.refuse(now, fmt.Sprintf("it says that the link costs %v, here it costs %v", cost, s.cost))
+		return false
+	case lists:
+		s.listed = true
+		return true
+	case s.listed && newer:
+		s.refuse(now, "it no longer lists this node as a connection")
+		return false
+	default:
+		return false // sent before it had established the link
+	}
+}
+
+func (s *session) hasFeature(name string) bool { return slices.Contains(s.features, name) }
+
+// refuse rejects the link.
+func (s *session) refuse(now time.Time, reason string) {
+	s.link.Send(wire.Reject())
+	s.node.emit(LinkRefused{Peer: s.peer, Link: s.link.String(), Reason: reason})
+	s.end(now, errors.New(reason))
+}
+
+// end closes the link, if it is not, and tells the node's parts.
+func (s *session) end(now time.Time, err error) {
+	if s.state == stateClosed {
+		return
+	}
+	n := s.node
+	wasUp := s.state == stateEstablished
+	s.state = stateClosed
+	s.established.Store(false)
+	s.link.Close()
+	same := func(o *session) bool { return o == s }
+	if !wasUp {
+		n.starting = slices.DeleteFunc(n.starting, same)
+		n.emit(LinkFailed{Link: s.link.String(), Err: err})
+		return
+	}
+	n.peers = slices.DeleteFunc(n.peers, same)
+	n.emit(LinkDown{Peer: s.peer, Link: s.link.String(), Err: err})
+	n.linksChanged(now)
+}
+
+// findPeer returns where the session of a peer is, or would be, in n.peers.
+func (n *Node) findPeer(id string) (int, bool) {
+	return slices.BinarySearchFunc(n.peers, id, func(s *session, id string) int { return strings.Compare(s.peer, id) })
+}
+
+func (n *Node) peerSession(id string) *session {
+	if i, ok := n.findPeer(id); ok {
+		return n.peers[i]
+	}
+	return nil
+}
+
+// linksChanged tells the database and, soon, the mesh of the node's links.
+func (n *Node) linksChanged(now time.Time) {
+	n.db.SetLinks(n.ownLinks())
+	n.bring(&n.due.routes, now)
+	n.bring(&n.due.update, now.Add(coalesce))
+}
+
+func (n *Node) ownLinks() map[string]float64 {
+	links := make(map[string]float64, len(n.peers))
+	for _, s := range n.peers {
+		links[s.peer] = s.cost
+	}
+	return links
+}
+
+// dropIdleLinks ends the links on which nothing arrives any more.
+func (n *Node) dropIdleLinks(now time.Time) {
+	for _, s := range slices.Clone(n.peers) {
+		if s.active.Swap(false) {
+			s.heard = now
+		} else if idle := now.Sub(s.heard); idle >= n.maxIdle {
+			s.end(now, fmt.Errorf("nothing arrived for %v", idle.Round(time.Second)))
+		}
+	}
+}

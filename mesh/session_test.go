@@ -1,0 +1,152 @@
+package mesh
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"receptor/mesh/wire"
+	"receptor/transport"
+	"receptor/transport/transporttest"
+)
+
+func TestLinkRefusals(t *testing.T) {
+	tests := []struct {
+		name   string
+		a, b   string
+		oa, ob LinkOptions
+		reason string // at a
+	}{
+		{"own ID", "a", "a", LinkOptions{Cost: 1}, LinkOptions{Cost: 1}, "it uses this node's own ID"},
+		{"not allowed", "a", "b", LinkOptions{Cost: 1, AllowedPeers: []string{"c"}}, LinkOptions{Cost: 1},
+			"it is not in the allowed peers list"},
+		{"cost", "a", "b", LinkOptions{Cost: 1}, LinkOptions{Cost: 2}, "it says that the link costs 2, here it costs 1"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			n := newNet(t)
+			a := n.start(test.a)
+			b := n.start(test.b)
+			fromA, _ := n.join(a, b, test.oa, test.ob)
+			n.advance(5 * time.Second)
+			refused := last[LinkRefused](t, n.events[test.a])
+			if refused.Reason != test.reason {
+				t.Errorf("refused because %q, want %q", refused.Reason, test.reason)
+			}
+			if got := fromA.Sent[len(fromA.Sent)-1]; wire.Type(got[0]) != wire.TypeReject {
+				t.Errorf("the last frame is of type %d, want a reject", got[0])
+			}
+			if up := a.Status().Connections; len(up) != 0 {
+				t.Errorf("a still has links %v", up)
+			}
+		})
+	}
+}
+
+func TestNodeCostOverridesCost(t *testing.T) {
+	n := newNet(t, "a", "b")
+	n.join(n.nodes["a"], n.nodes["b"], LinkOptions{Cost: 1, NodeCost: map[string]float64{"b": 2.5}}, LinkOptions{Cost: 2.5})
+	n.advance(time.Second)
+	if got := n.nodes["a"].Status().Connections; len(got) != 1 || got[0].Cost != 2.5 {
+		t.Errorf("links of a: %v, want one of cost 2.5", got)
+	}
+}
+
+// The handshake is repeated each second, and given up after eleven.
+func TestHandshakeIsGivenUp(t *testing.T) {
+	n := newNet(t, "a")
+	fromA, _ := transporttest.Pipe(n.clock, testDelay,
+		func(l transport.Link) transport.Receiver { return n.nodes["a"].Attach(l, LinkOptions{Cost: 1}) },
+		func(transport.Link) transport.Receiver { return transporttest.Discard })
+	n.advance(9500 * time.Millisecond)
+	if got := len(fromA.Sent); got != 10 {
+		t.Errorf("%d handshake updates in 9.5 s, want 10", got)
+	}
+	n.advance(2 * time.Second)
+	if failed := last[LinkFailed](t, n.events["a"]); failed.Err != errNoHandshake {
+		t.Errorf("failed with %v, want %v", failed.Err, errNoHandshake)
+	}
+	if got := len(fromA.Sent); got != handshakeTries {
+		t.Errorf("%d handshake updates, want %d", got, handshakeTries)
+	}
+}
+
+// A link on which the first frames are lost is established by the next ones.
+func TestHandshakeSurvivesLoss(t *testing.T) {
+	n := newNet(t, "a", "b")
+	lost := 0
+	lossy := func(id string) transport.Acceptor {
+		return func(l transport.Link) transport.Receiver {
+			l.(*transporttest.Link).Drop = func([]byte) bool { lost++; return lost <= 7 }
+			return n.nodes[id].Attach(l, LinkOptions{Cost: 1})
+		}
+	}
+	transporttest.Pipe(n.clock, testDelay, lossy("a"), lossy("b"))
+	n.advance(2500 * time.Millisecond)
+	n.wantRoutes("a", map[string]string{})
+	n.advance(10 * time.Second)
+	n.wantRoutes("a", map[string]string{"b": "b"})
+	n.wantRoutes("b", map[string]string{"a": "a"})
+}
+
+// A peer that has lost a link which we still hold comes back on a new one at
+// once, not when the old one has idled out.
+func TestReturningPeerReplacesItsLink(t *testing.T) {
+	n := newNet(t, "a", "b")
+	fromA, fromB := n.link("a", "b", 1)
+	n.advance(5 * time.Second)
+	fromA.Cut()
+	fromB.Cut() // a learns nothing of what happens to b
+	n.nodes["b"].Close()
+	n.nodes["b"] = n.start("b")
+	n.link("a", "b", 1)
+	n.advance(time.Second)
+	n.wantRoutes("a", map[string]string{"b": "b"})
+	n.wantRoutes("b", map[string]string{"a": "a"})
+}
+
+// While a link is up and the peer still lists us, a second link is refused.
+func TestSecondLinkIsRefused(t *testing.T) {
+	n := newNet(t, "a", "b")
+	n.link("a", "b", 1)
+	n.advance(5 * time.Second)
+	second, _ := n.link("a", "b", 1)
+	n.advance(5 * time.Second)
+	if got := count[LinkUp](n.events["a"]); got != 1 {
+		t.Errorf("a established %d links, want 1", got)
+	}
+	if second.Send([]byte{1}) {
+		t.Error("the second link is still open")
+	}
+	n.wantRoutes("a", map[string]string{"b": "b"})
+}
+
+// Frames of any content are dropped with an event; the link and the mesh stay.
+func TestHostileFrames(t *testing.T) {
+	n := newNet(t, "a", "b", "c")
+	toA, _ := n.link("a", "b", 1)
+	n.link("b", "c", 1)
+	n.advance(time.Second)
+	rnd := rand.New(rand.NewPCG(1, 2))
+	toA.Inject(nil)
+	for i := range 20000 {
+		frame := make([]byte, rnd.IntN(80))
+		for j := range frame {
+			frame[j] = byte(rnd.Uint32())
+		}
+		if len(frame) > 0 {
+			frame[0] = byte(i % 5)
+			if frame[0] == byte(wire.TypeReject) {
+				continue // that one is well-formed, and ends the link
+			}
+		}
+		toA.Inject(frame)
+	}
+	if count[FrameDropped](n.events["a"]) == 0 {
+		t.Error("no frame was dropped")
+	}
+	n.advance(time.Second)
+	if r, err := n.ping("a", "c", MaxHops); err != nil {
+		t.Errorf("ping after hostile frames: %v, %v", r, err)
+	}
+}

@@ -1,0 +1,302 @@
+package mesh
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/quic-go/quic-go"
+
+	"receptor/mesh/wire"
+)
+
+// Parameters of streams, PROTOCOL section 3.
+const (
+	streamALPN          = "netceptor"
+	streamIdleTimeout   = 30 * time.Second
+	streamKeepAlive     = 15 * time.Second
+	streamHandshakeIdle = 15 * time.Second
+	// acceptTimeout bounds the wait for the byte that opens a stream.
+	acceptTimeout = 60 * time.Second
+	// maxAccepting bounds the connections that have not opened their stream.
+	maxAccepting = 1024
+)
+
+const (
+	codeNormal quic.ApplicationErrorCode = 0
+	codeError  quic.ApplicationErrorCode = 500
+	textNormal                           = "normal close"
+)
+
+func quicConfig(keepAlive time.Duration) *quic.Config {
+	return &quic.Config{
+		HandshakeIdleTimeout:    streamHandshakeIdle,
+		MaxIdleTimeout:          streamIdleTimeout,
+		KeepAlivePeriod:         keepAlive,
+		DisablePathMTUDiscovery: true,
+	}
+}
+
+// lossyConn is what QUIC sees of a PacketConn: a datagram for which there is
+// no route at the moment is lost, as on the way, and not an error that would
+// end the connection.
+type lossyConn struct{ *PacketConn }
+
+func (c lossyConn) WriteTo(p []byte, addr net.Addr) (int, error) {
+	n, err := c.PacketConn.WriteTo(p, addr)
+	if errors.Is(err, ErrNoRoute) {
+		return len(p), nil
+	}
+	return n, err
+}
+
+func newQUICTransport(c *PacketConn) (*quic.Transport, error) {
+	var key quic.StatelessResetKey
+	if _, err := rand.Read(key[:]); err != nil {
+		return nil, err
+	}
+	return &quic.Transport{Conn: lossyConn{c}, StatelessResetKey: &key}, nil
+}
+
+// Dial opens a stream to a service: a QUIC connection with one stream. With a
+// nil tlsConfig the listener is not authenticated. The error is ErrNoRoute or
+// an *UnreachableError where those are the reason.
+func (n *Node) Dial(ctx context.Context, node, service string, tlsConfig *tls.Config) (*Conn, error) {
+	remote := Addr{Node: n.nodeID(node), Service: service}
+	conn, err := n.dial(ctx, remote, tlsConfig)
+	if err != nil {
+		return nil, fmt.Errorf("dial %s: %w", remote, err)
+	}
+	return conn, nil
+}
+
+func (n *Node) dial(ctx context.Context, remote Addr, tlsConfig *tls.Config) (*Conn, error) {
+	if _, _, err := n.resolve(remote); err != nil {
+		return nil, err
+	}
+	if !n.Reachable(remote.Node) {
+		return nil, ErrNoRoute
+	}
+	if tlsConfig == nil {
+		tlsConfig = insecureClientTLS(n.id)
+	} else {
+		tlsConfig = tlsConfig.Clone()
+		tlsConfig.NextProtos = []string{streamALPN}
+	}
+	// gone is cancelled by a report that the service cannot be reached; ctx is
+	// the caller's, and ends with the dial.
+	gone, cancel := context.WithCancelCause(context.Background())
+	ctx, cancelDial := context.WithCancelCause(ctx)
+	defer cancelDial(nil)
+	defer context.AfterFunc(gone, func() { cancelDial(context.Cause(gone)) })()
+	pc, err := n.listenPacket("", func(u wire.Unreach, by string) {
+		if u.ToNode == remote.Node && u.ToService == remote.Service && u.Problem != wire.ProblemExpired {
+			cancel(&UnreachableError{Problem: u.Problem, ReportedBy: by})
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	conn, err := n.dialQUIC(ctx, pc, remote, tlsConfig)
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		return nil, err
+	}
+	// From here on a report that the service is gone ends the connection.
+	stop := context.AfterFunc(gone, func() { conn.qc.CloseWithError(codeError, context.Cause(gone).Error()) })
+	context.AfterFunc(conn.qc.Context(), func() { stop() })
+	return conn, nil
+}
+
+// dialQUIC makes the connection on pc, which is closed with it.
+func (n *Node) dialQUIC(ctx context.Context, pc *PacketConn, remote Addr, tlsConfig *tls.Config) (*Conn, error) {
+	tr, err := newQUICTransport(pc)
+	if err != nil {
+		pc.Close()
+		return nil, err
+	}
+	closeAll := func() {
+		tr.Close()
+		pc.Close()
+	}
+	qc, err := tr.Dial(ctx, remote, tlsConfig, quicConfig(streamKeepAlive))
+	if err != nil {
+		closeAll()
+		return nil, err
+	}
+	context.AfterFunc(qc.Context(), closeAll)
+	stream, err := qc.OpenStreamSync(ctx)
+	if err == nil {
+		_, err = stream.Write([]byte{0}) // makes the listener see the stream
+	}
+	if err != nil {
+		qc.CloseWithError(codeError, err.Error())
+		return nil, err
+	}
+	return newConn(n, qc, stream, pc.LocalAddr().(Addr), remote), nil
+}
+
+// Listener accepts the streams to a service. It implements net.Listener.
+type Listener struct {
+	node  *Node
+	pc    *PacketConn
+	tr    *quic.Transport
+	ql    *quic.Listener
+	ready chan *Conn
+	done  chan struct{}
+	close sync.Once
+
+	mu    sync.Mutex
+	conns map[Addr]*quic.Conn // by the dialer's address
+}
+
+// Listen opens a stream service. With a nil tlsConfig it uses a self-signed
+// certificate that authenticates nobody. If ad is not nil, the service is
+// advertised to the mesh until the listener closes.
+func (n *Node) Listen(service string, tlsConfig *tls.Config, ad *Advertise) (*Listener, error) {
+	connType := wire.ConnStream
+	if tlsConfig == nil {
+		var err error
+		if tlsConfig, err = insecureServerTLS(); err != nil {
+			return nil, fmt.Errorf("listen on service %q: %w", service, err)
+		}
+	} else {
+		connType = wire.ConnStreamTLS
+		tlsConfig = tlsConfig.Clone()
+		tlsConfig.NextProtos = []string{streamALPN}
+	}
+	l := &Listener{
+		node:  n,
+		ready: make(chan *Conn),
+		done:  make(chan struct{}),
+		conns: make(map[Addr]*quic.Conn),
+	}
+	pc, err := n.listenPacket(service, l.unreachable)
+	if err != nil {
+		return nil, err
+	}
+	l.pc = pc
+	if l.tr, err = newQUICTransport(pc); err == nil {
+		l.ql, err = l.tr.Listen(tlsConfig, quicConfig(0))
+	}
+	if err != nil {
+		pc.Close()
+		return nil, fmt.Errorf("listen on service %q: %w", service, err)
+	}
+	go l.acceptLoop()
+	if ad != nil {
+		n.advertise(l.addr().Service, connType, *ad)
+	}
+	return l, nil
+}
+
+func (l *Listener) acceptLoop() {
+	slots := make(chan struct{}, maxAccepting)
+	for {
+		qc, err := l.ql.Accept(context.Background())
+		if err != nil {
+			l.Close()
+			return
+		}
+		select {
+		case slots <- struct{}{}:
+			go func() {
+				defer func() { <-slots }()
+				l.accept(qc)
+			}()
+		default:
+			qc.CloseWithError(codeError, "too many connections without a stream")
+		}
+	}
+}
+
+// accept waits for the stream of a connection and hands it over.
+func (l *Listener) accept(qc *quic.Conn) {
+	remote, ok := qc.RemoteAddr().(Addr)
+	if !ok {
+		qc.CloseWithError(codeError, "not a mesh address")
+		return
+	}
+	l.track(remote, qc)
+	ctx, cancel := context.WithTimeout(qc.Context(), acceptTimeout)
+	defer cancel()
+	stream, err := qc.AcceptStream(ctx)
+	if err != nil {
+		qc.CloseWithError(codeError, "no stream was opened")
+		return
+	}
+	var first [1]byte
+	stream.SetReadDeadline(time.Now().Add(acceptTimeout))
+	if _, err := io.ReadFull(stream, first[:]); err != nil || first[0] != 0 {
+		qc.CloseWithError(codeError, "a stream begins with one zero byte")
+		return
+	}
+	stream.SetReadDeadline(time.Time{})
+	select {
+	case l.ready <- newConn(l.node, qc, stream, l.addr(), remote):
+	case <-l.done:
+		qc.CloseWithError(codeError, "listener closed")
+	}
+}
+
+func (l *Listener) track(remote Addr, qc *quic.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.conns[remote] = qc
+	context.AfterFunc(qc.Context(), func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.conns[remote] == qc {
+			delete(l.conns, remote)
+		}
+	})
+}
+
+// unreachable ends the connection whose dialer is gone.
+func (l *Listener) unreachable(u wire.Unreach, by string) {
+	if u.Problem != wire.ProblemServiceUnknown {
+		return
+	}
+	l.mu.Lock()
+	qc := l.conns[Addr{Node: u.ToNode, Service: u.ToService}]
+	l.mu.Unlock()
+	if qc != nil {
+		go qc.CloseWithError(codeError, "dialer is gone")
+	}
+}
+
+// Accept implements net.Listener; the connection is a *Conn.
+func (l *Listener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.ready:
+		return c, nil
+	case <-l.done:
+		return nil, fmt.Errorf("accept on %s: %w", l.addr(), net.ErrClosed)
+	}
+}
+
+// Close implements net.Listener: the service is withdrawn and its connections
+// end.
+func (l *Listener) Close() error {
+	l.close.Do(func() {
+		close(l.done)
+		l.node.withdraw(l.addr().Service)
+		l.ql.Close()
+		l.tr.Close()
+		l.pc.Close()
+	})
+	return nil
+}
+
+// Addr implements net.Listener.
+func (l *Listener) Addr() net.Addr { return l.addr() }
+
+func (l *Listener) addr() Addr { return l.pc.LocalAddr().(Addr) }
