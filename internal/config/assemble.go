@@ -1,0 +1,124 @@
+package config
+
+import (
+	"reflect"
+	"strings"
+)
+
+// Config loads the files that the command line names, puts their items in the place of the option, and makes a
+// configuration of all items, with defaults. readFile returns the contents of a file, hostname the ID of a node that
+// is not told one. The error lists all that is wrong, by file and line.
+func (cl *CommandLine) Config(readFile func(name string) ([]byte, error), hostname func() (string, error)) (*Config, error) {
+	var p problems
+	var items []Item
+	var origin Position // where to look for what is missing altogether
+	for _, s := range cl.sources {
+		if s.item != nil {
+			items = append(items, s.item.decode(&p))
+			continue
+		}
+		if origin.File == "" {
+			origin.File = s.file
+		}
+		data, err := readFile(s.file)
+		if err != nil {
+			p.add(Position{}, "reading the configuration file %s: %w", quote(s.file), err)
+			items = append(items, Item{})
+			continue
+		}
+		items = append(items, parseYAML(s.file, data, &p)...)
+	}
+	checkOnce(items, &p)
+	checkUnique(items, &p)
+	checkBackends(items, origin, &p)
+	c := assemble(items, origin)
+	if len(p.errs) == 0 && c.Node.ID == "" {
+		c.Node.ID = defaultID(hostname, c.Node.Where, &p)
+	}
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// assemble stores all items in a configuration, which is complete if they have no mistakes.
+func assemble(items []Item, origin Position) *Config {
+	node := specOf("node").fresh(origin).Interface().(Node)
+	c := &Config{Node: node, LogLevel: Info}
+	for _, item := range items {
+		if item.value != nil {
+			item.spec.store(c, item.value)
+		}
+	}
+	return c
+}
+
+// checkOnce complains of repeated items that may not be.
+func checkOnce(items []Item, p *problems) {
+	first := map[string]Position{}
+	for _, item := range items {
+		if item.spec == nil || !item.spec.once {
+			continue
+		}
+		if where, again := first[item.Name]; again {
+			p.add(item.Where, "%s is given again: want it once, as at %v", item.Name, where)
+			continue
+		}
+		first[item.Name] = item.Where
+	}
+}
+
+// checkUnique complains of items that claim a name which another has already.
+func checkUnique(items []Item, p *problems) {
+	type claim struct{ space, name string }
+	taken := map[claim]Item{}
+	for _, item := range items {
+		if item.value == nil {
+			continue
+		}
+		for _, param := range item.spec.params {
+			if param.unique == "" {
+				continue
+			}
+			mine := claim{param.unique, reflect.ValueOf(item.value).Field(param.field).String()}
+			if mine.name == "" {
+				continue
+			}
+			if other, ok := taken[mine]; ok {
+				p.add(item.Where, "%s: %s %s is taken by the %s at %v: want another",
+					item.Name, param.name, quote(mine.name), other.Name, other.Where)
+				continue
+			}
+			taken[mine] = item
+		}
+	}
+}
+
+// checkBackends complains of a node without links that does not say it wants none. What was not understood might have
+// been the missing item, and is complained of already.
+func checkBackends(items []Item, origin Position, p *problems) {
+	for _, item := range items {
+		alone, understood := item.value.(localOnly)
+		switch {
+		case item.spec == nil, item.spec.backend:
+			return
+		case item.Name == "local-only" && (alone.Local || !understood):
+			return
+		}
+	}
+	backends := itemNames(func(s *itemSpec) bool { return s.backend })
+	p.add(origin, "the node has no backends: want a %s, or local-only for a node that is to run alone", strings.Join(backends, " or "))
+}
+
+// defaultID is the node ID of a node that is given none.
+func defaultID(hostname func() (string, error), where Position, p *problems) string {
+	name, err := hostname()
+	if err != nil {
+		p.add(where, "node: id is missing, and the host name cannot be had (%w): want %s", err, wantNodeID)
+		return ""
+	}
+	if _, ok := parseNodeID(name); !ok {
+		p.add(where, "node: id is missing, and the host name is %s: want %s", quote(name), wantNodeID)
+	}
+	return name
+}

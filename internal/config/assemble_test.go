@@ -1,0 +1,116 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"testing"
+)
+
+func TestItemsThatDoNotFitTogether(t *testing.T) {
+	const backends = "the node has no backends: want a tcp-listener or tcp-peer, or local-only for a node that is to run alone"
+	tests := []struct {
+		name, text string
+		want       []string
+	}{
+		{"repeated", "- node: a\n- local-only\n- node: b\n- log-level\n- Log-Level: Debug\n- local-only\n- node: c\n", []string{
+			`r.yml:3: node is given again: want it once, as at r.yml:1`,
+			`r.yml:5: log-level is given again: want it once, as at r.yml:4`,
+			`r.yml:6: local-only is given again: want it once, as at r.yml:2`,
+			`r.yml:7: node is given again: want it once, as at r.yml:1`,
+		}},
+		{"names taken", `
+- local-only
+- work-command: {worktype: cat, command: cat}
+- control-service: {filename: /a}
+- work-command: {worktype: Cat, command: cat}
+- work-command: {worktype: cat, command: other}
+- control-service: {service: b, filename: /a}
+- control-service:
+- control-service: {service: c}
+`, []string{
+			`r.yml:6: work-command: worktype "cat" is taken by the work-command at r.yml:3: want another`,
+			`r.yml:7: control-service: filename "/a" is taken by the control-service at r.yml:4: want another`,
+			`r.yml:8: control-service: service "control" is taken by the control-service at r.yml:4: want another`,
+		}},
+		{"no backends", "- node: a\n- control-service:\n", []string{"r.yml: " + backends}},
+		{"denied local-only", "- local-only: false\n", []string{"r.yml: " + backends}},
+		{"no backends, and more", "- control-service: {permissions: 1}\n", []string{
+			`r.yml:1: control-service: permissions is "1": want permissions in octal with a leading 0, such as 0600; 0777 at most`,
+			"r.yml: " + backends,
+		}},
+		// The mistake is the only one.
+		{"bad backend", "- tcp-listener: 65536\n", []string{`r.yml:1: tcp-listener: port is "65536": want a whole number from 0 to 65535`}},
+		{"bad local-only", "- local-only: perhaps\n", []string{`r.yml:1: local-only: local is "perhaps": want true or false`}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := fromFile(test.text)
+			wantProblems(t, err, test.want...)
+		})
+	}
+	_, err := fromArgs(nil)
+	wantProblems(t, err, "command line: "+backends)
+}
+
+func TestBackendsMakeLocalOnlyUnnecessary(t *testing.T) {
+	for _, item := range []string{"--tcp-listener=0", "--tcp-peer=a:1"} {
+		if c, err := fromArgs(nil, item); err != nil || c.LocalOnly {
+			t.Errorf("%s: local-only %v, error %v, want neither", item, c != nil && c.LocalOnly, err)
+		}
+	}
+}
+
+func TestFilesAndLineAreOneConfiguration(t *testing.T) {
+	disk := files{"a.yml": "- node: a\n- tcp-peer: x\n", "b.yml": "- node: b\n"}
+	_, err := fromArgs(disk, "--work-command", "-c", "a.yml", "--node", "c", "-c", "b.yml", "-c", "none.yml")
+	wantProblems(t, err,
+		`command line: work-command: worktype is missing: want a name without control characters, other than "remote"`,
+		`command line: work-command: command is missing: want the name of a file or directory`,
+		`a.yml:2: tcp-peer: address is "x": want HOST:PORT, such as "mesh.example.org:2222"`,
+		`command line: reading the configuration file "none.yml": open none.yml: file does not exist`,
+		`command line: node is given again: want it once, as at a.yml:1`,
+		`b.yml:1: node is given again: want it once, as at a.yml:1`)
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the error hides that a file does not exist: %v", err)
+	}
+	_, err = fromArgs(nil, "-c", "none.yml")
+	wantProblems(t, err, `command line: reading the configuration file "none.yml": open none.yml: file does not exist`)
+}
+
+func TestHostNameIsTheDefaultID(t *testing.T) {
+	name := func(name string) func() (string, error) { return func() (string, error) { return name, nil } }
+	tests := []struct {
+		args     []string
+		hostname func() (string, error)
+		want     string // empty if there is an error
+		problem  string
+	}{
+		{[]string{"--local-only"}, name("h"), "h", ""},
+		{[]string{"--local-only", "--node", "datadir=d"}, name("h"), "h", ""},
+		{[]string{"--local-only", "--node", "a"}, noHostname, "a", ""},
+		{[]string{"--local-only"}, noHostname, "",
+			"command line: node: id is missing, and the host name cannot be had (no name here): " + nodeIDMessage},
+		{[]string{"--local-only"}, name("localhost"), "",
+			`command line: node: id is missing, and the host name is "localhost": ` + nodeIDMessage},
+		// The ID might be what is wrong.
+		{[]string{"--local-only", "--node", "ids=a"}, noHostname, "",
+			`command line: node: unknown parameter "ids": did you mean "id"? (known: id, datadir, maxidleconnectiontimeout)`},
+		{[]string{"-c", "r.yml"}, name(""), "",
+			`r.yml:2: node: id is missing, and the host name is "": ` + nodeIDMessage},
+	}
+	for _, test := range tests {
+		cl, err := ParseArgs(test.args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := cl.Config(files{"r.yml": "- local-only\n- node: {datadir: d}\n"}.read, test.hostname)
+		switch {
+		case test.problem != "":
+			wantProblems(t, err, test.problem)
+		case err != nil:
+			t.Errorf("%q: %v", test.args, err)
+		case c.Node.ID != test.want:
+			t.Errorf("%q: the node is %q, want %q", test.args, c.Node.ID, test.want)
+		}
+	}
+}

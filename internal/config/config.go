@@ -1,0 +1,94 @@
+// Package config turns configuration files and the command line of a node into one typed, checked [Config].
+//
+// Both forms say the same (PROTOCOL section 6): a list of items such as "tcp-peer", each with parameters such as
+// "cost". An item is a struct here, its parameters are the fields, and everything else about them (name, type,
+// default, meaning) is in the fields' tags, which table.go describes. Reading, checking and --help work from those
+// tags alone: a new item is one struct and one line of the table, a new type of parameter one line of kinds.
+//
+// A configuration is either accepted as a whole or refused with every mistake in it: nothing unknown is skipped, and
+// nothing wrong is replaced by a default.
+package config
+
+import (
+	"io/fs"
+	"time"
+)
+
+// A Config is everything a node is told at its start, complete with defaults and free of contradictions.
+type Config struct {
+	Node            Node
+	LogLevel        LogLevel // Info, unless an item says otherwise
+	LocalOnly       bool     // the node may run without any backend
+	ControlServices []ControlService
+	TCPListeners    []TCPListener
+	TCPPeers        []TCPPeer
+	WorkCommands    []WorkCommand
+}
+
+// A Node is the identity of the node itself.
+type Node struct {
+	Where                    Position
+	ID                       string        `param:"id" kind:"node-id" main:"yes" unset:"the host name" help:"node ID, unique in the mesh"`
+	DataDir                  string        `param:"datadir" kind:"path" default:"/tmp/receptor" help:"directory for the units of work, in a directory named by the node ID"`
+	MaxIdleConnectionTimeout time.Duration `param:"maxidleconnectiontimeout" kind:"idle-time" default:"21s" help:"a link on which nothing arrived for so long is dropped"`
+}
+
+// logLevel is the item that sets Config.LogLevel. Its default holds for the item without a level; the level without
+// the item is another.
+type logLevel struct {
+	Where Position
+	Level LogLevel `param:"level" kind:"level" main:"yes" default:"Error" help:"the least important messages to log; Info without this item"`
+}
+
+// localOnly is the item that sets Config.LocalOnly.
+type localOnly struct {
+	Where Position
+	Local bool `param:"local" kind:"bool" main:"yes" default:"true" help:"whether the node may run without backends"`
+}
+
+// A ControlService is one place where the control protocol is served (PROTOCOL section 4).
+type ControlService struct {
+	Where       Position
+	Service     string      `param:"service" kind:"service" default:"control" unique:"service" help:"mesh service to serve on"`
+	Filename    string      `param:"filename" kind:"path" unset:"no socket" unique:"socket" help:"Unix socket to serve on too"`
+	Permissions fs.FileMode `param:"permissions" kind:"mode" default:"0600" help:"permissions of the socket"`
+}
+
+// A TCPListener is a port on which other nodes are awaited (PROTOCOL section 1).
+type TCPListener struct {
+	Where        Position
+	Port         int                `param:"port" kind:"port" main:"yes" required:"yes" help:"TCP port to listen on; 0 takes a free one"`
+	BindAddr     string             `param:"bindaddr" kind:"host" default:"0.0.0.0" help:"address to listen on"`
+	Cost         float64            `param:"cost" kind:"cost" default:"1.0" help:"cost of the links; both ends of a link must set the same"`
+	NodeCost     map[string]float64 `param:"nodecost" kind:"node-costs" unset:"the cost above" help:"cost of the link to particular peers"`
+	AllowedPeers []string           `param:"allowedpeers" kind:"node-ids" unset:"any peer" help:"the only peers to accept"`
+}
+
+// A TCPPeer is another node to dial (PROTOCOL section 1).
+type TCPPeer struct {
+	Where        Position
+	Address      string   `param:"address" kind:"address" main:"yes" required:"yes" help:"where the peer listens"`
+	Redial       bool     `param:"redial" kind:"bool" default:"true" help:"whether to dial again when the link ends or cannot be made"`
+	Cost         float64  `param:"cost" kind:"cost" default:"1.0" help:"cost of the link; both ends of a link must set the same"`
+	AllowedPeers []string `param:"allowedpeers" kind:"node-ids" unset:"any peer" help:"the only peers to accept at that address"`
+}
+
+// A WorkCommand is a work type whose units run a command (PROTOCOL section 5).
+type WorkCommand struct {
+	Where              Position
+	WorkType           string `param:"worktype" kind:"work-type" required:"yes" unique:"work type" help:"name to submit units by"`
+	Command            string `param:"command" kind:"path" required:"yes" help:"program to run for a unit"`
+	Params             string `param:"params" kind:"words" unset:"none" help:"its parameters, split as a shell does"`
+	AllowRuntimeParams bool   `param:"allowruntimeparams" kind:"bool" default:"false" help:"whether a submission may add parameters"`
+}
+
+// table lists all items there are, in the order in which --help shows them.
+var table = []*itemSpec{
+	once("node", "This node.", func(c *Config, n Node) { c.Node = n }),
+	once("log-level", "How much to log.", func(c *Config, l logLevel) { c.LogLevel = l.Level }),
+	once("local-only", "Run even without backends, as a mesh of one node.", func(c *Config, l localOnly) { c.LocalOnly = l.Local }),
+	many("control-service", "Serve the control protocol.", func(c *Config) *[]ControlService { return &c.ControlServices }),
+	backend(many("tcp-listener", "Accept links from other nodes over TCP.", func(c *Config) *[]TCPListener { return &c.TCPListeners })),
+	backend(many("tcp-peer", "Make a link to another node over TCP.", func(c *Config) *[]TCPPeer { return &c.TCPPeers })),
+	many("work-command", "Run units of work by a command.", func(c *Config) *[]WorkCommand { return &c.WorkCommands }),
+}

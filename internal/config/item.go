@@ -1,0 +1,95 @@
+package config
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// An Item is one item of a configuration, its values checked and its defaults set.
+type Item struct {
+	Name  string // in lower case
+	Where Position
+
+	spec  *itemSpec // nil for one that is not known
+	value any       // of the type of the spec; nil for one with mistakes
+}
+
+// A given is an item as it was written, on the command line or in a file.
+type given struct {
+	name   string
+	where  Position
+	bare   *yaml.Node // its value without a name, or nil
+	params []pair
+}
+
+// decode makes an item of what was given. With mistakes it returns what it knows of the item, for the sake of checks
+// that need not know all of it.
+func (g given) decode(p *problems) Item {
+	item := Item{Name: lower(g.name), Where: g.where, spec: specOf(lower(g.name))}
+	spec := item.spec
+	if spec == nil {
+		p.add(g.where, "unknown item %s", g.unknownName())
+		return item
+	}
+	before := len(p.errs)
+	params := g.params
+	switch {
+	case g.bare == nil:
+	case spec.main == nil:
+		p.add(g.where, "%s takes no value without a name: want a name of %s", spec.name, strings.Join(spec.paramNames(), ", "))
+	default:
+		params = slices.Concat([]pair{{spec.main.name, place(g.where, g.bare), g.bare}}, params)
+	}
+	filled := spec.fresh(g.where)
+	seen := map[*paramSpec]bool{}
+	for _, param := range params {
+		known := spec.param(lower(param.name))
+		switch {
+		case known == nil:
+			p.add(param.where, "%s: unknown parameter %s", spec.name, unknown(param.name, spec.paramNames()))
+			continue
+		case seen[known]:
+			p.add(param.where, "%s: %s is given twice: want it once", spec.name, known.name)
+		}
+		seen[known] = true
+		known.set(filled, spec.name+": "+known.name, param, p)
+	}
+	for _, known := range spec.params {
+		if known.required && !seen[known] {
+			p.add(g.where, "%s: %s is missing: want %s", spec.name, known.name, kinds[known.kind].want)
+		}
+	}
+	if len(p.errs) == before {
+		item.value = filled.Interface()
+	}
+	return item
+}
+
+// set reads a parameter into its field of item.
+func (s *paramSpec) set(item reflect.Value, about string, given pair, p *problems) {
+	where := place(given.where, deref(given.value))
+	if x, ok := kinds[s.kind].parse(value{given.value, where, about, p}); ok {
+		item.Field(s.field).Set(reflect.ValueOf(x))
+	}
+}
+
+// unknownName describes the unknown name of an item as it would be written there.
+func (g given) unknownName() string {
+	names := itemNames(func(*itemSpec) bool { return true })
+	if g.where.File != "" {
+		return unknown(g.name, names)
+	}
+	names = append(names, "config", "help", "version")
+	for i, name := range names {
+		names[i] = "--" + name
+	}
+	return unknown("--"+g.name, names)
+}
+
+// lower is the form in which names of items and parameters are compared.
+func lower(name string) string {
+	return strings.ToLower(name)
+}

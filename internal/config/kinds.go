@@ -1,0 +1,168 @@
+package config
+
+import (
+	"io/fs"
+	"math"
+	"net"
+	"net/netip"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// A kind is a type of parameter: what the Go type of its field is, what a user should write, and how that is read.
+// parse returns a result of that Go type, or complains and returns false.
+type kind struct {
+	result reflect.Type
+	want   string // completes "want ..."
+	parse  func(value) (any, bool)
+}
+
+// kinds are all types of parameters, by the name that tags and --help call them.
+var kinds = map[string]kind{
+	"address":    scalar(`HOST:PORT, such as "mesh.example.org:2222"`, parseAddress),
+	"bool":       scalar("true or false", parseBool),
+	"cost":       costKind,
+	"host":       scalar(`an IP address or a host name, without port or brackets`, parseHost),
+	"idle-time":  scalar(`a duration such as "30s" or "2m", or a number of seconds; 21s or more`, parseIdleTime),
+	"level":      scalar(wantLevel, parseLevel),
+	"mode":       scalar(`permissions in octal with a leading 0, such as 0600; 0777 at most`, parseMode),
+	"node-costs": {reflect.TypeFor[map[string]float64](), wantNodeCosts, parseNodeCosts},
+	"node-id":    nodeIDKind,
+	"node-ids":   {reflect.TypeFor[[]string](), wantNodeIDs, parseNodeIDs},
+	"path":       scalar("the name of a file or directory", parsePath),
+	"port":       scalar("a whole number from 0 to 65535", parsePort),
+	"service":    scalar(`a name of 1 to 8 bytes without control characters, other than "ping" and "unreach"`, parseService),
+	"words":      scalar("words as for a shell, all quotes closed and no backslash at the end", parseWords),
+	"work-type":  scalar(`a name without control characters, other than "remote"`, parseWorkType),
+}
+
+// These are parts of lists and maps, too.
+var (
+	costKind   = scalar("a finite number above 0, such as 1.5", parseCost)
+	nodeIDKind = scalar(wantNodeID, parseNodeID)
+)
+
+const (
+	wantLevel  = "Error, Warning, Info or Debug"
+	wantNodeID = `a node ID of 1 to 255 bytes, without "/" and control characters, not "localhost", "." or ".."`
+)
+
+// scalar is a kind of single value, read from its text.
+func scalar[T any](want string, parse func(text string) (T, bool)) kind {
+	return kind{reflect.TypeFor[T](), want, func(v value) (any, bool) {
+		text, ok := v.text(want)
+		if !ok {
+			return nil, false
+		}
+		x, ok := parse(text)
+		if !ok {
+			v.wrong("is %s: want %s", quote(text), want)
+			return nil, false
+		}
+		return x, true
+	}}
+}
+
+// parseAddress leaves the host to the dialer, which takes none as this machine.
+func parseAddress(text string) (string, bool) {
+	_, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return "", false
+	}
+	n, ok := parsePort(port)
+	return text, ok && n != 0
+}
+
+// parseBool takes what YAML 1.1 takes: yaml.v3 alone would read "redial: no" as a string.
+func parseBool(text string) (result, ok bool) {
+	switch strings.ToLower(text) {
+	case "true", "yes", "on", "y", "t", "1":
+		return true, true
+	case "false", "no", "off", "n", "f", "0":
+		return false, true
+	}
+	return false, false
+}
+
+func parseCost(text string) (float64, bool) {
+	cost, err := strconv.ParseFloat(text, 64)
+	return cost, err == nil && cost > 0 && !math.IsInf(cost, 0)
+}
+
+// parseHost refuses what would be joined with the port to something that cannot be looked up.
+func parseHost(text string) (string, bool) {
+	if _, err := netip.ParseAddr(text); err == nil {
+		return text, true
+	}
+	return text, text != "" && !strings.ContainsAny(text, ":[]/ \x00")
+}
+
+// parseIdleTime refuses less than 21 s: peers send every 10 s only, and two losses must not end a link
+// (PROTOCOL section 1).
+func parseIdleTime(text string) (time.Duration, bool) {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		seconds, err := strconv.ParseFloat(text, 64)
+		if err != nil || !(seconds < float64(math.MaxInt64/time.Second)) {
+			return 0, false
+		}
+		d = time.Duration(seconds * float64(time.Second))
+	}
+	return d, d >= 21*time.Second
+}
+
+func parseLevel(text string) (LogLevel, bool) {
+	level, err := ParseLogLevel(text)
+	return level, err == nil
+}
+
+// parseMode refuses 600: in YAML that is the decimal number 600, whose bits nobody means.
+func parseMode(text string) (fs.FileMode, bool) {
+	if !strings.HasPrefix(text, "0") {
+		return 0, false
+	}
+	mode, err := strconv.ParseUint(strings.TrimPrefix(text, "0o"), 8, 32)
+	return fs.FileMode(mode), err == nil && mode <= 0o777
+}
+
+// parseNodeID checks what may be a node ID. It becomes the name of a directory, and every node answers to "localhost".
+func parseNodeID(text string) (string, bool) {
+	ok := printable(text) && len(text) <= 255 && !strings.Contains(text, "/") &&
+		text != "." && text != ".." && !strings.EqualFold(text, "localhost")
+	return text, ok
+}
+
+// parsePath takes any text that the system would take as a file name.
+func parsePath(text string) (string, bool) {
+	return text, text != "" && !strings.Contains(text, "\x00")
+}
+
+// parsePort refuses leading zeros, which are octal to YAML 1.1 and decimal to others.
+func parsePort(text string) (int, bool) {
+	port, err := strconv.Atoi(text)
+	return port, err == nil && port >= 0 && port <= math.MaxUint16 && strconv.Itoa(port) == text
+}
+
+// parseService checks the name of a service (PROTOCOL section 2.1).
+func parseService(text string) (string, bool) {
+	return text, printable(text) && len(text) <= 8 && text != "ping" && text != "unreach"
+}
+
+func parseWords(text string) (string, bool) {
+	_, err := SplitParams(text)
+	return text, err == nil
+}
+
+// parseWorkType refuses "remote", the type of units that run on another node (PROTOCOL section 5).
+func parseWorkType(text string) (string, bool) {
+	return text, printable(text) && text != "remote"
+}
+
+// printable is true for text that can be a name: some, in UTF-8, without control characters.
+func printable(text string) bool {
+	return text != "" && utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
+}

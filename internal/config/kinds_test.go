@@ -1,0 +1,77 @@
+package config
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// read parses text as the command line gives it.
+func read(kind, text string) (any, error) {
+	var p problems
+	x, ok := kinds[kind].parse(value{node: plain(text), about: kind, problems: &p})
+	if ok != (len(p.errs) == 0) {
+		panic(kind + " of " + text + ": result and complaints contradict each other")
+	}
+	return x, p.err()
+}
+
+func TestKinds(t *testing.T) {
+	accepted := map[string]map[string]any{
+		"address": {"a:1": "a:1", "10.0.0.1:65535": "10.0.0.1:65535", "[fe80::1%eth0]:2": "[fe80::1%eth0]:2", ":3": ":3"},
+		"bool": {"true": true, "Yes": true, "ON": true, "y": true, "t": true, "1": true,
+			"False": false, "no": false, "off": false, "n": false, "f": false, "0": false},
+		"cost":      {"1": 1.0, "1.0": 1.0, ".5": 0.5, "1e3": 1000.0, "0.001": 0.001},
+		"host":      {"0.0.0.0": "0.0.0.0", "::": "::", "fe80::1%eth0": "fe80::1%eth0", "localhost": "localhost"},
+		"idle-time": {"21": 21 * time.Second, "30s": 30 * time.Second, "22.5": 22500 * time.Millisecond, "2m": 2 * time.Minute},
+		"level":     {"error": Error, "WARNING": Warning, "Info": Info, "dEBUG": Debug},
+		"mode":      {"0600": modeOf(0o600), "0o660": modeOf(0o660), "0": modeOf(0), "0777": modeOf(0o777)},
+		"node-costs": {`{"a": 1.5, "b": 2}`: map[string]float64{"a": 1.5, "b": 2}, " {a: 1} ": map[string]float64{"a": 1},
+			`{"a":1}`: map[string]float64{"a": 1}, "{}": map[string]float64{}},
+		"node-id":   {"a": "a", "näher": "näher", "a.b:c@d e": "a.b:c@d e", "...": "...", strings.Repeat("x", 255): strings.Repeat("x", 255)},
+		"node-ids":  {"a": []string{"a"}, "a, b": []string{"a", "b"}, "[a,b]": []string{"a", "b"}, `["a b"]`: []string{"a b"}},
+		"path":      {"/a b": "/a b", "=": "="},
+		"port":      {"0": 0, "1": 1, "65535": 65535},
+		"service":   {"control": "control", "12345678": "12345678", "Ping": "Ping"},
+		"words":     {"": "", "a 'b c'": "a 'b c'", `a\ b`: `a\ b`},
+		"work-type": {"cat": "cat", "Remote": "Remote"},
+	}
+	refused := map[string][]string{
+		"address":    {"", "a", "a:", "a:0", "a:x", "a:65536", "a:-1", "::1:2", "a:1:2", "[::1]", "tcp://a:1"},
+		"bool":       {"", "2", "tru", "null"},
+		"cost":       {"", "0", "-1", "NaN", ".nan", "Inf", ".inf", "-Inf", "1e999", "one", "1,5", "0.0"},
+		"host":       {"", "127.0.0.1:1", "[::1]", "a/24", "a b", "\x00"},
+		"idle-time":  {"", "20", "20.9s", "-30", "NaN", "Inf", "1e300", "9999999999999h", "30 s", "0"},
+		"level":      {"", "trace", "warn", "3"},
+		"mode":       {"", "600", "384", "0800", "01000", "0o", "0x1ff", "-0600", "u=rw", "0 600", "0-1"},
+		"node-costs": {"", "a", "a=1", "{a}", "{a: 0}", "{a: b}", "{localhost: 1}", "{a: 1, a: 2}", "{a: -1, a: 2}", "[a]", "{a: [1]}", "{a: 1} x", "{[a]: 1}", "{a"},
+		"node-id":    {"", ".", "..", "localhost", "LocalHost", "a/b", "a\x00", "a\n", "\x7f", "\xff", strings.Repeat("x", 256)},
+		"node-ids":   {"", " ", "[]", ",", "a,", "a,localhost", "[a, [b]]", "[a", "[a, ~]", "[a]: b", "[a] b"},
+		"path":       {"", "a\x00b"},
+		"port":       {"", "-1", "65536", "1.0", "0x10", "08", "+1", "http", "1e3", "99999999999999999999"},
+		"service":    {"", "ping", "unreach", "123456789", "a\x00", "\xff", "a\tb"},
+		"words":      {"'", `"`, `a\`, "a\x00b"},
+		"work-type":  {"", "remote", "a\n", "\xff"},
+	}
+	for name, kind := range kinds {
+		if len(accepted[name]) == 0 || len(refused[name]) == 0 {
+			t.Errorf("kind %s is not tested", name)
+		}
+		for text, want := range accepted[name] {
+			if got, err := read(name, text); err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("%s of %q is %v (%v), want %v", name, text, got, err, want)
+			}
+		}
+		for _, text := range refused[name] {
+			if got, err := read(name, text); err == nil {
+				t.Errorf("%s of %q is %v, want an error", name, text, got)
+			} else if !strings.Contains(err.Error(), "want ") {
+				t.Errorf("%s of %q: the error says not what is wanted: %v", name, text, err)
+			}
+		}
+		if kind.want == "" {
+			t.Errorf("kind %s wants nothing", name)
+		}
+	}
+}
