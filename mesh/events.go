@@ -60,7 +60,12 @@ type DuplicateID struct {
 }
 
 // RoutesChanged: the next-hop table was computed anew.
-type RoutesChanged struct{ Reachable int }
+type RoutesChanged struct {
+	// Reachable is how many other nodes can be reached.
+	Reachable int
+	// Gained are those of them that could not be reached before, sorted.
+	Gained []string
+}
 
 // NodeForgotten: a node has been unreachable so long that its record is gone.
 type NodeForgotten struct{ Node string }

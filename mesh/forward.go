@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"receptor/mesh/wire"
@@ -27,19 +28,24 @@ type hop struct {
 func (n *Node) computeRoutes(now time.Time) {
 	n.routes = n.db.Routes(now, n.routes[:0])
 	t := &table{hops: make(map[uint64]hop, len(n.routes))}
-	reachable := 0
+	before := n.table.Load().hops
+	var changed RoutesChanged
 	for _, r := range n.routes {
 		h := hop{name: r.Node, via: r.Via, cost: r.Cost}
 		if s := n.peerSession(r.Via); s != nil {
 			h.link = s.link
-			reachable++
+			changed.Reachable++
+			if before[r.Hash].link == nil {
+				changed.Gained = append(changed.Gained, r.Node)
+			}
 		} else {
 			n.bring(&n.due.forget, now)
 		}
 		t.hops[r.Hash] = h
 	}
 	n.table.Store(t)
-	n.emit(RoutesChanged{Reachable: reachable})
+	slices.Sort(changed.Gained)
+	n.emit(changed)
 }
 
 // forward takes a data frame from a peer. It takes no lock, and allocates

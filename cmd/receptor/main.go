@@ -1,0 +1,134 @@
+// Command receptor runs a node of a receptor mesh.
+//
+// Exit codes: 0 after a clean stop, 1 if the node could not start or had to
+// stop, 2 if the configuration or the command line is wrong.
+package main
+
+import (
+	crand "crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+
+	"receptor/control"
+	"receptor/internal/config"
+	"receptor/internal/daemon"
+	"receptor/internal/host"
+	"receptor/internal/version"
+	"receptor/transport"
+	"receptor/transport/tcp"
+)
+
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "supervise" {
+		os.Exit(host.SuperviseMain(os.Args[2:]))
+	}
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+func run(args []string, stdout, stderr io.Writer) int {
+	cl, err := config.ParseArgs(args)
+	if err != nil {
+		return complain(stderr, exitUsage, err)
+	}
+	switch {
+	case cl.Help:
+		config.Usage(stdout)
+		fmt.Fprint(stdout, "\nExit codes: 0 after a clean stop, 1 if the node could not start or had to stop,\n2 if the configuration or the command line is wrong.\n")
+		return 0
+	case cl.Version:
+		fmt.Fprintln(stdout, version.Version)
+		return 0
+	}
+	cfg, err := cl.Config(os.ReadFile, os.Hostname)
+	if err != nil {
+		complain(stderr, exitUsage, err)
+		if len(args) == 0 {
+			fmt.Fprintln(stderr, "receptor: see receptor --help")
+		}
+		return exitUsage
+	}
+	if err := serve(cfg, stdout); err != nil {
+		return complain(stderr, exitFailed, err)
+	}
+	return 0
+}
+
+// complain prints each of several joined errors on a line of its own.
+func complain(stderr io.Writer, code int, err error) int {
+	var all interface{ Unwrap() []error }
+	if errors.As(err, &all) && err == all.(error) {
+		for _, err := range all.Unwrap() {
+			complain(stderr, code, err)
+		}
+		return code
+	}
+	fmt.Fprintf(stderr, "receptor: %v\n", err)
+	return code
+}
+
+// serve runs the node until a signal, or until it fails.
+func serve(cfg *config.Config, stdout io.Writer) error {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	processes, err := host.NewProcesses()
+	if err != nil {
+		return err
+	}
+	defer processes.Close()
+	log := daemon.NewLog(stdout, transport.System, cfg.LogLevel)
+	d, err := daemon.Start(cfg, newHost(processes), log)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	select {
+	case s := <-signals:
+		log.Infof("Received signal %q, stopping", s)
+		go func() {
+			<-signals
+			os.Exit(exitFailed) // a second signal does not wait
+		}()
+		return nil
+	case err := <-d.Failed():
+		log.Errorf("%v", err)
+		return err
+	}
+}
+
+func newHost(processes *host.Processes) daemon.Host {
+	return daemon.Host{
+		Clock:   transport.System,
+		NewRand: newRand,
+		NewTCPListener: func(addr string, warn func(error)) transport.Backend {
+			return tcp.NewListener(addr, warn)
+		},
+		NewTCPDialer: func(addr string, redial bool, clock transport.Clock, r *rand.Rand, warn func(error)) transport.Backend {
+			return tcp.NewDialer(addr, redial, clock, r, warn)
+		},
+		ListenUnix: host.ListenUnix,
+		FS:         host.FS{},
+		Processes:  processes,
+		Info: control.NodeInfo{
+			Version:         version.Version,
+			SystemCPUCount:  runtime.NumCPU(),
+			SystemMemoryMiB: int(host.TotalMemoryMiB()),
+		},
+	}
+}
+
+func newRand() rand.Source {
+	var seed [32]byte
+	crand.Read(seed[:]) // never fails
+	return rand.NewChaCha8(seed)
+}

@@ -1,0 +1,248 @@
+// Package daemon makes a running node of a configuration. Everything that a
+// node takes from its surroundings comes in by Host, so cmd/receptor, the
+// simulator's full engine and tests all start nodes here.
+package daemon
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"net"
+	"path"
+	"strconv"
+	"sync"
+
+	"receptor/control"
+	"receptor/internal/config"
+	"receptor/mesh"
+	"receptor/transport"
+	"receptor/work"
+)
+
+// controlService is the service by which nodes give work to each other
+// (PROTOCOL section 5).
+const controlService = "control"
+
+// Host is what a node gets from its surroundings. All fields are required.
+type Host struct {
+	Clock transport.Clock
+	// NewRand returns a source of randomness of its own for each caller.
+	NewRand func() rand.Source
+	// NewTCPListener and NewTCPDialer make backends; see package tcp.
+	NewTCPListener func(addr string, warn func(error)) transport.Backend
+	NewTCPDialer   func(addr string, redial bool, clock transport.Clock, rand *rand.Rand, warn func(error)) transport.Backend
+	// ListenUnix listens on a Unix socket.
+	ListenUnix func(filename string, permissions fs.FileMode) (net.Listener, error)
+	// FS and Processes are for units of work.
+	FS        work.FS
+	Processes work.Processes
+	// Info is what status tells of the machine and the program.
+	Info control.NodeInfo
+}
+
+// Daemon is a running node.
+type Daemon struct {
+	cfg  *config.Config
+	host Host
+	log  *Log
+
+	node     *mesh.Node
+	work     *work.Manager
+	server   *control.Server
+	reach    *reachQueue
+	backends []transport.Backend
+	serving  sync.WaitGroup
+	failed   chan error
+}
+
+// DuplicateIDError says that the node has left the mesh because an older node
+// uses its ID.
+type DuplicateIDError struct{ ID string }
+
+// Error implements error.
+func (e *DuplicateIDError) Error() string {
+	return fmt.Sprintf("node ID %q is already in use in this mesh, by a node that was there first: give this node another ID", e.ID)
+}
+
+// Start starts the node of a configuration. It returns an error, and leaves
+// nothing running, if any part of it cannot start.
+func Start(cfg *config.Config, host Host, log *Log) (*Daemon, error) {
+	d := &Daemon{cfg: cfg, host: host, log: log, failed: make(chan error, 1)}
+	if err := d.start(); err != nil {
+		d.Close()
+		return nil, err
+	}
+	log.Infof("Initialization complete")
+	return d, nil
+}
+
+// Failed yields the error that ends the node, if one does; Close it then.
+func (d *Daemon) Failed() <-chan error { return d.failed }
+
+// fail reports the first error that ends the node.
+func (d *Daemon) fail(err error) {
+	select {
+	case d.failed <- err:
+	default:
+	}
+}
+
+func (d *Daemon) start() error {
+	d.reach = newReachQueue(func(node string) { d.work.NodeReachable(node) })
+	if err := d.startWork(); err != nil {
+		return err
+	}
+	if err := d.startNode(); err != nil {
+		return err
+	}
+	if err := d.startControl(); err != nil {
+		return err
+	}
+	return d.startBackends()
+}
+
+func (d *Daemon) startNode() error {
+	node, err := mesh.New(mesh.Config{
+		ID:          d.cfg.Node.ID,
+		Clock:       d.host.Clock,
+		Rand:        d.host.NewRand(),
+		MaxIdleLink: d.cfg.Node.MaxIdleConnectionTimeout,
+		Events:      d.meshEvent,
+	})
+	if err != nil {
+		return fmt.Errorf("%s: node: %w", d.cfg.Node.Where, err)
+	}
+	d.node = node
+	node.SetWorkTypes(d.work.WorkCommands())
+	if err := d.work.Start(); err != nil {
+		return fmt.Errorf("%s: node: datadir: %w", d.cfg.Node.Where, err)
+	}
+	return nil
+}
+
+func (d *Daemon) startWork() error {
+	d.work = work.NewManager(work.Options{
+		NodeID:    d.cfg.Node.ID,
+		Dir:       path.Join(d.cfg.Node.DataDir, d.cfg.Node.ID),
+		FS:        d.host.FS,
+		Clock:     d.host.Clock,
+		Rand:      d.host.NewRand(),
+		Processes: d.host.Processes,
+		Dial:      d.dialWork,
+		Events:    d.workEvent,
+	})
+	for _, wc := range d.cfg.WorkCommands {
+		err := d.work.AddType(work.Type{Name: wc.WorkType, Command: wc.Command, Params: wc.Params, AllowRuntimeParams: wc.AllowRuntimeParams})
+		if err != nil {
+			return fmt.Errorf("%s: work-command: %w", wc.Where, err)
+		}
+	}
+	return nil
+}
+
+var errNoTLSClients = errors.New("this node has no TLS client configurations")
+
+func (d *Daemon) dialWork(ctx context.Context, node, service, tlsClient string) (work.Conn, error) {
+	if tlsClient != "" {
+		return nil, fmt.Errorf("%w: %q: %w", work.ErrTLS, tlsClient, errNoTLSClients)
+	}
+	return d.node.Dial(ctx, node, service, nil)
+}
+
+func (d *Daemon) startControl() error {
+	d.server = control.New(d.cfg.Node.ID, control.Options{
+		Clock:   d.host.Clock,
+		Problem: func(err error) { d.log.Warningf("Control service: %v", err) },
+	})
+	control.RegisterMesh(d.server, d.node, control.MeshOptions{
+		Info:  d.host.Info,
+		Clock: d.host.Clock,
+		TLSClient: func(name, _ string) (*tls.Config, error) {
+			return nil, fmt.Errorf("unknown TLS client %q: %w", name, errNoTLSClients)
+		},
+	})
+	d.work.Register(d.server)
+	for _, cs := range d.cfg.ControlServices {
+		if err := d.startControlService(cs); err != nil {
+			return fmt.Errorf("%s: control-service: %w", cs.Where, err)
+		}
+	}
+	return nil
+}
+
+func (d *Daemon) startControlService(cs config.ControlService) error {
+	if cs.Filename != "" {
+		l, err := d.host.ListenUnix(cs.Filename, cs.Permissions)
+		if err != nil {
+			return err
+		}
+		d.serve(l)
+	}
+	ad := &mesh.Advertise{Tags: map[string]string{"type": "Control Service"}, WorkTypes: true}
+	l, err := d.node.Listen(cs.Service, nil, ad)
+	if err != nil {
+		return err
+	}
+	d.serve(l)
+	return nil
+}
+
+func (d *Daemon) serve(l net.Listener) {
+	d.serving.Go(func() {
+		if err := d.server.Serve(l); err != nil {
+			d.log.Debugf("Control service on %s: %v", l.Addr(), err)
+		}
+	})
+}
+
+func (d *Daemon) startBackends() error {
+	warn := func(err error) { d.log.Warningf("%v", err) }
+	for _, c := range d.cfg.TCPListeners {
+		b := d.host.NewTCPListener(net.JoinHostPort(c.BindAddr, strconv.Itoa(c.Port)), warn)
+		opts := mesh.LinkOptions{Cost: c.Cost, NodeCost: c.NodeCost, AllowedPeers: c.AllowedPeers}
+		if err := d.startBackend(b, opts); err != nil {
+			return fmt.Errorf("%s: tcp-listener: %w", c.Where, err)
+		}
+	}
+	for _, c := range d.cfg.TCPPeers {
+		b := d.host.NewTCPDialer(c.Address, c.Redial, d.host.Clock, rand.New(d.host.NewRand()), warn)
+		opts := mesh.LinkOptions{Cost: c.Cost, AllowedPeers: c.AllowedPeers}
+		if err := d.startBackend(b, opts); err != nil {
+			return fmt.Errorf("%s: tcp-peer: %w", c.Where, err)
+		}
+	}
+	return nil
+}
+
+func (d *Daemon) startBackend(b transport.Backend, opts mesh.LinkOptions) error {
+	err := b.Start(func(l transport.Link) transport.Receiver { return d.node.Attach(l, opts) })
+	if err != nil {
+		return err
+	}
+	d.backends = append(d.backends, b)
+	d.log.Infof("Running %s", b)
+	return nil
+}
+
+// Close stops the node: its services are withdrawn, peers see the links end,
+// and units of work go on under their supervisors. It returns when all that
+// the node started has ended.
+func (d *Daemon) Close() {
+	if d.server != nil {
+		d.server.Close()
+		d.serving.Wait()
+	}
+	if d.work != nil {
+		d.work.Close()
+	}
+	if d.node != nil {
+		d.node.Close()
+	}
+	for _, b := range d.backends {
+		b.Close()
+	}
+	d.reach.close()
+}

@@ -1,0 +1,77 @@
+package daemon
+
+import (
+	"errors"
+	"io"
+
+	"receptor/mesh"
+	"receptor/work"
+)
+
+// meshEvent logs an event of the node, and passes on what others wait for. It
+// may be called under the node's lock.
+func (d *Daemon) meshEvent(e mesh.Event) {
+	switch e := e.(type) {
+	case mesh.LinkUp:
+		d.log.Infof("Connection established with %s (%s, cost %v)", e.Peer, e.Link, e.Cost)
+	case mesh.LinkDown:
+		if e.Err == nil || errors.Is(e.Err, io.EOF) {
+			d.log.Infof("Connection with %s closed (%s)", e.Peer, e.Link)
+		} else {
+			d.log.Warningf("Connection with %s lost (%s): %v", e.Peer, e.Link, e.Err)
+		}
+	case mesh.LinkFailed:
+		if e.Err != nil {
+			d.log.Warningf("Connection not established (%s): %v", e.Link, e.Err)
+		}
+	case mesh.LinkRefused:
+		d.log.Warningf("Rejected connection with node %q (%s): %s", e.Peer, e.Link, e.Reason)
+	case mesh.DuplicateID:
+		d.duplicateID(e)
+	case mesh.DuplicateSuspected:
+		d.log.Warningf("Node %s (epoch %d) says that another node (epoch %d) uses its ID", e.Node, e.Epoch, e.Suspect)
+	case mesh.RoutesChanged:
+		d.log.Debugf("Routes computed: %d nodes can be reached", e.Reachable)
+		d.reach.add(e.Gained...)
+	case mesh.NodeForgotten:
+		d.log.Infof("Node %s has not been reachable for long and is forgotten", e.Node)
+	case mesh.ServiceChanged:
+		d.log.Debugf("Service %s of node %s: withdrawn=%v", e.Service, e.Node, e.Withdrawn)
+		if e.Service == controlService && !e.Withdrawn {
+			d.reach.add(e.Node)
+		}
+	case mesh.FrameDropped:
+		d.log.Warningf("Dropped a frame from peer %q: %v", e.Peer, e.Err)
+	case mesh.UpdateAccepted:
+		d.log.Debugf("Routing update %d of %s by %s", e.Sequence, e.Node, e.From)
+	case mesh.DatagramDropped:
+		d.log.Debugf("Dropped a datagram to service %s: %s", e.Header.ToService, e.Reason)
+	case mesh.UnreachReceived:
+		d.log.Debugf("Node %s reports: %s:%s to %s:%s: %s", e.ReportedBy, e.FromNode, e.FromService, e.ToNode, e.ToService, e.Problem)
+	}
+}
+
+func (d *Daemon) duplicateID(e mesh.DuplicateID) {
+	if !e.Leaving {
+		d.log.Errorf("Another node uses this node's ID %s (epoch %d, heard from %s): give one of them another ID", e.ID, e.OtherEpoch, e.From)
+		return
+	}
+	d.fail(&DuplicateIDError{ID: e.ID})
+}
+
+// workEvent logs an event of a unit of work. It may be called under locks of
+// the manager.
+func (d *Daemon) workEvent(e work.Event) {
+	switch e := e.(type) {
+	case work.UnitChanged:
+		d.log.Debugf("Unit %s: %s: %s", e.Unit, e.State, e.Detail)
+	case work.UnitReleased:
+		d.log.Debugf("Unit %s released", e.Unit)
+	case work.UnitUnreadable:
+		d.log.Warningf("Unit %s cannot be read and is left alone: %v", e.Unit, e.Err)
+	case work.UnitProblem:
+		d.log.Warningf("Unit %s: %v", e.Unit, e.Err)
+	case work.RemoteProblem:
+		d.log.Warningf("Unit %s on node %s: %v", e.Unit, e.Node, e.Err)
+	}
+}
