@@ -1,0 +1,19 @@
+module receptor
+
+go 1.26.0
+
+require (
+	github.com/google/shlex v0.0.0-20191202100458-e7afc7fbc510
+	github.com/minio/highwayhash v1.0.4
+	github.com/quic-go/quic-go v0.65.0
+	github.com/spf13/pflag v1.1.0
+	golang.org/x/sys v0.47.0
+	golang.org/x/term v0.45.0
+	gopkg.in/yaml.v3 v3.0.1
+	pgregory.net/rapid v1.3.0
+)
+
+require (
+	golang.org/x/crypto v0.54.0 // indirect
+	golang.org/x/net v0.56.0 // indirect
+)
