@@ -234,7 +234,7 @@ func (l *Listener) accept(qc *quic.Conn) {
 		return
 	}
 	var first [1]byte
-	stream.SetReadDeadline(time.Now().Add(acceptTimeout))
+	stream.SetReadDeadline(l.node.clock.Now().Add(acceptTimeout))
 	if _, err := io.ReadFull(stream, first[:]); err != nil || first[0] != 0 {
 		qc.CloseWithError(codeError, "a stream begins with one zero byte")
 		return

@@ -1,0 +1,119 @@
+package archtest
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	quic    = "github.com/quic-go/quic-go"
+	pflag   = "github.com/spf13/pflag"
+	yaml    = "gopkg.in/yaml.v3"
+	unix    = "golang.org/x/sys/unix"
+	shlex   = "github.com/google/shlex"
+	highway = "github.com/minio/highwayhash"
+)
+
+// rules is the table of the architecture: imports point downwards, cmd ->
+// daemon -> control, work -> mesh -> transport; sim may import all of them, and
+// none imports sim.
+var rules = map[string]rule{
+	"transport":               {clock: []string{"transport.go"}},
+	"transport/tcp":           {imports: []string{"transport"}, waits: []string{"tcp.go", "link.go"}, clock: []string{"tcp.go", "link.go"}},
+	"transport/transporttest": {imports: []string{"transport"}},
+	"mesh/wire":               {imports: []string{highway}, pure: true},
+	"mesh/linkstate":          {imports: []string{"mesh/wire"}, pure: true},
+	"mesh": {
+		imports: []string{"mesh/wire", "mesh/linkstate", "transport", quic},
+		waits:   []string{"packetconn.go", "stream.go", "ping.go"},
+		secrets: []string{"stream.go", "insecuretls.go"},
+	},
+	"control": {
+		imports: []string{"mesh", "mesh/wire", "transport"},
+		waits:   []string{"server.go", "bridge.go"},
+	},
+	"work": {
+		imports: []string{"control", "mesh/wire", "transport", shlex},
+		waits:   []string{"exchange.go", "control.go", "unit.go", "results.go"},
+	},
+	"internal/version": {},
+	"internal/config":  {imports: []string{yaml, shlex}},
+	"internal/host":    {imports: []string{"work", unix}, waits: []string{anyFile}, clock: []string{anyFile}},
+	"internal/daemon": {
+		imports: []string{"control", "work", "mesh", "mesh/wire", "transport", "internal/config"},
+		waits:   []string{"reach.go", "daemon.go"},
+	},
+	"internal/archtest": {},
+	"sim":               {imports: []string{"sim/...", "mesh/...", "transport", highway}},
+	"sim/check":         {imports: []string{"mesh/...", "sim/scenario", "transport", highway}},
+	"sim/scenario":      {imports: []string{"mesh/wire", "sim/seed", yaml}},
+	"sim/seed":          {imports: []string{highway}},
+	"cmd/receptor": {
+		imports: []string{"control", "internal/...", "transport/..."}, waits: []string{"main.go"}, secrets: []string{"main.go"},
+	},
+	"cmd/receptorctl": {imports: []string{"control", "internal/version", pflag, "golang.org/x/term"}, waits: []string{anyFile}, clock: []string{anyFile}},
+	"cmd/meshsim":     {imports: []string{"sim/...", "internal/version", pflag}, clock: []string{"main.go"}},
+}
+
+func TestArchitecture(t *testing.T) {
+	problems, err := Check("../..", rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Error(p)
+	}
+}
+
+// The rules find what they are there to find.
+func TestRulesFindProblems(t *testing.T) {
+	tests := []struct{ name, src, want string }{
+		{"upwards", `import _ "receptor/work"`, "imports receptor/work: the architecture does not have this import"},
+		{"third party", `import _ "github.com/some/thing"`, "imports github.com/some/thing: the architecture"},
+		{"cgo", `import "C"`, "no cgo"},
+		{"old rand", `import "math/rand"`, "use math/rand/v2"},
+		{"crypto/rand", `import "crypto/rand"`, "randomness comes in"},
+		{"goroutine", `func f() { go f() }`, ":3: go statement"},
+		{"select", `func f() { select {} }`, ":3: select"},
+		{"clock", "import \"time\"\nvar now = time.Now()", ":4: time.Now"},
+		{"renamed clock", "import t \"time\"\nvar d = t.Since(t.Time{})", "time.Since"},
+		{"global random", "import \"math/rand/v2\"\nvar n = rand.IntN(3)", "rand.IntN"},
+		{"I/O in a pure package", `import "os"`, "the package is pure"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			problems, _, err := rule{pure: true}.check("p/file.go", []byte("package p\n\n"+test.src+"\n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.ContainsFunc(problems, func(p string) bool { return strings.Contains(p, test.want) }) {
+				t.Errorf("problems %q, want one with %q", problems, test.want)
+			}
+		})
+	}
+}
+
+// And let pass what is right.
+func TestRulesAllow(t *testing.T) {
+	src := `// Package p is fine.
+package p
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"receptor/mesh/wire"
+)
+
+func f(r *rand.Rand, now time.Time, h wire.Header) time.Time {
+	go f(rand.New(rand.NewPCG(1, 2)), now, h)
+	return now.Add(time.Duration(r.IntN(3)))
+}
+`
+	r := rule{imports: []string{"mesh/..."}, waits: []string{"file.go"}}
+	problems, commented, err := r.check("p/file.go", []byte(src))
+	if err != nil || len(problems) != 0 || !commented {
+		t.Errorf("problems %q (%v), package comment %v, want none and true", problems, err, commented)
+	}
+}

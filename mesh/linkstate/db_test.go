@@ -1,0 +1,272 @@
+package linkstate
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"receptor/mesh/wire"
+)
+
+var t0 = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func update(id string, sequence uint64, links map[string]float64) *wire.RoutingUpdate {
+	return &wire.RoutingUpdate{NodeID: id, UpdateEpoch: 1, UpdateSequence: sequence, Connections: links}
+}
+
+// via returns the next hops of all reachable nodes.
+func via(db *DB, now time.Time) map[string]string {
+	hops := make(map[string]string)
+	for _, r := range db.Routes(now, nil) {
+		if r.Via != "" {
+			hops[r.Node] = r.Via
+		}
+	}
+	return hops
+}
+
+func want(t *testing.T, db *DB, hops map[string]string) {
+	t.Helper()
+	if got := via(db, t0); !maps.Equal(got, hops) {
+		t.Errorf("next hops %v, want %v", got, hops)
+	}
+}
+
+func TestApplyVerdicts(t *testing.T) {
+	db := New("me")
+	steps := []struct {
+		u    *wire.RoutingUpdate
+		want Verdict
+	}{
+		{update("a", 5, map[string]float64{"b": 1}), Discovered},
+		{update("a", 5, map[string]float64{"b": 2}), Stale},
+		{update("a", 4, map[string]float64{"b": 2}), Stale},
+		{update("a", 6, map[string]float64{"b": 1}), Refreshed},
+		{update("a", 7, map[string]float64{"b": 2}), Changed},
+		{update("b", 1, nil), Discovered},
+		{&wire.RoutingUpdate{NodeID: "a", UpdateEpoch: 2, UpdateSequence: 1}, Changed},
+		{update("a", 100, nil), Stale},
+	}
+	for i, step := range steps {
+		if got := db.Apply(step.u); got != step.want {
+			t.Errorf("step %d: verdict %v, want %v", i, got, step.want)
+		}
+	}
+}
+
+// A connection that only one end lists is no connection, except our own.
+func TestConnectionNeedsBothEnds(t *testing.T) {
+	db := New("me")
+	db.SetLinks(map[string]float64{"a": 1})
+	want(t, db, map[string]string{"a": "a"}) // no update of a is there yet
+	db.Apply(update("a", 1, map[string]float64{"me": 1, "b": 1}))
+	want(t, db, map[string]string{"a": "a"})
+	db.Apply(update("b", 1, map[string]float64{"a": 1}))
+	want(t, db, map[string]string{"a": "a", "b": "a"})
+	db.Apply(update("b", 2, nil))
+	want(t, db, map[string]string{"a": "a"})
+}
+
+// While the two ends disagree about a cost the greater one counts.
+func TestGreaterCostCounts(t *testing.T) {
+	db := New("me")
+	db.SetLinks(map[string]float64{"a": 1, "b": 1})
+	db.Apply(update("a", 1, map[string]float64{"me": 1, "x": 1}))
+	db.Apply(update("b", 1, map[string]float64{"me": 1, "x": 2}))
+	db.Apply(update("x", 1, map[string]float64{"a": 3, "b": 1}))
+	want(t, db, map[string]string{"a": "a", "b": "b", "x": "b"})
+}
+
+func TestSuspectAdoptsTheSendersEpoch(t *testing.T) {
+	db := New("me")
+	db.Apply(&wire.RoutingUpdate{NodeID: "x", UpdateEpoch: 9, UpdateSequence: 3})
+	db.SetFrame("x", []byte("of the duplicate"))
+	suspicion := &wire.RoutingUpdate{NodeID: "x", UpdateEpoch: 5, UpdateSequence: 40, SuspectedDuplicate: 9}
+	if !db.Suspect(suspicion) {
+		t.Fatal("the suspicion was not taken in")
+	}
+	if db.Suspect(suspicion) {
+		t.Error("it was taken in, and would be passed on, twice")
+	}
+	if len(db.Frames()) != 0 {
+		t.Error("the frame of the duplicate would still be passed on")
+	}
+	if v := db.Apply(&wire.RoutingUpdate{NodeID: "x", UpdateEpoch: 5, UpdateSequence: 41}); !v.Accepted() {
+		t.Errorf("the next update of the true node: %v", v)
+	}
+	if db.Suspect(&wire.RoutingUpdate{NodeID: "me", SuspectedDuplicate: 0}) {
+		t.Error("a suspicion about the owner was taken in")
+	}
+}
+
+func TestForget(t *testing.T) {
+	db := New("me")
+	db.SetLinks(map[string]float64{"a": 1})
+	db.Apply(update("a", 1, map[string]float64{"me": 1, "b": 1}))
+	db.Apply(update("b", 1, map[string]float64{"a": 1}))
+	db.Routes(t0, nil)
+	if gone, next := db.Forget(t0); gone != nil || !next.IsZero() {
+		t.Errorf("with all reachable: forgot %v, next look at %v", gone, next)
+	}
+	db.Apply(update("a", 2, map[string]float64{"me": 1}))
+	db.Routes(t0.Add(time.Second), nil)
+	gone, next := db.Forget(t0.Add(30 * time.Second))
+	if due := t0.Add(time.Second + ForgetAfter); gone != nil || !next.Equal(due) {
+		t.Errorf("too early: forgot %v, next look at %v, want %v", gone, next, due)
+	}
+	if gone, _ := db.Forget(next); !slices.Equal(gone, []string{"b"}) {
+		t.Errorf("forgot %v, want b", gone)
+	}
+	if db.Knows("b") || !db.Knows("a") {
+		t.Error("b is still known, or a is not")
+	}
+	if v := db.Apply(update("b", 1, nil)); v != Discovered {
+		t.Errorf("an update of b after it was forgotten: %v, want %v", v, Discovered)
+	}
+}
+
+// A peer that invents nodes fills the table up to its limit and no further,
+// and the space is used again once they are forgotten.
+func TestTableIsBounded(t *testing.T) {
+	db := New("me")
+	const perUpdate = 1000
+	full := false
+	for i := 0; !full; i++ {
+		links := make(map[string]float64, perUpdate)
+		for k := range perUpdate {
+			links[fmt.Sprint(i, "-", k)] = 1
+		}
+		full = db.Apply(update(fmt.Sprint("liar", i), 1, links)) == Full
+		if i > 2*MaxNodes/perUpdate {
+			t.Fatal("the table has no limit")
+		}
+	}
+	if n := len(db.nodes); n > MaxNodes {
+		t.Errorf("the table has %d nodes, at most %d are allowed", n, MaxNodes)
+	}
+	slots := len(db.nodes)
+	db.Routes(t0, nil)
+	db.Forget(t0.Add(ForgetAfter))
+	if len(db.index) != 1 || len(db.free) != slots-1 {
+		t.Errorf("after all were forgotten %d names are left and %d of %d slots free", len(db.index), len(db.free), slots)
+	}
+}
+
+// Costs that add up to more than a float holds lead nowhere, and do not panic.
+func TestOverflowingCosts(t *testing.T) {
+	db := New("me")
+	db.SetLinks(map[string]float64{"a": math.MaxFloat64})
+	db.Apply(update("a", 1, map[string]float64{"me": math.MaxFloat64, "b": math.MaxFloat64}))
+	db.Apply(update("b", 1, map[string]float64{"a": math.MaxFloat64}))
+	want(t, db, map[string]string{"a": "a"})
+}
+
+// For any graph: the routes are those of an exhaustive search, and of several
+// least-cost paths the one by the smallest node ID is taken, whatever the order
+// in which the updates arrived.
+func TestRoutesAreLeastCost(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(2, 12).Draw(t, "nodes")
+		ids := make([]string, n)
+		for i := range ids {
+			ids[i] = fmt.Sprintf("n%02d", i)
+		}
+		links := make([]map[string]float64, n)
+		for i := range links {
+			links[i] = make(map[string]float64)
+		}
+		for i := range n {
+			for j := range i {
+				// Few different costs, so that ties are common.
+				if cost := rapid.IntRange(0, 3).Draw(t, "cost"); cost > 0 {
+					links[i][ids[j]], links[j][ids[i]] = float64(cost), float64(cost)
+				}
+			}
+		}
+		db := New(ids[0])
+		order := rapid.Permutation(numbers(n)).Draw(t, "order")
+		for _, i := range order {
+			if i == 0 {
+				db.SetLinks(links[0])
+			} else {
+				db.Apply(update(ids[i], 1, links[i]))
+			}
+		}
+		if got, want := via(db, t0), exhaustive(ids, links); !maps.Equal(got, want) {
+			t.Fatalf("next hops %v, want %v", got, want)
+		}
+	})
+}
+
+func numbers(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// exhaustive finds next hops by relaxing all edges until nothing changes, for
+// distances to node 0, and then trying all its neighbours in order.
+func exhaustive(ids []string, links []map[string]float64) map[string]string {
+	n := len(ids)
+	dist := make([][]float64, n) // all pairs, Floyd and Warshall
+	for i := range n {
+		dist[i] = make([]float64, n)
+		for j := range n {
+			dist[i][j] = math.Inf(1)
+			if cost, ok := links[i][ids[j]]; ok {
+				dist[i][j] = cost
+			}
+		}
+		dist[i][i] = 0
+	}
+	for k := range n {
+		for i := range n {
+			for j := range n {
+				dist[i][j] = min(dist[i][j], dist[i][k]+dist[k][j])
+			}
+		}
+	}
+	hops := make(map[string]string)
+	for to := 1; to < n; to++ {
+		for first := 1; first < n; first++ { // in order of IDs
+			cost, ok := links[0][ids[first]]
+			if ok && !math.IsInf(dist[0][to], 1) && cost+dist[first][to] == dist[0][to] {
+				hops[ids[to]] = ids[first]
+				break
+			}
+		}
+	}
+	return hops
+}
+
+func BenchmarkRoutes(b *testing.B) {
+	for _, n := range []int{100, 1000, 10000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			db := New("n0")
+			// A ring with chords: four links each.
+			for i := range n {
+				links := make(map[string]float64)
+				for _, d := range []int{1, n - 1, n / 3, n - n/3} {
+					links[fmt.Sprint("n", (i+d)%n)] = 1 + float64((i*d)%7)
+				}
+				if i == 0 {
+					db.SetLinks(links)
+				} else {
+					db.Apply(update(fmt.Sprint("n", i), 1, links))
+				}
+			}
+			var buf []Route
+			b.ReportAllocs()
+			for b.Loop() {
+				buf = db.Routes(t0, buf[:0])
+			}
+		})
+	}
+}

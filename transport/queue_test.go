@@ -1,0 +1,122 @@
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+)
+
+func control(s string) []byte { return append([]byte{1}, s...) }
+func data(s string) []byte    { return append([]byte{0}, s...) }
+
+func taken(q *Queue, max int) []string {
+	var all []string
+	for _, frame := range q.Take(nil, max) {
+		all = append(all, string(frame[1:]))
+	}
+	return all
+}
+
+func TestQueueControlLeavesFirst(t *testing.T) {
+	q := NewQueue(MaxFrame)
+	for i := range 3 {
+		q.Push(data(fmt.Sprint("d", i)))
+		q.Push(control(fmt.Sprint("c", i)))
+	}
+	if got, want := taken(q, 4), []string{"c0", "c1", "c2", "d0"}; !slices.Equal(got, want) {
+		t.Errorf("took %v, want %v", got, want)
+	}
+	if got, want := taken(q, 4), []string{"d1", "d2"}; !slices.Equal(got, want) {
+		t.Errorf("then %v, want %v", got, want)
+	}
+}
+
+// The ring keeps its order while it grows with its head anywhere.
+func TestQueueOrder(t *testing.T) {
+	q := NewQueue(MaxFrame)
+	next, pushed := 0, 0
+	for round := range 100 {
+		for range round + 1 {
+			q.Push(data(fmt.Sprint(pushed)))
+			pushed++
+		}
+		for _, got := range taken(q, max(1, round-2)) {
+			if got != fmt.Sprint(next) {
+				t.Fatalf("took frame %s, want %d", got, next)
+			}
+			next++
+		}
+	}
+	if next < 4000 {
+		t.Errorf("only %d frames were taken", next)
+	}
+}
+
+// Data is dropped at its bound; control frames still pass.
+func TestQueueDataBound(t *testing.T) {
+	q := NewQueue(MaxFrame)
+	frame := make([]byte, 16<<10)
+	n := 0
+	for ; q.Push(frame) == nil; n++ {
+	}
+	if want := MaxQueuedData / len(frame); n != want {
+		t.Errorf("took in %d data frames, want %d", n, want)
+	}
+	if err := q.Push(frame); err != ErrDataFull {
+		t.Errorf("error %v, want %v", err, ErrDataFull)
+	}
+	if err := q.Push(control("c")); err != nil {
+		t.Errorf("control frame with the data class full: %v", err)
+	}
+	q.Take(nil, 2)
+	if err := q.Push(frame); err != nil {
+		t.Errorf("after one left: %v", err)
+	}
+}
+
+// A peer that takes no control frames loses its link.
+func TestQueueControlBound(t *testing.T) {
+	q := NewQueue(MaxFrame)
+	frame := make([]byte, MaxFrame)
+	frame[0] = 1
+	var err error
+	for n := 0; err == nil; n++ {
+		if err = q.Push(frame); n > MaxQueuedControl/MaxFrame {
+			t.Fatal("there is no bound")
+		}
+	}
+	if !errors.Is(err, ErrControlFull) {
+		t.Errorf("error %v, want %v", err, ErrControlFull)
+	}
+	if got := q.Take(nil, 10); len(got) != 0 {
+		t.Errorf("%d frames are left", len(got))
+	}
+}
+
+func TestQueueRefusesFrames(t *testing.T) {
+	q := NewQueue(10)
+	if err := q.Push(nil); err == nil {
+		t.Error("an empty frame was taken in")
+	}
+	if err := q.Push(make([]byte, 11)); err != ErrFrameTooLong {
+		t.Errorf("overlong frame: %v, want %v", err, ErrFrameTooLong)
+	}
+}
+
+// Close keeps control frames, for a reject must arrive, and wakes the writer.
+func TestQueueClose(t *testing.T) {
+	q := NewQueue(MaxFrame)
+	q.Push(data("d"))
+	q.Push(control("reject"))
+	q.Close()
+	if err := q.Push(control("late")); err != ErrLinkClosed {
+		t.Errorf("push after close: %v, want %v", err, ErrLinkClosed)
+	}
+	if got, want := taken(q, 10), []string{"reject"}; !slices.Equal(got, want) {
+		t.Errorf("took %v, want %v", got, want)
+	}
+	if got := q.Take(nil, 10); len(got) != 0 {
+		t.Errorf("then %v, want the end", got)
+	}
+}
