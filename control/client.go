@@ -1,0 +1,272 @@
+package control
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"strings"
+)
+
+// maxAnswer is the longest line that a Client reads, in bytes. The status of a
+// mesh of ten thousand nodes has a few million.
+const maxAnswer = 64 << 20
+
+// RemoteError is what the node answered instead of a result.
+type RemoteError struct {
+	// Text is what followed "ERROR: ".
+	Text string
+}
+
+// Error returns the text alone: the node has written it for people.
+func (e *RemoteError) Error() string { return e.Text }
+
+// ErrStdin marks errors of the reader that Submission.Finish was given, as
+// opposed to those of the connection.
+var ErrStdin = errors.New("read stdin of the unit")
+
+// Client talks to a control service over a connection. It is used by one
+// goroutine at a time. Its calls wait for as long as the connection lets them:
+// set deadlines on that, or close it from elsewhere. After an error other than
+// a *RemoteError the connection is of no more use.
+type Client struct {
+	conn io.ReadWriteCloser
+	in   *bufio.Reader
+}
+
+// NewClient reads the greeting and returns a client and the ID of the node
+// that greeted. The client owns the connection from then on; after an error it
+// remains the caller's. Connections that cannot close their write side (a
+// CloseWrite method) do for everything but submitting work.
+func NewClient(conn io.ReadWriteCloser) (*Client, string, error) {
+	c := &Client{conn: conn, in: bufio.NewReader(conn)}
+	line, err := c.readLine()
+	if err != nil {
+		return nil, "", fmt.Errorf("read the greeting of the control service: %w", err)
+	}
+	nodeID, ok := strings.CutPrefix(line, greetingPrefix)
+	if !ok || nodeID == "" {
+		return nil, "", fmt.Errorf("not a control service: its greeting should be %q and a node ID, but is %s", greetingPrefix, quote(line))
+	}
+	return c, nodeID, nil
+}
+
+// Close closes the connection.
+func (c *Client) Close() error { return c.conn.Close() }
+
+// Do sends a command in the word form and returns the JSON of its answer, or a
+// *RemoteError. It is for commands that answer with one line.
+func (c *Client) Do(line string) (json.RawMessage, error) {
+	if err := c.send([]byte(line)); err != nil {
+		return nil, err
+	}
+	return c.answer()
+}
+
+// DoJSON is Do in the JSON form; fields contain "command".
+func (c *Client) DoJSON(fields map[string]any) (json.RawMessage, error) {
+	if err := c.sendJSON(fields); err != nil {
+		return nil, err
+	}
+	return c.answer()
+}
+
+// Submission is a unit of work that the node has created and that waits for
+// its stdin.
+type Submission struct {
+	// UnitID is the ID that the node gave to the unit.
+	UnitID string
+
+	client *Client
+}
+
+// Submit creates a unit of work. The fields are those of PROTOCOL section 4
+// (node, worktype, tlsclient, …) and the work parameters; "command" and
+// "subcommand" are added. A *RemoteError means that there is no unit; after
+// any other error nobody knows.
+func (c *Client) Submit(fields map[string]string) (*Submission, error) {
+	request := maps.Clone(fields)
+	if request == nil {
+		request = make(map[string]string)
+	}
+	request["command"] = "work"
+	request["subcommand"] = "submit"
+	if err := c.sendJSON(request); err != nil {
+		return nil, err
+	}
+	line, err := c.resultLine()
+	if err != nil {
+		return nil, err
+	}
+	rest, ok := strings.CutPrefix(line, "Work unit created with ID ")
+	id, _, found := strings.Cut(rest, ".")
+	if !ok || !found || id == "" || strings.Contains(id, " ") {
+		return nil, fmt.Errorf("work submit: the answer should name the ID of the unit, but is %s", quote(line))
+	}
+	return &Submission{UnitID: id, client: c}, nil
+}
+
+// Finish sends the unit its stdin, closes the write side of the connection and
+// returns what became of the unit ("Job Started", "Job Submitted"). An error
+// of stdin itself matches ErrStdin; the write side is still open then, so that
+// the unit can be cancelled before it takes what it got for the whole.
+func (s *Submission) Finish(stdin io.Reader) (result string, err error) {
+	c := s.client
+	source := &source{Reader: stdin}
+	_, sendErr := io.Copy(c.conn, source)
+	if source.err != nil {
+		return "", fmt.Errorf("%w %s: %w", ErrStdin, s.UnitID, source.err)
+	}
+	if sendErr == nil {
+		sendErr = closeWrite(c.conn)
+	}
+	answer, err := c.answer()
+	if sendErr != nil {
+		// A node that refuses the rest says why before it hangs up.
+		if remote := (*RemoteError)(nil); errors.As(err, &remote) {
+			return "", remote
+		}
+		return "", fmt.Errorf("send stdin of unit %s: %w", s.UnitID, sendErr)
+	}
+	if err != nil {
+		return "", err
+	}
+	var reply struct{ UnitID, Result string }
+	if err := json.Unmarshal(answer, &reply); err != nil {
+		return "", fmt.Errorf("work submit: %s is no answer: %w", quote(string(answer)), err)
+	}
+	if reply.UnitID != s.UnitID {
+		return "", fmt.Errorf("work submit: the answer is about unit %q instead of %q", reply.UnitID, s.UnitID)
+	}
+	return reply.Result, nil
+}
+
+// Results asks for the stdout of a unit from byte startpos on. The reader
+// yields it as it comes and ends when the unit is complete; a connection that
+// is lost may look the same, so ask for the state of the unit afterwards. The
+// client is of no other use from then on.
+func (c *Client) Results(unitID string, startpos int64) (io.Reader, error) {
+	err := c.sendJSON(map[string]any{
+		"command": "work", "subcommand": "results", "unitid": unitID, "startpos": startpos,
+	})
+	if err != nil {
+		return nil, err
+	}
+	line, err := c.resultLine()
+	if err != nil {
+		return nil, err
+	}
+	if got, ok := strings.CutPrefix(line, "Streaming results for work unit "); !ok || got != unitID {
+		return nil, fmt.Errorf("work results: the answer should announce unit %s, but is %s", unitID, quote(line))
+	}
+	return c.in, nil
+}
+
+// Connect has the node open a stream to a service of any node, with the TLS
+// client configuration of that name ("" for none), and returns the stream. The
+// client is of no other use from then on.
+func (c *Client) Connect(node, service, tlsClient string) (*Stream, error) {
+	err := c.sendJSON(map[string]any{
+		"command": "connect", "node": node, "service": service, "tls": tlsClient,
+	})
+	if err != nil {
+		return nil, err
+	}
+	line, err := c.resultLine()
+	if err != nil {
+		return nil, err
+	}
+	if !strings.HasPrefix(line, "Connecting") {
+		return nil, fmt.Errorf("connect: the answer should be Connecting, but is %s", quote(line))
+	}
+	return &Stream{client: c}, nil
+}
+
+// Stream is what Connect opened. One goroutine may read while another writes.
+type Stream struct{ client *Client }
+
+// Read implements io.Reader.
+func (s *Stream) Read(p []byte) (int, error) { return s.client.in.Read(p) }
+
+// Write implements io.Writer.
+func (s *Stream) Write(p []byte) (int, error) { return s.client.conn.Write(p) }
+
+// CloseWrite tells the service that nothing more will be written.
+func (s *Stream) CloseWrite() error { return closeWrite(s.client.conn) }
+
+// Close closes the connection to the node, and with it the stream.
+func (s *Stream) Close() error { return s.client.Close() }
+
+func (c *Client) sendJSON(request any) error {
+	line, err := json.Marshal(request)
+	if err != nil {
+		return fmt.Errorf("encode the control command: %w", err)
+	}
+	return c.send(line)
+}
+
+func (c *Client) send(line []byte) error {
+	if strings.ContainsAny(string(line), "\r\n") {
+		return fmt.Errorf("control command %s: it must be a single line", quote(string(line)))
+	}
+	if _, err := c.conn.Write(append(line, '\n')); err != nil {
+		return fmt.Errorf("send the control command: %w", err)
+	}
+	return nil
+}
+
+// answer reads a line of JSON.
+func (c *Client) answer() (json.RawMessage, error) {
+	line, err := c.resultLine()
+	if err != nil {
+		return nil, err
+	}
+	if !json.Valid([]byte(line)) {
+		return nil, fmt.Errorf("the answer of the node is not JSON: %s", quote(line))
+	}
+	return json.RawMessage(line), nil
+}
+
+// resultLine reads a line that is not an error.
+func (c *Client) resultLine() (string, error) {
+	line, err := c.readLine()
+	if remote := (*RemoteError)(nil); err != nil && !errors.As(err, &remote) {
+		err = fmt.Errorf("read the answer of the node: %w", err)
+	}
+	return line, err
+}
+
+// readLine reads a line; one with an error becomes a *RemoteError.
+func (c *Client) readLine() (string, error) {
+	line, err := readLine(c.in, maxAnswer)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return "", err
+	}
+	if text, ok := strings.CutPrefix(string(line), "ERROR:"); ok {
+		return "", &RemoteError{Text: strings.TrimSpace(text)}
+	}
+	return string(line), nil
+}
+
+// closeWrite closes the write side of a connection that has two.
+func closeWrite(conn any) error {
+	c, ok := conn.(halfCloser)
+	if !ok {
+		return fmt.Errorf("cannot close half of a %T", conn)
+	}
+	return c.CloseWrite()
+}
+
+// quote shows what a peer sent, and not more of it than a person can use.
+func quote(line string) string {
+	const most = 80
+	if len(line) > most {
+		return fmt.Sprintf("%q…", line[:most])
+	}
+	return fmt.Sprintf("%q", line)
+}

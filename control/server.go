@@ -1,0 +1,217 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"receptor/transport"
+)
+
+const (
+	// DefaultMaxSessions is what a Server accepts when Options do not say: a
+	// deployed node that follows its units here holds one session for each.
+	DefaultMaxSessions = 4096
+
+	// maxRefusals is how many sessions beyond the limit are told so at any
+	// time. Those beyond this as well are closed without a word.
+	maxRefusals = 64
+
+	// An accept that fails (too many open files, usually) is tried again, for
+	// as long as the listener is open, after a pause that doubles.
+	minAcceptPause = 5 * time.Millisecond
+	maxAcceptPause = time.Second
+)
+
+// ErrServerClosed is what Serve returns when it is called after Close.
+var ErrServerClosed = errors.New("control server is closed")
+
+// Options are what a Server needs from its surroundings.
+type Options struct {
+	// Clock bounds greetings and paces accepts that fail. Required.
+	Clock transport.Clock
+	// MaxSessions limits the sessions open at a time, over all listeners;
+	// 0 means DefaultMaxSessions. Clients beyond it are told so.
+	MaxSessions int
+	// Problem is told of every accept that fails. It may be nil.
+	Problem func(error)
+}
+
+// Server answers control sessions. Its methods may be called from any
+// goroutine; New makes one.
+type Server struct {
+	nodeID string
+	opts   Options
+
+	// ctx ends at Close; handlers and pauses watch it.
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	// running counts the Serve calls and the sessions that have not ended.
+	running sync.WaitGroup
+
+	mu        sync.Mutex
+	closed    bool
+	handlers  map[string]Handler
+	listeners map[net.Listener]struct{}
+	sessions  int // open ones, without refusals
+	refusals  int
+}
+
+// New makes a server that greets as the given node and knows no commands yet.
+func New(nodeID string, opts Options) *Server {
+	if opts.Clock == nil {
+		panic("control: Options.Clock is missing")
+	}
+	if opts.MaxSessions == 0 {
+		opts.MaxSessions = DefaultMaxSessions
+	}
+	s := &Server{
+		nodeID:    nodeID,
+		opts:      opts,
+		handlers:  make(map[string]Handler),
+		listeners: make(map[net.Listener]struct{}),
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s
+}
+
+// Handle implements Registrar.
+func (s *Server) Handle(command string, h Handler) {
+	command = strings.ToLower(command)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.handlers[command]; ok {
+		panic("control: command registered twice: " + command)
+	}
+	s.handlers[command] = h
+}
+
+func (s *Server) handler(command string) Handler {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.handlers[command]
+}
+
+// Serve accepts sessions from l until Close, and then returns nil; it owns l
+// and has closed it when it returns. An error means that l was closed by
+// somebody else, or ErrServerClosed. Accepts that fail otherwise are reported
+// to Options.Problem and tried again after a pause of at most a second.
+func (s *Server) Serve(l net.Listener) error {
+	if !s.addListener(l) {
+		l.Close()
+		return ErrServerClosed
+	}
+	defer s.removeListener(l)
+	pause := minAcceptPause
+	for {
+		conn, err := l.Accept()
+		switch {
+		case err == nil:
+			pause = minAcceptPause
+			s.start(conn)
+			continue
+		case s.ctx.Err() != nil:
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return fmt.Errorf("accept control sessions on %s: %w", l.Addr(), err)
+		}
+		if s.opts.Problem != nil {
+			s.opts.Problem(fmt.Errorf("accept a control session on %s, next try in %v: %w", l.Addr(), pause, err))
+		}
+		if !s.wait(pause) {
+			return nil
+		}
+		pause = min(2*pause, maxAcceptPause)
+	}
+}
+
+// wait reports whether d passed before the server was closed.
+func (s *Server) wait(d time.Duration) bool {
+	due := make(chan struct{})
+	timer := s.opts.Clock.AfterFunc(d, func() { close(due) })
+	defer timer.Stop()
+	select {
+	case <-due:
+		return true
+	case <-s.ctx.Done():
+		return false
+	}
+}
+
+// start runs the session of a new connection on a goroutine of its own.
+func (s *Server) start(conn net.Conn) {
+	count, run := s.admit()
+	if count == nil {
+		conn.Close()
+		return
+	}
+	go func() {
+		defer s.running.Done()
+		// Closing the connection is what ends a session that waits for it.
+		stop := context.AfterFunc(s.ctx, func() { conn.Close() })
+		run(newSession(s, conn))
+		stop()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		*count--
+	}()
+}
+
+// admit decides what becomes of a new connection: the returned function runs
+// its session, which has been added to *count and to running. The count is nil
+// if the connection must be closed without a word.
+func (s *Server) admit() (count *int, run func(*session)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return nil, nil
+	case s.sessions < s.opts.MaxSessions:
+		count, run = &s.sessions, func(ss *session) { ss.run(s.ctx) }
+	case s.refusals < maxRefusals:
+		count, run = &s.refusals, (*session).refuse
+	default:
+		return nil, nil
+	}
+	*count++
+	s.running.Add(1)
+	return count, run
+}
+
+func (s *Server) addListener(l net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.listeners[l] = struct{}{}
+	s.running.Add(1)
+	return true
+}
+
+func (s *Server) removeListener(l net.Listener) {
+	s.mu.Lock()
+	delete(s.listeners, l)
+	s.mu.Unlock()
+	l.Close()
+	s.running.Done()
+}
+
+// Close closes the listeners and the connections of all sessions, ends the
+// context of their handlers, and returns when all of them and all Serve calls
+// have ended; so a handler must not call it. Closing twice is harmless.
+func (s *Server) Close() {
+	s.mu.Lock()
+	s.closed = true
+	s.cancel()
+	for l := range s.listeners {
+		l.Close()
+	}
+	s.mu.Unlock()
+	s.running.Wait()
+}

@@ -1,0 +1,163 @@
+package control
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+)
+
+const (
+	greetingPrefix = "Receptor Control, node "
+	errorPrefix    = "ERROR: "
+	unknownCommand = "Unknown command"
+
+	// greetTime bounds the greeting, and with it a TLS handshake.
+	greetTime = 10 * time.Second
+	// refuseTime bounds what a refused client is waited for.
+	refuseTime = 5 * time.Second
+	// lingerTime bounds the wait for a client to hang up after the last answer.
+	lingerTime = 2 * time.Second
+)
+
+// halfCloser is what a *net.UnixConn, a *net.TCPConn, a *tls.Conn and a
+// *mesh.Conn have in common beyond net.Conn.
+type halfCloser interface{ CloseWrite() error }
+
+// session is one control connection, and the Session of its handlers. Its
+// methods are used by one goroutine, those of Session by two: one that reads
+// and one that writes.
+type session struct {
+	server *Server
+	conn   net.Conn
+	// in also holds what has been read beyond the command line.
+	in *bufio.Reader
+	// taken is set when a handler reads: what follows its command is input of
+	// that command from then on, and never another command.
+	taken bool
+}
+
+func newSession(s *Server, conn net.Conn) *session {
+	return &session{server: s, conn: conn, in: bufio.NewReader(conn)}
+}
+
+// Read implements Session.
+func (ss *session) Read(p []byte) (int, error) {
+	ss.taken = true
+	return ss.in.Read(p)
+}
+
+// Write implements Session.
+func (ss *session) Write(p []byte) (int, error) { return ss.conn.Write(p) }
+
+// CloseWrite implements Session.
+func (ss *session) CloseWrite() error {
+	c, ok := ss.conn.(halfCloser)
+	if !ok {
+		return fmt.Errorf("cannot close half of a %T", ss.conn)
+	}
+	return c.CloseWrite()
+}
+
+// Close ends the connection at once, and with it every call that waits for it.
+func (ss *session) Close() error { return ss.conn.Close() }
+
+// IsLocal implements Session.
+func (ss *session) IsLocal() bool { return ss.conn.LocalAddr().Network() == "unix" }
+
+// run greets and carries out commands until the client has no more, one of
+// them ends the session, or the connection breaks.
+func (ss *session) run(ctx context.Context) {
+	defer ss.end()
+	if !ss.greet() {
+		return
+	}
+	for {
+		line, err := readLine(ss.in, MaxLine)
+		if errors.Is(err, errLineTooLong) {
+			ss.fail(fmt.Sprintf("a command line may have %d bytes, this one is longer", MaxLine))
+			return
+		}
+		if err != nil || !ss.carryOut(ctx, line) {
+			return
+		}
+	}
+}
+
+// carryOut runs one command line and reports whether the session goes on.
+func (ss *session) carryOut(ctx context.Context, line []byte) bool {
+	req, err := parseRequest(line)
+	switch {
+	case err != nil:
+		return ss.fail(err.Error())
+	case req == nil:
+		return true
+	}
+	h := ss.server.handler(req.Command)
+	if h == nil {
+		return ss.fail(unknownCommand)
+	}
+	value, err := h(ctx, req, ss)
+	switch {
+	case err != nil:
+		return ss.fail(err.Error()) && !ss.taken
+	case value == nil:
+		return false
+	}
+	return ss.answer(value) && !ss.taken
+}
+
+// refuse tells a client that there are too many. It is greeted first and its
+// command read, so that clients show the error as the answer to that command.
+func (ss *session) refuse() {
+	timer := ss.server.opts.Clock.AfterFunc(refuseTime, func() { ss.conn.Close() })
+	defer timer.Stop()
+	defer ss.end()
+	if !ss.greet() {
+		return
+	}
+	if _, err := readLine(ss.in, MaxLine); err != nil {
+		return
+	}
+	ss.fail(fmt.Sprintf("too many control sessions: this node serves %d at a time", ss.server.opts.MaxSessions))
+}
+
+func (ss *session) greet() bool {
+	timer := ss.server.opts.Clock.AfterFunc(greetTime, func() { ss.conn.Close() })
+	_, err := io.WriteString(ss.conn, greetingPrefix+ss.server.nodeID+"\n")
+	return timer.Stop() && err == nil
+}
+
+func (ss *session) answer(value any) bool {
+	line, err := json.Marshal(value)
+	if err != nil {
+		return ss.fail(fmt.Sprintf("the answer has no JSON form: %v", err))
+	}
+	_, err = ss.conn.Write(append(line, '\n'))
+	return err == nil
+}
+
+// fail answers with an error, which takes one line whatever its text.
+func (ss *session) fail(text string) bool {
+	text = strings.NewReplacer("\r", "", "\n", " ").Replace(text)
+	_, err := io.WriteString(ss.conn, errorPrefix+text+"\n")
+	return err == nil
+}
+
+// end hangs up. Closing a TCP connection while there are bytes that nobody has
+// read resets it, and the peer may then lose the last answer: so say that this
+// was all, and read on for a while until the client hangs up too.
+func (ss *session) end() {
+	defer ss.conn.Close()
+	if ss.CloseWrite() != nil {
+		return
+	}
+	timer := ss.server.opts.Clock.AfterFunc(lingerTime, func() { ss.conn.Close() })
+	defer timer.Stop()
+	io.Copy(io.Discard, ss.in)
+}
