@@ -41,8 +41,14 @@ func newConn(n *Node, qc *quic.Conn, stream *quic.Stream, local, remote Addr) *C
 // Read implements net.Conn.
 func (c *Conn) Read(p []byte) (int, error) {
 	n, err := c.stream.Read(p)
-	if err != nil && !isTimeout(err) && !c.readEnded.Swap(true) {
-		c.answered.Store(c.writeEnded.Load())
+	switch {
+	case err == nil:
+	case !isTimeout(err):
+		if !c.readEnded.Swap(true) {
+			c.answered.Store(c.writeEnded.Load())
+		}
+	case c.closed.Load():
+		err = net.ErrClosed
 	}
 	return n, err
 }
@@ -71,10 +77,7 @@ func (c *Conn) Close() error {
 		return nil
 	}
 	err := c.CloseWrite()
-	if !c.readEnded.Load() {
-		c.stream.CancelRead(0)
-		c.answered.Store(true)
-	}
+	c.stream.SetReadDeadline(c.node.clock.Now()) // wakes a Read that waits
 	l := &linger{conn: c, until: c.node.clock.Now().Add(maxLinger)}
 	l.look()
 	return err
@@ -116,6 +119,12 @@ func (l *linger) look() {
 	c := l.conn
 	if c.qc.Context().Err() != nil {
 		return
+	}
+	if l.looks > 0 && !c.readEnded.Swap(true) {
+		// Not at once: a peer that closes when it reads our end, as control
+		// services do, would report the refusal as an error.
+		c.stream.CancelRead(0)
+		c.answered.Store(true)
 	}
 	stats := c.qc.ConnectionStats()
 	quiet := l.looks > 0 && stats.PacketsSent == l.sent

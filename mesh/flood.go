@@ -81,8 +81,10 @@ func (n *Node) receiveUpdate(now time.Time, u *wire.RoutingUpdate, from *session
 	switch verdict {
 	case linkstate.Discovered:
 		if !u.HasFeature(wire.FeatureExchange) {
-			// A deployed node on the way there does not tell it of us.
+			// A deployed node on the way there does not tell it of us, nor of
+			// our services.
 			n.bring(&n.due.update, now.Add(coalesce))
+			n.readvertise(now)
 		}
 		n.bring(&n.due.routes, now.Add(coalesce))
 	case linkstate.Changed:

@@ -56,6 +56,22 @@ func (n *testNet) join(a, b *Node, oa, ob LinkOptions) (*transporttest.Link, *tr
 		func(l transport.Link) transport.Receiver { return b.Attach(l, ob) })
 }
 
+// deployedPeer links a node to one that speaks as deployed nodes do, without
+// our extensions, and says nothing but that it is there. It returns the node's
+// end of the link.
+func (n *testNet) deployedPeer(id, peer string) *transporttest.Link {
+	fromNode, fromPeer := transporttest.Pipe(n.clock, testDelay,
+		func(l transport.Link) transport.Receiver { return n.nodes[id].Attach(l, LinkOptions{Cost: 1}) },
+		func(transport.Link) transport.Receiver { return transporttest.Discard })
+	for sequence, links := range []map[string]float64{{}, {id: 1}} {
+		fromPeer.Send((&wire.RoutingUpdate{
+			NodeID: peer, UpdateEpoch: 1, UpdateSequence: uint64(sequence), ForwardingNode: peer, Connections: links,
+		}).Encode())
+	}
+	n.advance(time.Second)
+	return fromNode
+}
+
 func (n *testNet) advance(d time.Duration) { n.clock.Advance(d) }
 
 func (n *testNet) wantRoutes(from string, want map[string]string) {

@@ -113,8 +113,14 @@ func (n *Node) SetWorkTypes(types []wire.WorkCommand) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.services.workTypes = slices.Clone(types)
+	n.readvertise(n.clock.Now())
+}
+
+// readvertise tells the mesh soon of all services of this node, as if they
+// were new. It requires mu.
+func (n *Node) readvertise(now time.Time) {
 	if len(n.services.own) > 0 {
-		n.bring(&n.services.refresh, n.clock.Now().Add(coalesce))
+		n.bring(&n.services.refresh, now.Add(coalesce))
 	}
 }
 

@@ -1,0 +1,77 @@
+package mesh
+
+import (
+	"testing"
+	"time"
+
+	"receptor/mesh/wire"
+)
+
+// Two nodes with one ID at two ends of a mesh: the newer one leaves, the older
+// one keeps its place.
+func TestNewerDuplicateLeaves(t *testing.T) {
+	n := newNet(t, "hub", "far", "x")
+	n.link("hub", "far", 1)
+	n.link("hub", "x", 1)
+	n.advance(2 * time.Second)
+	newer := n.start("x")
+	n.join(n.nodes["far"], newer, LinkOptions{Cost: 1}, LinkOptions{Cost: 1})
+	n.advance(2 * time.Second)
+	if !last[DuplicateID](t, n.events["x"]).Leaving {
+		t.Error("neither of the two has left")
+	}
+	if up := n.nodes["x"].Status().Connections; len(up) != 1 {
+		t.Errorf("the older one has links %v, want that to hub", up)
+	}
+	if up := newer.Status().Connections; len(up) != 0 {
+		t.Errorf("the newer one has links %v", up)
+	}
+	n.wantRoutes("far", map[string]string{"hub": "hub", "x": "hub"})
+	if r, err := n.ping("far", "x", MaxHops); err != nil || r.From != "x" {
+		t.Errorf("ping of the older one: %v, %v", r, err)
+	}
+}
+
+// A node that has long been up obeys no message that it is a duplicate: such a
+// message is forged. Those who believed it hear of the node again at once.
+func TestForgedSuspicionIsIgnored(t *testing.T) {
+	n := newNet(t, "a", "b", "c")
+	n.link("a", "b", 1)
+	_, atC := n.link("b", "c", 1)
+	n.advance(2 * joinWindow)
+	forged := &wire.RoutingUpdate{
+		NodeID: "a", UpdateID: "forged00", UpdateEpoch: 1, UpdateSequence: 1 << 40,
+		ForwardingNode: "c", SuspectedDuplicate: n.nodes["a"].epoch,
+	}
+	atC.Send(forged.Encode())
+	n.advance(time.Second)
+	if e := last[DuplicateID](t, n.events["a"]); e.Leaving {
+		t.Error("a has left the mesh")
+	}
+	n.wantRoutes("c", map[string]string{"a": "b", "b": "b"})
+	n.advance(30 * time.Second)
+	if v := count[DuplicateSuspected](n.events["b"]); v != 1 {
+		t.Errorf("b heard of the suspicion %d times, want once", v)
+	}
+	if got := n.nodes["b"].db; !got.Knows("a") {
+		t.Error("b has forgotten a")
+	}
+}
+
+// A node whose clock was set back before it restarted is heard again at once:
+// the mesh tells it of its former epoch.
+func TestClockSetBack(t *testing.T) {
+	n := newNet(t, "a", "b", "c")
+	n.link("a", "b", 1)
+	n.link("b", "c", 1)
+	n.advance(2 * time.Second)
+	n.nodes["a"].Close()
+	n.advance(2 * time.Second)
+	restarted := n.start("a")
+	restarted.epoch -= 3600 << 24
+	n.nodes["a"] = restarted
+	n.link("a", "b", 1)
+	n.advance(2 * time.Second)
+	n.wantRoutes("c", map[string]string{"a": "b", "b": "b"})
+	n.wantRoutes("a", map[string]string{"b": "b", "c": "b"})
+}

@@ -1,0 +1,153 @@
+package mesh
+
+import (
+	"testing"
+	"time"
+
+	"receptor/mesh/wire"
+	"receptor/transport/transporttest"
+)
+
+func (n *testNet) wantServices(at string, want ...string) {
+	n.t.Helper()
+	var got []string
+	for _, ad := range n.nodes[at].Status().Advertisements {
+		got = append(got, ad.NodeID+":"+ad.Service)
+	}
+	if len(got) != len(want) {
+		n.t.Errorf("services known at %s: %v, want %v", at, got, want)
+		return
+	}
+	for i := range got {
+		if got[i] != want[i] {
+			n.t.Errorf("services known at %s: %v, want %v", at, got, want)
+		}
+	}
+}
+
+// ring links nodes in a ring and returns a function that counts the frames
+// with advertisements that were sent so far.
+func (n *testNet) ring(ids ...string) (sent func() int) {
+	var ends []*transporttest.Link
+	for i, id := range ids {
+		a, b := n.link(id, ids[(i+1)%len(ids)], 1)
+		ends = append(ends, a, b)
+	}
+	return func() int {
+		count := 0
+		for _, end := range ends {
+			for _, frame := range end.Sent {
+				if wire.Type(frame[0]) == wire.TypeService {
+					count++
+				}
+			}
+		}
+		return count
+	}
+}
+
+// A cancel goes round a ring once, and then there is silence. (In a ring of
+// deployed nodes it circulates for ever.)
+func TestCancelEndsInARing(t *testing.T) {
+	n := newNet(t, "origin", "a", "b", "c")
+	sent := n.ring("a", "b", "c")
+	n.link("origin", "a", 1)
+	n.advance(time.Second)
+	n.nodes["origin"].advertise("svc", wire.ConnStream, Advertise{})
+	n.advance(time.Second)
+	n.wantServices("c", "origin:svc")
+	n.nodes["origin"].withdraw("svc")
+	n.advance(time.Second)
+	n.wantServices("b")
+	n.wantServices("c")
+	before := sent()
+	n.advance(30 * time.Second)
+	if after := sent(); after != before {
+		t.Errorf("%d more frames with advertisements were sent long after the cancel", after-before)
+	}
+}
+
+// A late copy of the advertisement does not bring a withdrawn service back.
+func TestTombstone(t *testing.T) {
+	n := newNet(t, "a", "b")
+	_, fromB := n.link("a", "b", 1)
+	n.advance(time.Second)
+	n.nodes["b"].advertise("svc", wire.ConnStream, Advertise{})
+	n.advance(time.Second)
+	var ad []byte
+	for _, frame := range fromB.Sent {
+		if wire.Type(frame[0]) == wire.TypeService {
+			ad = frame
+		}
+	}
+	n.nodes["b"].withdraw("svc")
+	n.advance(time.Second)
+	fromB.Send(ad)
+	n.advance(time.Second)
+	n.wantServices("a")
+}
+
+// A deployed peer is sent no cancel; it hears no more of the service.
+func TestNoCancelToDeployedPeer(t *testing.T) {
+	n := newNet(t, "a")
+	fromA := n.deployedPeer("a", "old")
+	n.nodes["a"].advertise("svc", wire.ConnStream, Advertise{})
+	n.advance(time.Second)
+	n.nodes["a"].withdraw("svc")
+	n.advance(time.Second)
+	ads := 0
+	for _, frame := range fromA.Sent {
+		if wire.Type(frame[0]) != wire.TypeService {
+			continue
+		}
+		ads++
+		if ad, err := wire.ParseAdvertisement(frame); err != nil || ad.Cancel {
+			t.Errorf("sent %s (%v)", frame, err)
+		}
+	}
+	if ads == 0 {
+		t.Error("the service was never advertised")
+	}
+}
+
+// A silent service is forgotten, also by those who keep hearing of the node.
+func TestSilentServiceExpires(t *testing.T) {
+	n := newNet(t, "a", "b")
+	n.link("a", "b", 1)
+	n.advance(time.Second)
+	n.nodes["b"].advertise("svc", wire.ConnStream, Advertise{})
+	n.advance(10 * time.Minute)
+	n.wantServices("a", "b:svc") // repeated each minute
+	n.nodes["b"].mu.Lock()
+	delete(n.nodes["b"].services.own, "svc")
+	n.nodes["b"].mu.Unlock()
+	n.advance(advertisementLife + advertiseInterval)
+	n.wantServices("a")
+}
+
+// A node that joins learns at once of services that were there before.
+func TestNewNodeLearnsServices(t *testing.T) {
+	n := newNet(t, "a", "b", "c")
+	n.link("a", "b", 1)
+	n.nodes["a"].advertise("svc", wire.ConnStream, Advertise{})
+	n.advance(30 * time.Second)
+	n.link("b", "c", 1)
+	n.advance(time.Second)
+	n.wantServices("c", "a:svc")
+}
+
+// Work types are advertised with the services that ask for it, and again when
+// they change.
+func TestWorkTypesAreAdvertised(t *testing.T) {
+	n := newNet(t, "a", "b")
+	n.link("a", "b", 1)
+	n.nodes["a"].advertise("control", wire.ConnStream, Advertise{WorkTypes: true})
+	n.nodes["a"].advertise("other", wire.ConnStream, Advertise{})
+	n.advance(time.Second)
+	n.nodes["a"].SetWorkTypes([]wire.WorkCommand{{WorkType: "cat"}})
+	n.advance(time.Second)
+	ads := n.nodes["b"].Status().Advertisements
+	if len(ads) != 2 || len(ads[0].WorkCommands) != 1 || ads[0].WorkCommands[0].WorkType != "cat" || ads[1].WorkCommands != nil {
+		t.Errorf("b knows of %+v, want cat with control only", ads)
+	}
+}
