@@ -1,0 +1,93 @@
+package host
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"receptor/work"
+)
+
+// claimFile is the name, in a unit's directory, of the file that the unit's
+// one and only supervisor has made and keeps locked.
+const claimFile = "supervisor"
+
+// claim is what that file holds, as JSON.
+type claim struct{ Pid int }
+
+// errClaimed means that another supervisor was first.
+var errClaimed = errors.New("another supervisor has claimed the unit")
+
+// takeClaim claims the unit for this process. The claim is complete, locked
+// and on disk before it can be seen. The caller holds it by keeping the file.
+func takeClaim(dir string) (*os.File, error) {
+	temp := filepath.Join(dir, fmt.Sprintf("%s.%d", claimFile, os.Getpid()))
+	f, err := lockFile(temp)
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(temp)
+	err = json.NewEncoder(f).Encode(claim{Pid: os.Getpid()})
+	if err == nil {
+		err = f.Sync()
+	}
+	if err == nil {
+		err = os.Link(temp, filepath.Join(dir, claimFile))
+	}
+	if err == nil {
+		err = FS{}.SyncDir(dir)
+	}
+	if err == nil {
+		return f, nil
+	}
+	f.Close()
+	if errors.Is(err, fs.ErrExist) {
+		return nil, errClaimed
+	}
+	return nil, fmt.Errorf("claim the unit: %w", err)
+}
+
+// readClaim returns the process ID of the unit's supervisor, and whether that
+// still lives. Without a claim the error is work.ErrNeverStarted.
+func readClaim(dir string) (pid int, alive bool, err error) {
+	f, err := os.Open(filepath.Join(dir, claimFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, false, work.ErrNeverStarted
+	}
+	if err != nil {
+		return 0, false, err
+	}
+	defer f.Close()
+	var c claim
+	if err := json.NewDecoder(f).Decode(&c); err != nil || c.Pid <= 0 {
+		return 0, false, fmt.Errorf("%s names no process: %w", f.Name(), err)
+	}
+	switch err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); {
+	case err == nil:
+		return c.Pid, false, nil
+	case errors.Is(err, unix.EWOULDBLOCK):
+		return c.Pid, true, nil
+	default:
+		return 0, false, fmt.Errorf("lock %s: %w", f.Name(), err)
+	}
+}
+
+// awaitRelease returns when the supervisor of the unit has ended. It keeps a
+// thread of the process busy.
+func awaitRelease(dir string) error {
+	f, err := os.Open(filepath.Join(dir, claimFile))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for {
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_SH); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}

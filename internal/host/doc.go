@@ -1,0 +1,33 @@
+// Package host is what a node gets from the operating system: the file system
+// and the processes for units of work, Unix sockets, and facts about the
+// machine. Nothing above it touches those; cmd/receptor hands them in.
+//
+// Commands of units run on Linux only. Elsewhere a unit of that kind fails with
+// a Detail that says so, and a node does everything else.
+//
+// # Supervisors
+//
+// The command of a unit runs under a supervisor: this very program, started as
+// "receptor supervise DIRECTORY COMMAND ARGUMENTS…" in a session of its own,
+// so that it outlives the daemon. A supervisor
+//
+//   - claims the unit, by linking a file with its process ID to the name
+//     "supervisor" in the unit's directory, synced, and keeps a lock on it for
+//     as long as it lives: whoever can take the lock knows that it is gone,
+//     whatever process has that ID by now;
+//   - runs the command in a process group of its own, with stdin from the
+//     unit's stdin file, and stdout and stderr appended to its stdout file;
+//   - writes the status when the command has started and when it has ended.
+//
+// The daemon learns of growing output and of a new status from inotify, and of
+// the supervisor's end from its process.
+//
+// When the command exits, the unit has ended. Processes that it leaves running
+// in the background go on, as they do under deployed nodes; what they write
+// from then on is no output of the unit any more. To cancel a unit is to end
+// them all, the command and whatever descends from it: SIGINT first; SIGTERM
+// once the command is gone or after 5 s; SIGKILL another 5 s later. If the
+// supervisor is killed, the command is killed with it, and the daemon then
+// kills what else of the unit still runs; it knows such processes by the
+// variable RECEPTOR_UNIT_DIR in their environment.
+package host

@@ -1,0 +1,96 @@
+//go:build unix
+
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// ListenUnix listens on a Unix socket with the given permissions. It holds a
+// lock on FILE.lock beside it for as long as the listener is open; so a socket
+// that is there without the lock is one that a crash has left, and is
+// replaced. While another process holds the lock the error says so.
+func ListenUnix(path string, perm fs.FileMode) (net.Listener, error) {
+	lock, err := lockFile(path + ".lock")
+	if err != nil {
+		return nil, fmt.Errorf("listen on the Unix socket %s: %w", path, err)
+	}
+	l, err := listenLocked(path, perm)
+	if err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("listen on the Unix socket %s: %w", path, err)
+	}
+	return &unixListener{Listener: l, lock: lock}, nil
+}
+
+// lockFile makes a file if need be and takes its lock, which the process holds
+// until it closes the file.
+func lockFile(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, fileMode)
+	if err != nil {
+		return nil, err
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil {
+		return f, nil
+	}
+	f.Close()
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return nil, fmt.Errorf("another process uses it: %s is locked", name)
+	}
+	return nil, fmt.Errorf("lock %s: %w", name, err)
+}
+
+func listenLocked(path string, perm fs.FileMode) (net.Listener, error) {
+	switch info, err := os.Lstat(path); {
+	case err == nil && info.Mode().Type() != fs.ModeSocket:
+		return nil, errors.New("there is something that is not a socket")
+	case err == nil:
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	}
+	// The mode of the descriptor is that of the file which bind makes, less the
+	// umask: at no moment may more than perm be allowed.
+	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) {
+			_ = unix.Fchmod(int(fd), uint32(perm.Perm())) // not on every system; Chmod below is
+		})
+	}}
+	l, err := config.Listen(context.Background(), "unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, perm.Perm()); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// unixListener gives up its lock when it is closed.
+type unixListener struct {
+	net.Listener
+	lock  *os.File
+	close sync.Once
+}
+
+// Close implements net.Listener. It removes the socket, and then gives up the
+// lock; the lock file stays, for otherwise two processes could lock two files
+// of that name.
+func (l *unixListener) Close() error {
+	err := l.Listener.Close()
+	l.close.Do(func() { l.lock.Close() })
+	return err
+}

@@ -1,0 +1,250 @@
+package host
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"receptor/work"
+)
+
+// Exit codes of a supervisor.
+const (
+	exitUsage    = 2
+	exitClaimed  = 3 // another supervisor was first
+	exitNoClaim  = 4 // it could not claim the unit
+	exitNoResult = 5 // it could not write the result
+)
+
+// describeExit tells a person how a supervisor has ended.
+func describeExit(state *os.ProcessState) string {
+	switch state.ExitCode() {
+	case exitNoClaim:
+		return "it could not claim the unit's directory"
+	case exitNoResult:
+		return "it could not write the result"
+	}
+	return state.String()
+}
+
+// step is a signal that a cancelled unit is sent, and the wait after it.
+type step struct {
+	signal unix.Signal
+	wait   time.Duration
+}
+
+// escalation is how a unit is cancelled. The first wait is over once the
+// command itself is gone; the last step is repeated, for processes that were
+// started meanwhile. Only tests change it.
+var escalation = []step{
+	{unix.SIGINT, 5 * time.Second},
+	{unix.SIGTERM, 5 * time.Second},
+	{unix.SIGKILL, time.Second},
+}
+
+// SuperviseMain is the main function of a supervisor; see the package comment.
+// Its arguments are those after "supervise": a unit's directory, a command and
+// the command's arguments. It returns the exit code of the process.
+func SuperviseMain(args []string) int {
+	if len(args) < 2 {
+		fmt.Fprintln(os.Stderr, "supervise needs the directory of a unit and a command; the daemon starts it, not you")
+		return exitUsage
+	}
+	// The command is killed when the thread that has started it ends.
+	runtime.LockOSThread()
+	// Once the unit is claimed no signal may end this process by accident.
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+
+	dir := args[0]
+	held, err := takeClaim(dir)
+	switch {
+	case errors.Is(err, errClaimed):
+		return exitClaimed
+	case err != nil:
+		return exitNoClaim
+	}
+	defer held.Close()
+	status, err := work.ReadStatus(FS{}, dir)
+	if err != nil {
+		return exitNoClaim
+	}
+	u := &unitRun{dir: dir, status: status}
+	if err := u.run(args[1], args[2:], signals); err != nil {
+		return exitNoResult
+	}
+	return 0
+}
+
+// unitRun is the run of a unit's command.
+type unitRun struct {
+	dir    string
+	status work.Status
+	stdout *os.File
+	pid    int // of the command, and of its process group
+}
+
+// run runs the command to its end and writes the result. An error means that
+// that could not be written.
+func (u *unitRun) run(command string, args []string, signals <-chan os.Signal) error {
+	deaths, err := u.start(command, args)
+	if err != nil {
+		return u.result(work.Failed, fmt.Sprintf("Error starting command: %v", err))
+	}
+	var extra work.CommandExtra
+	// The daemon wrote it; what cannot be read is not worth a failure now.
+	_ = json.Unmarshal(u.status.ExtraData, &extra)
+	extra.Pid = os.Getpid()
+	u.status.State = work.Running
+	u.status.Detail = fmt.Sprintf("Running: PID %d", u.pid)
+	if b, err := json.Marshal(extra); err == nil {
+		u.status.ExtraData = b
+	}
+	// If the disk is full now it may not be when the result is there.
+	_ = work.WriteStatus(FS{}, u.dir, u.status)
+	return u.result(u.await(deaths, signals))
+}
+
+// start starts the command and returns where the deaths of its processes are
+// told: of orphans too, which become children of this process.
+func (u *unitRun) start(command string, args []string) (<-chan death, error) {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return nil, fmt.Errorf("become the parent of orphans: %w", err)
+	}
+	stdin, err := os.Open(filepath.Join(u.dir, work.StdinFile))
+	if err != nil {
+		return nil, err
+	}
+	defer stdin.Close()
+	u.stdout, err = os.OpenFile(filepath.Join(u.dir, work.StdoutFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, fileMode)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(command, args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, u.stdout, u.stdout
+	cmd.Env = append(os.Environ(), unitVariable+"="+u.dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	u.pid = cmd.Process.Pid
+	deaths := make(chan death)
+	go reap(deaths)
+	return deaths, nil
+}
+
+// death is the end of one process, or, with pid 0, of the last.
+type death struct {
+	pid    int
+	status syscall.WaitStatus
+}
+
+func reap(deaths chan<- death) {
+	for {
+		var status syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &status, 0, nil)
+		switch {
+		case err == syscall.EINTR:
+		case err != nil: // ECHILD
+			deaths <- death{}
+			return
+		default:
+			deaths <- death{pid: pid, status: status}
+		}
+	}
+}
+
+// await returns the state and detail in which the unit ends: when the command
+// has ended, or, once cancelled, when the last of its processes has.
+func (u *unitRun) await(deaths <-chan death, signals <-chan os.Signal) (work.State, string) {
+	sequence := escalation
+	canceling := false
+	timer := time.NewTimer(0)
+	timer.Stop()
+	next := func() {
+		u.signalAll(sequence[0].signal)
+		timer.Reset(sequence[0].wait)
+		if len(sequence) > 1 {
+			sequence = sequence[1:]
+		}
+	}
+	for {
+		select {
+		case d := <-deaths:
+			switch {
+			case d.pid == 0:
+				return work.Canceled, "Canceled"
+			case d.pid == u.pid && !canceling:
+				return outcome(d.status)
+			case d.pid == u.pid && sequence[0].signal == unix.SIGTERM:
+				next() // what it has left behind will not heed SIGINT any more
+			}
+		case <-signals:
+			if !canceling {
+				canceling = true
+				next()
+			}
+		case <-timer.C:
+			next()
+		}
+	}
+}
+
+// outcome is what a unit is when its command has ended in that way.
+func outcome(status syscall.WaitStatus) (work.State, string) {
+	switch {
+	case status.Signaled() && status.CoreDump():
+		return work.Failed, fmt.Sprintf("signal: %v (core dumped)", status.Signal())
+	case status.Signaled():
+		return work.Failed, fmt.Sprintf("signal: %v", status.Signal())
+	case status.ExitStatus() != 0:
+		return work.Failed, fmt.Sprintf("exit status %d", status.ExitStatus())
+	}
+	return work.Succeeded, "exit status 0"
+}
+
+// signalAll sends a signal to all processes of the unit.
+func (u *unitRun) signalAll(sig unix.Signal) {
+	list, err := processes()
+	if err != nil {
+		_ = unix.Kill(-u.pid, sig) // without /proc the group is all there is
+		return
+	}
+	group := false
+	for _, p := range descendants(list, os.Getpid()) {
+		if p.group == u.pid {
+			group = true
+		} else {
+			_ = unix.Kill(p.pid, sig) // it may have ended meanwhile
+		}
+	}
+	if group {
+		_ = unix.Kill(-u.pid, sig)
+	}
+}
+
+// result writes the terminal status. The output is safe before that says how
+// long it is.
+func (u *unitRun) result(state work.State, detail string) error {
+	u.status.State, u.status.Detail, u.status.ExtraData = state, detail, nil
+	if u.stdout != nil {
+		if err := u.stdout.Sync(); err != nil {
+			return err
+		}
+		info, err := u.stdout.Stat()
+		if err != nil {
+			return err
+		}
+		u.status.StdoutSize = info.Size()
+	}
+	return work.WriteStatus(FS{}, u.dir, u.status)
+}

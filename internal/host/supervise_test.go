@@ -1,0 +1,315 @@
+//go:build linux
+
+package host
+
+import (
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"receptor/work"
+)
+
+func TestCommandRuns(t *testing.T) {
+	d := startDaemon(t, t.TempDir())
+	start := time.Now()
+	unit := d.submit("cat", "", "one line\n")
+	if got := d.rest(d.results(unit)); got != "one line\n" {
+		t.Errorf("output %q", got)
+	}
+	t.Logf("submit to the end of the results: %v", time.Since(start))
+	want := `{"State":2,"StateName":"Succeeded","Detail":"exit status 0","StdoutSize":9,"WorkType":"cat","ExtraData":null}`
+	if got := d.do("work status %s", unit); got != want {
+		t.Errorf("status\n %s, want\n %s", got, want)
+	}
+	for name, mode := range map[string]fs.FileMode{
+		".": 0o700 | fs.ModeDir, work.StatusFile: 0o600, work.StdinFile: 0o600, work.StdoutFile: 0o600, work.LockFile: 0o600,
+	} {
+		info, err := os.Stat(filepath.Join(d.dir, unit, name))
+		if err != nil || info.Mode() != mode {
+			t.Errorf("%s: mode %v, %v; want %v", name, info.Mode(), err, mode)
+		}
+	}
+	onDisk, err := os.ReadFile(filepath.Join(d.dir, unit, work.StatusFile))
+	if want := `{"State":2,"Detail":"exit status 0","StdoutSize":9,"WorkType":"cat","ExtraData":null}` + "\n"; string(onDisk) != want {
+		t.Errorf("status file %q, %v; want %q", onDisk, err, want)
+	}
+}
+
+func TestCommandFails(t *testing.T) {
+	d := startDaemon(t, t.TempDir())
+	for _, c := range []struct{ script, output, detail string }{
+		{"echo out; echo err >&2; exit 3", "out\nerr\n", "exit status 3"},
+		{"kill -9 $$", "", "signal: killed"},
+	} {
+		unit := d.script(c.script)
+		if got := d.rest(d.results(unit)); got != c.output {
+			t.Errorf("%s: output %q, want %q", c.script, got, c.output)
+		}
+		d.wantStatus(unit, work.Failed, c.detail)
+	}
+	unit := d.submit("nothing", "", "")
+	d.rest(d.results(unit))
+	d.wantStatus(unit, work.Failed, "no such file or directory")
+}
+
+func TestOutputIsLive(t *testing.T) {
+	d := startDaemon(t, t.TempDir())
+	g := gate(t)
+	unit := d.script("echo one; read x <" + g + "; echo two")
+	r := d.results(unit)
+	if got := d.line(r); got != "one" {
+		t.Errorf("first line %q", got)
+	}
+	d.supervisorOfStarted(unit)
+	d.wantStatus(unit, work.Running, "Running: PID ")
+	open(t, g)
+	if got := d.rest(r); got != "two\n" {
+		t.Errorf("the rest is %q", got)
+	}
+}
+
+// The processes of a unit are more than its process group: one is in a session
+// of its own, and another ignores what can be ignored.
+func TestCancelEndsEveryProcess(t *testing.T) {
+	t.Setenv(quickCancel, "1")
+	d := startDaemon(t, t.TempDir())
+	unit := d.script(`sleep 1000 & echo $!; setsid sh -c "echo \$\$; sleep 1000" & ` +
+		`sh -c "trap : INT TERM; echo \$\$; while :; do sleep 1000; done" & wait; wait; wait`)
+	r := d.results(unit)
+	var pids []int
+	for range 3 {
+		pids = append(pids, number(t, d.line(r)))
+	}
+	if got, want := d.do("work cancel %s", unit), `{"cancelled":"`+unit+`"}`; got != want {
+		t.Errorf("answer %s, want %s", got, want)
+	}
+	d.rest(r)
+	d.wantStatus(unit, work.Canceled, "Canceled")
+	for _, pid := range pids {
+		if runs(pid) {
+			t.Errorf("process %d of the unit still runs", pid)
+		}
+	}
+}
+
+func TestCancelByKindWords(t *testing.T) {
+	d := startDaemon(t, t.TempDir())
+	unit := d.script("trap \"echo bye; exit\" INT; echo ready; while :; do sleep 0.1; done")
+	r := d.results(unit)
+	d.line(r)
+	d.do("work cancel %s", unit)
+	if got := d.rest(r); got != "bye\n" {
+		t.Errorf("the command said %q, want a last word after SIGINT", got)
+	}
+	d.wantStatus(unit, work.Canceled, "Canceled")
+}
+
+func TestReleaseLeavesNothing(t *testing.T) {
+	t.Setenv(quickCancel, "1")
+	d := startDaemon(t, t.TempDir())
+	unit := d.script("echo $$; sleep 1000")
+	pid := number(t, d.line(d.results(unit)))
+	if got, want := d.do("work release %s", unit), `{"released":"`+unit+`"}`; got != want {
+		t.Errorf("answer %s, want %s", got, want)
+	}
+	if left, err := os.ReadDir(d.dir); len(left) != 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+	if runs(pid) {
+		t.Errorf("process %d still runs", pid)
+	}
+	if _, err := d.client().Do("work status " + unit); err == nil || err.Error() != "unknown work unit "+unit {
+		t.Errorf("status afterwards: %v", err)
+	}
+}
+
+func TestUnitOutlivesDaemon(t *testing.T) {
+	dir := t.TempDir()
+	d := startDaemon(t, dir)
+	g := gate(t)
+	unit := d.script("echo one; read x <" + g + "; echo two")
+	d.line(d.results(unit))
+	supervisor := d.supervisorOfStarted(unit)
+	d.stop()
+
+	d = startDaemon(t, dir)
+	d.wantStatus(unit, work.Running, "Running: PID ")
+	if got := d.supervisorOf(unit); got != supervisor {
+		t.Errorf("supervisor is %d, was %d", got, supervisor)
+	}
+	r := d.results(unit)
+	if got := d.line(r); got != "one" {
+		t.Errorf("first line %q", got)
+	}
+	open(t, g)
+	if got := d.rest(r); got != "two\n" {
+		t.Errorf("the rest is %q", got)
+	}
+	d.wantStatus(unit, work.Succeeded, "exit status 0")
+}
+
+func TestUnitEndsWithoutDaemon(t *testing.T) {
+	dir := t.TempDir()
+	d := startDaemon(t, dir)
+	g := gate(t)
+	unit := d.script("read x <" + g + "; echo done")
+	d.supervisorOfStarted(unit)
+	d.stop()
+	open(t, g)
+	if err := awaitRelease(filepath.Join(d.dir, unit)); err != nil {
+		t.Fatal(err)
+	}
+
+	d = startDaemon(t, dir)
+	d.wantStatus(unit, work.Succeeded, "exit status 0")
+	if got := d.rest(d.results(unit)); got != "done\n" {
+		t.Errorf("output %q", got)
+	}
+}
+
+func TestCancelAfterRestart(t *testing.T) {
+	t.Setenv(quickCancel, "1")
+	dir := t.TempDir()
+	d := startDaemon(t, dir)
+	unit := d.script("echo $$; sleep 1000")
+	pid := number(t, d.line(d.results(unit)))
+	d.stop()
+
+	d = startDaemon(t, dir)
+	d.do("work cancel %s", unit)
+	d.wantStatus(unit, work.Canceled, "Canceled")
+	if runs(pid) {
+		t.Errorf("process %d still runs", pid)
+	}
+}
+
+func TestSupervisorKilled(t *testing.T) {
+	d := startDaemon(t, t.TempDir())
+	unit := d.script("sleep 1000 & echo $!; echo $$; wait")
+	r := d.results(unit)
+	pids := []int{number(t, d.line(r)), number(t, d.line(r))}
+	if err := unix.Kill(d.supervisorOfStarted(unit), unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	d.rest(r)
+	d.wantStatus(unit, work.Failed, "the supervisor of the command ended early (signal: killed)")
+	for _, pid := range pids {
+		if runs(pid) {
+			t.Errorf("process %d still runs", pid)
+		}
+	}
+}
+
+func TestSupervisorKilledWithoutDaemon(t *testing.T) {
+	dir := t.TempDir()
+	d := startDaemon(t, dir)
+	unit := d.script("sleep 1000 & echo $!; wait")
+	pid := number(t, d.line(d.results(unit)))
+	supervisor := d.supervisorOfStarted(unit)
+	d.stop()
+	if err := unix.Kill(supervisor, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := awaitRelease(filepath.Join(d.dir, unit)); err != nil {
+		t.Fatal(err)
+	}
+
+	d = startDaemon(t, dir)
+	d.wantStatus(unit, work.Failed, "ended early (while this node was down)")
+	if runs(pid) {
+		t.Errorf("process %d still runs", pid)
+	}
+	if got := d.rest(d.results(unit)); !strings.HasSuffix(got, "\n") {
+		t.Errorf("the output before that is lost: %q", got)
+	}
+}
+
+// Killed while the daemon watches a supervisor that is no child of it.
+func TestSupervisorKilledAfterRestart(t *testing.T) {
+	dir := t.TempDir()
+	d := startDaemon(t, dir)
+	unit := d.script("echo $$; exec sleep 1000")
+	d.line(d.results(unit))
+	supervisor := d.supervisorOfStarted(unit)
+	d.stop()
+	d = startDaemon(t, dir)
+	r := d.results(unit)
+	d.line(r)
+	if err := unix.Kill(supervisor, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	d.rest(r)
+	d.wantStatus(unit, work.Failed, "ended early (its process is gone)")
+}
+
+// Of two supervisors of a unit one runs the command.
+func TestOneSupervisorPerUnit(t *testing.T) {
+	dir := t.TempDir()
+	status := work.Status{Detail: "Starting Worker", WorkType: "sh"}
+	if err := work.WriteStatus(FS{}, dir, status); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, work.StdinFile), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var supervisors []*exec.Cmd
+	for range 8 {
+		cmd := exec.Command(program, superviseWord, dir, "sh", "-c", "echo once")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		supervisors = append(supervisors, cmd)
+	}
+	winners := 0
+	for _, cmd := range supervisors {
+		cmd.Wait()
+		switch code := cmd.ProcessState.ExitCode(); code {
+		case 0:
+			winners++
+		case exitClaimed:
+		default:
+			t.Errorf("exit code %d", code)
+		}
+	}
+	out, err := os.ReadFile(filepath.Join(dir, work.StdoutFile))
+	if winners != 1 || string(out) != "once\n" {
+		t.Errorf("%d supervisors ran the command, output %q, %v", winners, out, err)
+	}
+}
+
+// What a command leaves in the background goes on, and is no part of the unit.
+func TestBackgroundProcess(t *testing.T) {
+	d := startDaemon(t, t.TempDir())
+	g := gate(t)
+	unit := d.script(`sh -c "read x <` + g + `; echo late" & echo $!`)
+	out := d.rest(d.results(unit))
+	d.wantStatus(unit, work.Succeeded, "exit status 0")
+	pid := number(t, strings.TrimSpace(out))
+	if !runs(pid) {
+		t.Fatalf("process %d does not run any more", pid)
+	}
+	pidfd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := os.NewFile(uintptr(pidfd), "background")
+	defer f.Close()
+	open(t, g)
+	if _, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, 10_000); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.rest(d.results(unit)); got != out {
+		t.Errorf("output was %q and is now %q", out, got)
+	}
+}

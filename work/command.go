@@ -1,0 +1,359 @@
+package work
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/shlex"
+)
+
+// cancelWait is how long a control command waits for a unit to end before it
+// answers that this is pending. A supervisor needs up to ten seconds with a
+// command that ignores what it is asked.
+const cancelWait = 15 * time.Second
+
+// Type is a work type: what units of it run (the work-command item, PROTOCOL
+// section 6).
+type Type struct {
+	Name string
+	// Command is the program, looked up in PATH unless it has a slash.
+	Command string
+	// Params are its parameters, split into words as a shell does: blanks
+	// separate, quotes and backslashes keep together. Nothing is expanded.
+	Params string
+	// AllowRuntimeParams lets a submission add parameters after those.
+	AllowRuntimeParams bool
+}
+
+// withRuntime returns the parameters of a unit whose submission adds some.
+func (t Type) withRuntime(params string) (string, error) {
+	switch {
+	case params == "":
+		return t.Params, nil
+	case !t.AllowRuntimeParams:
+		return "", errors.New("extra params provided but not allowed")
+	case t.Params == "":
+		return params, nil
+	}
+	return t.Params + " " + params, nil
+}
+
+// splitParams splits parameters into words.
+func splitParams(params string) ([]string, error) {
+	words, err := shlex.Split(params)
+	if err != nil {
+		return nil, fmt.Errorf("split the parameters %q into words: %w", params, err)
+	}
+	return words, nil
+}
+
+// command is a unit that runs a command here. It is the Watcher of the
+// supervisor that does so.
+type command struct {
+	*unit
+	process   Process // nil unless a supervisor is watched
+	canceling bool    // the supervisor was told to end the command
+	releasing bool    // the unit goes when it is terminal
+}
+
+// newCommandStatus is the status of a command unit that waits for its stdin.
+func newCommandStatus(workType, params string) Status {
+	return Status{
+		State: Pending, Detail: detailWaiting, WorkType: workType,
+		ExtraData: mustJSON(CommandExtra{Params: params}),
+	}
+}
+
+// extra returns the unit's extra data. What cannot be read counts as empty: it
+// is then a unit of another kind, which is kept but never started.
+func (c *command) extra() CommandExtra {
+	var e CommandExtra
+	if json.Unmarshal(c.load().status.ExtraData, &e) != nil {
+		return CommandExtra{}
+	}
+	return e
+}
+
+func (c *command) inputComplete(context.Context) (pending bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.load().status
+	switch {
+	case c.closed:
+		return false, c.closedError()
+	case s.State.Terminal():
+		return false, fmt.Errorf("work unit %s was not started: %s", c.id, s.Detail)
+	}
+	e := c.extra()
+	e.InputComplete = true
+	s.Detail = detailStarting
+	s.ExtraData = mustJSON(e)
+	if err := c.save(s); err != nil {
+		return false, c.startFailed(err) // it could not be told at the next start
+	}
+	return false, c.start()
+}
+
+// start starts a supervisor. It requires mu.
+func (c *command) start() error {
+	s := c.load().status
+	t, ok := c.m.lookupType(s.WorkType)
+	if !ok {
+		return c.startFailed(fmt.Errorf("unknown work type %s", s.WorkType))
+	}
+	args, err := splitParams(c.extra().Params)
+	if err != nil {
+		return c.startFailed(err)
+	}
+	c.process, err = c.m.processes.Start(Job{Dir: c.dir, Command: t.Command, Args: args}, c)
+	if err != nil {
+		return c.startFailed(err)
+	}
+	return nil
+}
+
+func (c *command) startFailed(err error) error {
+	c.end(Failed, fmt.Sprintf("Error starting worker: %v", err))
+	return err
+}
+
+// end writes a terminal status, unless there is one already. It requires mu.
+func (c *command) end(s State, detail string) {
+	status := c.load().status
+	if status.State.Terminal() {
+		return
+	}
+	status.State = s
+	status.Detail = detail
+	status.StdoutSize = c.stdoutSize()
+	status.ExtraData = json.RawMessage("null")
+	_ = c.save(status) // reported as an event
+	c.terminal()
+}
+
+// terminal carries out a release that waited for the unit to end. It requires mu.
+func (c *command) terminal() {
+	if !c.releasing || c.closed {
+		return
+	}
+	if err := c.remove(); err != nil {
+		c.m.emit(UnitProblem{Unit: c.id, Err: err})
+	}
+}
+
+func (c *command) fail(detail string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.end(Failed, detail)
+	}
+}
+
+// remove also lets go of the supervisor. It requires mu.
+func (c *command) remove() error {
+	if err := c.unit.remove(); err != nil {
+		return err
+	}
+	c.forgetProcess()
+	return nil
+}
+
+func (c *command) forgetProcess() {
+	if c.process != nil {
+		c.process.Forget()
+		c.process = nil
+	}
+}
+
+// OutputGrew implements Watcher.
+func (c *command) OutputGrew() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	old := c.load()
+	if c.closed || old.status.State.Terminal() {
+		return // what the command has left running may still write: that is no output
+	}
+	if size := c.stdoutSize(); size > old.size {
+		c.publish(func(v *snapshot) { v.size = size })
+	}
+}
+
+// StatusChanged implements Watcher.
+func (c *command) StatusChanged() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.adopt()
+	}
+}
+
+// adopt makes the status that the supervisor has written the unit's own. It
+// requires mu. A file that is unusable may be in the middle of being written
+// by the supervisor of a deployed node: there will be another notice.
+func (c *command) adopt() {
+	old := c.load().status
+	s, err := ReadStatus(c.m.store.fs, c.dir)
+	if err != nil || !old.State.canBecome(s.State) {
+		return
+	}
+	c.publish(func(v *snapshot) { v.adopt(s) })
+	if s.State.Terminal() {
+		c.terminal()
+	}
+}
+
+// Ended implements Watcher.
+func (c *command) Ended(claimed bool, problem string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	process := c.process
+	c.process = nil
+	c.adopt()
+	switch {
+	case c.closed:
+	case claimed, c.load().status.State == Running: // the latter under a deployed node's supervisor
+		c.lost(process, problem)
+	case c.canceling:
+		c.end(Canceled, detailCanceled)
+	default:
+		c.end(Failed, fmt.Sprintf("Error starting worker: the supervisor ended (%s) before it started the command", problem))
+	}
+}
+
+// lost ends a unit whose supervisor has ended, unless that left a result. It
+// requires mu.
+func (c *command) lost(process Process, problem string) {
+	if c.closed || c.load().status.State.Terminal() {
+		return
+	}
+	if process != nil {
+		if err := process.Sweep(); err != nil {
+			c.m.emit(UnitProblem{Unit: c.id, Err: err})
+		}
+	}
+	if c.canceling {
+		c.end(Canceled, detailCanceled)
+		return
+	}
+	c.end(Failed, fmt.Sprintf("the supervisor of the command ended early (%s): how far the command came is unknown", problem))
+}
+
+func (c *command) cancel(ctx context.Context) (pending bool, err error) {
+	if err := c.askToEnd(false); err != nil {
+		return false, err
+	}
+	ctx, stop := c.m.withTimeout(ctx, cancelWait)
+	defer stop()
+	_, err = c.await(ctx, func(s *snapshot) bool { return s.released || s.status.State.Terminal() })
+	return err != nil, nil
+}
+
+// release with force also removes a unit whose supervisor was not found.
+func (c *command) release(ctx context.Context, force bool) (pending bool, err error) {
+	err = c.askToEnd(true)
+	if errors.Is(err, errNotFound) && force {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return false, c.remove()
+	}
+	if err != nil {
+		return false, err
+	}
+	ctx, stop := c.m.withTimeout(ctx, cancelWait)
+	defer stop()
+	_, err = c.await(ctx, func(s *snapshot) bool { return s.released })
+	return err != nil, nil
+}
+
+// errNotFound is for running units that nobody can cancel.
+var errNotFound = errors.New("this node could not find its supervisor when it started; force-release removes the unit all the same")
+
+// askToEnd ends a unit that no supervisor runs, and tells the supervisor of one
+// that is run. With release a unit that is terminal is removed at once and any
+// other later.
+func (c *command) askToEnd(release bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	state := c.load().status.State
+	switch {
+	case c.closed:
+		return c.closedError()
+	case state.Terminal() && release:
+		return c.remove()
+	case state.Terminal():
+		return nil
+	case c.process != nil:
+		if err := c.process.Cancel(); err != nil {
+			return fmt.Errorf("cancel unit %s: %w", c.id, err)
+		}
+		c.canceling = true
+		c.releasing = c.releasing || release
+		return nil
+	case state == Running:
+		return fmt.Errorf("cancel unit %s: %w", c.id, errNotFound)
+	}
+	c.releasing = release
+	c.end(Canceled, detailCanceled)
+	return nil
+}
+
+// resume takes up a unit that was not complete when the daemon stopped.
+func (c *command) resume() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f, err := c.m.store.fs.Open(c.stdoutPath(), OpenAppend); err == nil {
+		f.Close() // the supervisor of a deployed node may not have come to that
+	}
+	e := c.extra()
+	s := c.load().status
+	_, known := c.m.lookupType(s.WorkType)
+	pending := s.State == Pending
+	process, err := c.m.processes.Attach(c.dir, e.Pid, c)
+	switch {
+	case err == nil:
+		c.process = process
+		c.adopt() // what changed before it was watched
+		if size := c.stdoutSize(); !c.closed && !c.load().status.State.Terminal() {
+			c.publish(func(v *snapshot) { v.size = max(v.size, size) })
+		}
+	case errors.Is(err, ErrNeverStarted) && !known:
+		// A unit of a type that is not registered, or no command: it is kept.
+	case errors.Is(err, ErrNeverStarted) && pending && e.InputComplete:
+		// The error is in the status; there is nobody else to tell.
+		_ = c.start()
+	case errors.Is(err, ErrNeverStarted) && pending:
+		c.end(Failed, detailAtRestart)
+	case errors.Is(err, ErrNeverStarted), errors.Is(err, ErrSupervisorGone):
+		c.adopt() // it may have written a result just before it ended
+		c.lost(process, "while this node was down")
+	default:
+		c.m.emit(UnitProblem{Unit: c.id, Err: fmt.Errorf("find the supervisor: %w", err)})
+	}
+}
+
+func (c *command) stop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	c.forgetProcess()
+}
+
+func (c *command) shown(s Status) any {
+	if _, ok := c.m.lookupType(s.WorkType); !ok {
+		return unknownType
+	}
+	var e *struct {
+		Pid    int
+		Params string
+	}
+	if json.Unmarshal(s.ExtraData, &e) != nil || e == nil {
+		return nil
+	}
+	return e
+}

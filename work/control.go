@@ -1,0 +1,134 @@
+package work
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"receptor/control"
+)
+
+// hangUpTime bounds the wait for a client to hang up after its results.
+const hangUpTime = 2 * time.Second
+
+// Register makes the work command known (PROTOCOL section 4).
+func (m *Manager) Register(r control.Registrar) { r.Handle("work", m.handle) }
+
+func (m *Manager) handle(ctx context.Context, req *control.Request, s control.Session) (any, error) {
+	o, err := parseOrder(req)
+	if err != nil {
+		return nil, err
+	}
+	switch o.subcommand {
+	case "submit":
+		return m.handleSubmit(ctx, o, s)
+	case "list":
+		return m.list(o)
+	case "status":
+		r, err := m.find(o.unitID)
+		if err != nil {
+			return nil, err
+		}
+		return answerStatus(r), nil
+	case "results":
+		return nil, m.handleResults(ctx, o, s)
+	}
+	return m.handleEnd(ctx, o)
+}
+
+// list answers with the status of one unit, or of all.
+func (m *Manager) list(o order) (any, error) {
+	answer := make(map[string]statusAnswer)
+	if o.unitID != "" {
+		r, err := m.find(o.unitID)
+		if err != nil {
+			return nil, err
+		}
+		answer[o.unitID] = answerStatus(r)
+		return answer, nil
+	}
+	for _, r := range m.all() {
+		answer[r.base().id] = answerStatus(r)
+	}
+	return answer, nil
+}
+
+func answerStatus(r runner) statusAnswer {
+	v := r.base().load()
+	s := v.status
+	return statusAnswer{
+		State: s.State, StateName: s.State.String(), Detail: s.Detail,
+		StdoutSize: v.size, WorkType: s.WorkType, ExtraData: r.shown(s),
+	}
+}
+
+// handleEnd carries out cancel, release and force-release.
+func (m *Manager) handleEnd(ctx context.Context, o order) (any, error) {
+	r, err := m.find(o.unitID)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkSignature(o); err != nil {
+		return nil, err
+	}
+	var pending bool
+	done, later := "released", "release pending"
+	if o.subcommand == "cancel" {
+		done, later = "cancelled", "cancel pending"
+		pending, err = r.cancel(ctx)
+	} else {
+		pending, err = r.release(ctx, o.subcommand == "force-release")
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case pending:
+		return map[string]string{later: o.unitID}, nil
+	}
+	return map[string]string{done: o.unitID}, nil
+}
+
+// checkSignature refuses a signature: no work type expects one.
+func checkSignature(o order) error {
+	if o.signature != "" {
+		return errors.New("work type did not expect a signature")
+	}
+	return nil
+}
+
+func (m *Manager) handleResults(ctx context.Context, o order, s control.Session) error {
+	r, err := m.find(o.unitID)
+	if err != nil {
+		return err
+	}
+	if err := checkSignature(o); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(s, "Streaming results for work unit %s\n", o.unitID); err != nil {
+		return err
+	}
+	closer, ok := s.(io.Closer)
+	if !ok {
+		_ = r.base().results(ctx, o.startPos, s) // the client has gone, or the node stops
+		return nil
+	}
+	// A client that breaks off while there is no output is noticed by reading.
+	ctx, breakOff := context.WithCancel(ctx)
+	defer breakOff()
+	left, leave := context.WithCancel(context.Background())
+	go func() {
+		defer leave()
+		if _, err := io.Copy(io.Discard, s); err != nil {
+			breakOff()
+		}
+	}()
+	if r.base().results(ctx, o.startPos, s) == nil && s.CloseWrite() == nil {
+		timer := m.clock.AfterFunc(hangUpTime, leave)
+		<-left.Done()
+		timer.Stop()
+	}
+	closer.Close()
+	return nil
+}

@@ -1,0 +1,35 @@
+// Package work carries out units of work (PROTOCOL section 5): commands that
+// run here under a supervisor of their own, and units that another node runs
+// and this one follows.
+//
+// A Manager owns the units of one node. Each unit is a monitor: its methods
+// change it under its lock and publish an immutable snapshot, which readers
+// (list, status, results) use without a lock and wait on for the next one.
+// What happens to a unit comes in as calls: a control command, a notice from
+// the process supervisor (Watcher), the end of an exchange with a remote node,
+// or the Manager's one timer. Nothing polls.
+//
+// The parts, from the bottom:
+//
+//	state.go    the states and their transitions
+//	status.go   what is known of a unit, on disk and in answers
+//	store.go    unit directories on a small file system interface
+//	process.go  what the package asks of the host's processes
+//	unit.go     the monitor and its snapshots
+//	command.go  units that run a command here
+//	follow.go   the decisions about a unit on another node: pure, with the time
+//	            as an argument
+//	outcome.go  what those decisions take in: how exchanges have ended
+//	remote.go   the monitor that carries those decisions out
+//	exchange.go what is said to the other node
+//	manager.go  the table of units, start and close, the timer
+//	wakeups.go  which units wait for what
+//	control.go  the work command of the control protocol, with order.go,
+//	            submit.go and results.go
+//
+// A caller must call Start once, after AddType and Register and before any
+// command arrives, and Close when no command is being carried out any more.
+// Goroutines are started in two places: in exchange.go for each exchange under
+// way with another node, and in control.go for each stream of results. A unit
+// that is complete has none.
+package work

@@ -1,0 +1,42 @@
+package work
+
+// Event is something that happened to a unit of work. Logs, metrics and the
+// simulator's checkers subscribe to the same ones, by Options.Events.
+type Event interface{ event() }
+
+// UnitChanged: a unit has another state or detail.
+type UnitChanged struct {
+	Unit   string
+	State  State
+	Detail string
+}
+
+// UnitReleased: a unit is gone, with all its files.
+type UnitReleased struct{ Unit string }
+
+// UnitUnreadable: a directory that could be that of a unit cannot be read. It
+// is left as it is, and no command can see it.
+type UnitUnreadable struct {
+	Unit string
+	Err  error
+}
+
+// UnitProblem: something about a unit failed that no client was told.
+type UnitProblem struct {
+	Unit string
+	Err  error
+}
+
+// RemoteProblem: an exchange with the node that runs a unit failed. It is tried
+// again unless the unit is complete.
+type RemoteProblem struct {
+	Unit string
+	Node string
+	Err  error
+}
+
+func (UnitChanged) event()    {}
+func (UnitReleased) event()   {}
+func (UnitUnreadable) event() {}
+func (UnitProblem) event()    {}
+func (RemoteProblem) event()  {}

@@ -1,0 +1,286 @@
+package work
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"receptor/control"
+)
+
+const (
+	// controlService is the service of the mesh that carries out commands.
+	controlService = "control"
+	// greetTime bounds the wait for the greeting (PROTOCOL section 5).
+	greetTime = 5 * time.Second
+	// busyText begins the answer of a node that is too busy for any command.
+	busyText = "too many control sessions"
+)
+
+// begin starts an exchange. It requires mu.
+func (r *remote) begin(x exchange) {
+	ctx, stop := context.WithCancelCause(r.m.ctx)
+	r.stops[x] = stop
+	r.m.exchanges.Add(1)
+	go func() {
+		defer r.m.exchanges.Done()
+		defer stop(nil)
+		r.carryOut(ctx, x)
+	}()
+}
+
+// carryOut has an exchange with the remote node and reports how it ended.
+func (r *remote) carryOut(ctx context.Context, x exchange) {
+	switch x {
+	case exSubmit:
+		o := r.submit(ctx)
+		r.ended(ctx, o.err, func(now time.Time, err error) {
+			o.err = err
+			r.f.submitted(now, o)
+		})
+	case exResults:
+		r.ended(ctx, r.fetch(ctx), r.f.resultsEnded)
+	case exStatus:
+		s, err := r.askStatus(ctx)
+		r.ended(ctx, err, func(now time.Time, err error) { r.f.statusEnded(now, s, err) })
+	case exCancel, exRelease:
+		r.ended(ctx, r.sendOrder(ctx, x), func(now time.Time, err error) { r.f.ordered(now, x, err) })
+	}
+}
+
+// ended reports the end of an exchange to the follower.
+func (r *remote) ended(ctx context.Context, err error, report func(time.Time, error)) {
+	if err != nil && context.Cause(ctx) == errStopped {
+		err = errStopped
+	}
+	r.step(func(now time.Time) { report(now, err) })
+	if err == nil || err == errStopped {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return
+	}
+	r.setBack(err)
+	r.m.emit(RemoteProblem{Unit: r.id, Node: r.target.RemoteNode, Err: err})
+}
+
+// peerConn is a connection that knows whether its write side was closed.
+type peerConn struct {
+	Conn
+	ended atomic.Bool
+}
+
+// CloseWrite implements Conn.
+func (c *peerConn) CloseWrite() error {
+	err := c.Conn.CloseWrite()
+	if err == nil {
+		c.ended.Store(true)
+	}
+	return err
+}
+
+// connection is a session with the control service of the remote node.
+type connection struct {
+	client *control.Client
+	conn   *peerConn
+	// keep makes the connection outlive the exchange; false means that it is
+	// being closed already.
+	keep func() bool
+}
+
+// connect opens a session. It is closed when ctx ends, unless it is kept.
+func (r *remote) connect(ctx context.Context) (connection, error) {
+	node := r.target.RemoteNode
+	raw, err := r.m.dial(ctx, node, controlService, r.target.TLSClient)
+	if err != nil {
+		return connection{}, err
+	}
+	conn := &peerConn{Conn: raw}
+	keep := context.AfterFunc(ctx, func() { conn.Close() })
+	timer := r.m.clock.AfterFunc(greetTime, func() { conn.Close() })
+	client, greeted, err := control.NewClient(conn)
+	switch {
+	case !timer.Stop():
+		err = fmt.Errorf("no greeting within %v", greetTime)
+	case err == nil && greeted != node:
+		err = fmt.Errorf("the greeting is that of node %s", greeted)
+	}
+	if err != nil {
+		keep()
+		conn.Close()
+		return connection{}, fmt.Errorf("control service of node %s: %w", node, err)
+	}
+	return connection{client: client, conn: conn, keep: keep}, nil
+}
+
+// close closes the session.
+func (c connection) close() {
+	c.keep()
+	c.conn.Close()
+}
+
+// refused turns an error answer of the remote node into a refusal. Other
+// errors it returns as they are.
+func (r *remote) refused(err error) error {
+	var answer *control.RemoteError
+	if !errors.As(err, &answer) || strings.HasPrefix(answer.Text, busyText) {
+		return err
+	}
+	return &refusal{
+		node: r.target.RemoteNode, text: answer.Text,
+		unknown: strings.HasPrefix(answer.Text, "unknown work unit"),
+	}
+}
+
+// submit submits the unit with its stdin.
+func (r *remote) submit(ctx context.Context) submission {
+	c, err := r.connect(ctx)
+	if err != nil {
+		return submission{err: err}
+	}
+	defer c.close()
+	if err := r.beforeSubmit(); err != nil {
+		return submission{err: err}
+	}
+	fields := map[string]string{
+		"node": r.target.RemoteNode, "worktype": r.target.RemoteWorkType, "tlsclient": r.target.TLSClient,
+	}
+	maps.Copy(fields, r.target.RemoteParams)
+	sub, err := c.client.Submit(fields)
+	if err != nil {
+		err = r.refused(err)
+		var busy *control.RemoteError
+		return submission{sent: !errors.As(err, &busy), err: err}
+	}
+	r.step(func(time.Time) { r.f.named(sub.UnitID) })
+	stdin, err := r.m.store.fs.Open(r.stdinPath(), OpenRead)
+	if err != nil {
+		return submission{sent: true, err: err}
+	}
+	defer stdin.Close()
+	_, err = sub.Finish(fileReader(stdin, 0))
+	return submission{sent: true, inputSent: c.conn.ended.Load(), err: r.refused(err)}
+}
+
+// beforeSubmit puts on record that the submission may have arrived.
+func (r *remote) beforeSubmit() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return errStopped
+	}
+	e := r.f.extra
+	e.SubmitSent = true
+	s := r.load().status
+	s.ExtraData = mustJSON(e)
+	if err := r.save(s); err != nil {
+		return err
+	}
+	r.f.extra.SubmitSent = true
+	return nil
+}
+
+// fetch receives output from the first byte that is missing.
+func (r *remote) fetch(ctx context.Context) error {
+	c, err := r.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	id, pos := r.position()
+	output, err := c.client.Results(id, pos)
+	if err != nil {
+		return r.refused(err)
+	}
+	r.step(func(time.Time) { r.f.opened() })
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := output.Read(buf)
+		if n > 0 {
+			if err := r.append(buf[:n]); err != nil {
+				return err
+			}
+		}
+		switch {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return fmt.Errorf("receive output from node %s: %w", r.target.RemoteNode, err)
+		}
+	}
+}
+
+// position returns the unit's ID on the remote node, and how much of its
+// output is here.
+func (r *remote) position() (remoteID string, have int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.f.extra.RemoteUnitID, r.f.have
+}
+
+// askStatus asks the remote node for the state of the unit. The session is
+// kept for the next question. If the remote node has dropped it since, a new
+// one is made.
+func (r *remote) askStatus(ctx context.Context) (Status, error) {
+	r.mu.Lock()
+	kept := r.peer
+	r.peer = nil
+	r.mu.Unlock()
+	if kept != nil {
+		keep := context.AfterFunc(ctx, func() { kept.Close() })
+		s, err := r.askOver(kept, keep)
+		var refused *refusal
+		if err == nil || errors.As(err, &refused) || ctx.Err() != nil {
+			return s, err
+		}
+	}
+	c, err := r.connect(ctx)
+	if err != nil {
+		return Status{}, err
+	}
+	return r.askOver(c.client, c.keep)
+}
+
+// askOver asks over a session, and keeps it if it is of further use.
+func (r *remote) askOver(client *control.Client, keep func() bool) (Status, error) {
+	id, _ := r.position()
+	answer, err := client.DoJSON(map[string]any{"command": "work", "subcommand": "status", "unitid": id})
+	var s Status
+	if err == nil {
+		if s, err = decodeStatus(answer); err != nil {
+			err = fmt.Errorf("the status from node %s is unusable: %w", r.target.RemoteNode, err)
+		}
+	}
+	kept := keep()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err == nil && kept && !r.closed {
+		r.peer = client
+	} else {
+		client.Close()
+	}
+	return s, r.refused(err)
+}
+
+// sendOrder has the remote node cancel or release the unit.
+func (r *remote) sendOrder(ctx context.Context, x exchange) error {
+	c, err := r.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	id, _ := r.position()
+	order := "cancel"
+	if x == exRelease {
+		order = "release"
+	}
+	_, err = c.client.DoJSON(map[string]any{"command": "work", "subcommand": order, "unitid": id})
+	return r.refused(err)
+}

@@ -1,0 +1,443 @@
+package work
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// script drives a follower and checks its plans.
+type script struct {
+	*follower
+	t    *testing.T
+	now  time.Time
+	plan plan
+}
+
+var errBroken = errors.New("connection broke")
+
+func newScript(t *testing.T, e RemoteExtra) *script {
+	e.RemoteNode = "b"
+	f := newFollower(e, Status{State: Pending, Detail: detailStarting}, 0)
+	return &script{follower: &f, t: t, now: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)}
+}
+
+// startedScript is a unit that the remote node has just started.
+func startedScript(t *testing.T) *script {
+	s := newScript(t, RemoteExtra{RemoteUnitID: "remote01", RemoteStarted: true})
+	s.starts(exResults, exStatus)
+	return s
+}
+
+func (s *script) advance(d time.Duration) { s.now = s.now.Add(d) }
+
+// starts asks what is next and wants just those exchanges started.
+func (s *script) starts(want ...exchange) {
+	s.t.Helper()
+	s.plan = s.next(s.now)
+	if !slices.Equal(s.plan.start, want) {
+		s.t.Fatalf("starts %v, want %v; %v %q", s.plan.start, want, s.state, s.detail)
+	}
+}
+
+// stops wants an exchange broken off by the latest plan.
+func (s *script) stops(x exchange) {
+	s.t.Helper()
+	if !slices.Contains(s.plan.stop, x) {
+		s.t.Fatalf("stops %v, want %v", s.plan.stop, x)
+	}
+}
+
+// wakes wants the latest plan to go on by itself after d.
+func (s *script) wakes(d time.Duration) {
+	s.t.Helper()
+	if got := s.plan.wake.Sub(s.now); got != d {
+		s.t.Fatalf("wakes in %v, want %v", got, d)
+	}
+}
+
+// ends asks what is next and wants the unit to be terminal and at rest.
+func (s *script) ends(state State, detail string) {
+	s.t.Helper()
+	s.starts()
+	if !s.plan.idle || s.state != state || !strings.Contains(s.detail, detail) {
+		s.t.Fatalf("unit is %v, %q, idle %v; want %v, %q", s.state, s.detail, s.plan.idle, state, detail)
+	}
+}
+
+func status(state State, size int64) Status {
+	return Status{State: state, Detail: "as told", StdoutSize: size, WorkType: "cat"}
+}
+
+func TestFollowToTheEnd(t *testing.T) {
+	s := newScript(t, RemoteExtra{})
+	s.starts(exSubmit)
+	s.named("remote01")
+	s.starts()
+	s.submitted(s.now, submission{sent: true, inputSent: true})
+	s.starts(exResults, exStatus)
+	s.statusEnded(s.now, status(Running, 0), nil)
+	s.starts()
+	s.wakes(time.Second)
+	if s.state != Running || s.detail != "as told" {
+		t.Errorf("unit is %v, %q", s.state, s.detail)
+	}
+	s.received(s.now, 5)
+	s.starts()
+	s.resultsEnded(s.now, nil)
+	s.starts(exStatus) // at once, whatever the interval
+	s.statusEnded(s.now, status(Succeeded, 5), nil)
+	s.ends(Succeeded, "as told")
+}
+
+// An answer that was on its way when the results ended may be older than that.
+// It must neither end the unit nor make it wait.
+func TestFollowStaleAnswer(t *testing.T) {
+	s := startedScript(t)
+	s.received(s.now, 5)
+	s.resultsEnded(s.now, nil)
+	s.starts()
+	s.statusEnded(s.now, status(Running, 0), nil)
+	s.starts(exStatus)
+	s.statusEnded(s.now, status(Succeeded, 5), nil)
+	s.ends(Succeeded, "")
+}
+
+// Results that end while the unit runs are a connection that broke. They go on
+// at once, unless that happens again and again.
+func TestFollowResultsEndEarly(t *testing.T) {
+	s := startedScript(t)
+	s.statusEnded(s.now, status(Running, 0), nil)
+	s.resultsEnded(s.now, nil)
+	s.starts(exStatus)
+	s.statusEnded(s.now, status(Running, 5), nil)
+	s.starts(exResults)
+	s.opened()
+	s.resultsEnded(s.now, nil)
+	s.starts(exStatus)
+	s.statusEnded(s.now, status(Running, 5), nil)
+	s.starts()
+	s.wakes(time.Second)
+}
+
+func TestFollowAskInterval(t *testing.T) {
+	s := startedScript(t)
+	for _, d := range []time.Duration{1000, 1500, 2250, 3375, 5062, 7593, 10000, 10000} {
+		s.statusEnded(s.now, status(Running, 0), nil)
+		s.starts()
+		if got := s.plan.wake.Sub(s.now).Truncate(time.Millisecond); got != d*time.Millisecond {
+			t.Errorf("asks again after %v, want %v", got, d*time.Millisecond)
+		}
+		s.advance(s.plan.wake.Sub(s.now))
+		s.starts(exStatus)
+	}
+}
+
+// A deployed node never ends the results of a cancelled unit.
+func TestFollowResultsThatNeverEnd(t *testing.T) {
+	s := startedScript(t)
+	s.received(s.now, 5)
+	s.statusEnded(s.now, status(Canceled, 5), nil)
+	s.starts()
+	s.stops(exResults)
+	s.ends(Canceled, "as told")
+	s.resultsEnded(s.now, errStopped)
+	s.ends(Canceled, "as told")
+}
+
+func TestFollowMissingOutput(t *testing.T) {
+	s := startedScript(t)
+	s.statusEnded(s.now, status(Succeeded, 9), nil)
+	s.starts()
+	s.received(s.now, 5)
+	s.resultsEnded(s.now, errBroken)
+	s.starts()
+	s.wakes(time.Second)
+	s.advance(time.Second)
+	s.starts(exResults, exStatus)
+	s.opened()
+	s.received(s.now, 4)
+	s.ends(Succeeded, "as told")
+	s.stops(exResults)
+}
+
+func TestFollowLostOutput(t *testing.T) {
+	s := startedScript(t)
+	for range maxStalls {
+		s.statusEnded(s.now, status(Succeeded, 9), nil)
+		s.resultsEnded(s.now, nil)
+		s.starts(exStatus)
+		s.statusEnded(s.now, status(Succeeded, 9), nil)
+		if s.next(s.now).idle {
+			break
+		}
+	}
+	s.ends(Failed, "node b reports 9 bytes of output but delivers only 0")
+}
+
+// A connection that brings nothing for long, although there is more, is dead.
+func TestFollowDeadConnection(t *testing.T) {
+	s := startedScript(t)
+	for s.now.Sub(s.heard) < askLast {
+		s.statusEnded(s.now, status(Running, 5), nil)
+		s.starts()
+		s.advance(s.plan.wake.Sub(s.now))
+		s.starts(exStatus)
+	}
+	s.statusEnded(s.now, status(Running, 5), nil)
+	s.starts()
+	s.stops(exResults)
+	s.resultsEnded(s.now, errStopped)
+	s.starts(exResults)
+}
+
+func TestFollowBackoff(t *testing.T) {
+	s := newScript(t, RemoteExtra{})
+	want := time.Second
+	for range 20 {
+		s.starts(exSubmit)
+		s.submitted(s.now, submission{err: errBroken})
+		s.starts()
+		s.wakes(want)
+		s.advance(want)
+		want = min(want*3/2, time.Minute)
+	}
+	if s.state != Pending || !strings.Contains(s.detail, "Node b cannot be reached: connection broke") {
+		t.Errorf("unit is %v, %q", s.state, s.detail)
+	}
+	s.starts(exSubmit)
+	s.submitted(s.now, submission{err: errBroken})
+	s.starts()
+	s.reachable()
+	s.starts(exSubmit)
+
+	// The news may come just before an exchange fails for the old reason.
+	s.reachable()
+	s.submitted(s.now, submission{err: errBroken})
+	s.starts(exSubmit)
+	s.submitted(s.now, submission{err: errBroken})
+	s.starts()
+	s.wakes(time.Second)
+}
+
+func TestFollowSubmissionFails(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		o      submission
+		named  bool
+		detail string
+		cancel bool // there is something to be cancelled on the remote node
+	}{
+		{"refused", submission{sent: true, err: &refusal{node: "b", text: "no such type"}}, false, "error from node b: no such type", false},
+		{"TLS", submission{err: ErrTLS}, false, "TLS error connecting to node b", false},
+		{"outcome unknown", submission{sent: true, err: errBroken}, false, "unknown whether it was started", false},
+		{"input cut", submission{sent: true, err: errBroken}, true, "broke before it had all input", true},
+		{"failed there", submission{sent: true, inputSent: true, err: &refusal{node: "b", text: "disk full"}}, true, "error from node b: disk full", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScript(t, RemoteExtra{})
+			s.starts(exSubmit)
+			s.extra.SubmitSent = c.o.sent
+			if c.named {
+				s.named("remote01")
+			}
+			s.submitted(s.now, c.o)
+			if c.cancel {
+				s.starts(exCancel)
+				s.ordered(s.now, exCancel, errBroken)
+				s.starts()
+				s.wakes(time.Second)
+				s.advance(time.Second)
+				s.starts(exCancel)
+				s.ordered(s.now, exCancel, nil)
+			}
+			s.ends(Failed, c.detail)
+		})
+	}
+}
+
+func TestFollowAnswerLost(t *testing.T) {
+	lost := func(t *testing.T) *script {
+		s := newScript(t, RemoteExtra{})
+		s.starts(exSubmit)
+		s.named("remote01")
+		s.submitted(s.now, submission{sent: true, inputSent: true, err: errBroken})
+		s.starts()
+		s.wakes(time.Second)
+		s.advance(time.Second)
+		s.starts(exStatus)
+		return s
+	}
+	waiting := Status{State: Pending, Detail: detailWaiting, WorkType: "cat"}
+	t.Run("started", func(t *testing.T) {
+		s := lost(t)
+		s.statusEnded(s.now, status(Running, 0), nil)
+		s.starts(exResults)
+		if !s.extra.RemoteStarted {
+			t.Error("not confirmed")
+		}
+	})
+	t.Run("failed there", func(t *testing.T) {
+		s := lost(t)
+		s.statusEnded(s.now, status(Failed, 0), nil)
+		s.ends(Failed, "as told")
+	})
+	t.Run("never had its input", func(t *testing.T) {
+		s := lost(t)
+		for range 100 {
+			s.statusEnded(s.now, waiting, nil)
+			if s.state.Terminal() {
+				break
+			}
+			s.starts()
+			s.advance(s.plan.wake.Sub(s.now))
+			s.starts(exStatus)
+		}
+		s.starts(exCancel)
+		s.ordered(s.now, exCancel, nil)
+		s.ends(Failed, "never had all input")
+	})
+	t.Run("gone there", func(t *testing.T) {
+		s := lost(t)
+		s.statusEnded(s.now, Status{}, &refusal{node: "b", text: "unknown work unit", unknown: true})
+		s.ends(Failed, detailGone)
+	})
+}
+
+func TestFollowExpires(t *testing.T) {
+	expiring := func(t *testing.T) *script {
+		s := newScript(t, RemoteExtra{})
+		s.extra.Expiration = s.now.Add(10 * time.Second)
+		s.starts(exSubmit)
+		s.wakes(10 * time.Second)
+		return s
+	}
+	t.Run("not reached", func(t *testing.T) {
+		s := expiring(t)
+		s.advance(9800 * time.Millisecond)
+		s.submitted(s.now, submission{err: errBroken})
+		s.starts()
+		s.wakes(200 * time.Millisecond)
+		s.advance(200 * time.Millisecond)
+		s.ends(Failed, "Work unit expired on Tue Nov 24 00:00:10")
+	})
+	t.Run("while it submits", func(t *testing.T) {
+		s := expiring(t)
+		s.named("remote01")
+		s.advance(10 * time.Second)
+		s.starts()
+		s.stops(exSubmit)
+		s.submitted(s.now, submission{sent: true, err: errStopped})
+		s.starts(exCancel)
+		s.ordered(s.now, exCancel, &refusal{unknown: true})
+		s.ends(Failed, "Work unit expired on")
+	})
+	t.Run("started in time", func(t *testing.T) {
+		s := expiring(t)
+		s.named("remote01")
+		s.submitted(s.now, submission{sent: true, inputSent: true})
+		s.advance(time.Hour)
+		s.starts(exResults, exStatus)
+	})
+}
+
+func TestFollowCancel(t *testing.T) {
+	t.Run("running", func(t *testing.T) {
+		s := startedScript(t)
+		s.extra.LocalCancelled = true
+		s.starts(exCancel)
+		s.ordered(s.now, exCancel, nil)
+		s.statusEnded(s.now, status(Canceled, 3), nil)
+		s.starts()
+		s.received(s.now, 3)
+		s.ends(Canceled, "as told")
+	})
+	t.Run("not started", func(t *testing.T) {
+		s := newScript(t, RemoteExtra{LocalCancelled: true})
+		s.ends(Failed, "Locally Cancelled")
+	})
+	t.Run("while it connects", func(t *testing.T) {
+		s := newScript(t, RemoteExtra{})
+		s.starts(exSubmit)
+		s.extra.LocalCancelled = true
+		s.starts()
+		s.stops(exSubmit)
+		s.submitted(s.now, submission{err: errStopped})
+		s.ends(Failed, "Locally Cancelled")
+	})
+	t.Run("while it submits", func(t *testing.T) {
+		s := newScript(t, RemoteExtra{})
+		s.starts(exSubmit)
+		s.extra.LocalCancelled, s.extra.SubmitSent = true, true
+		s.submitted(s.now, submission{sent: true, err: errStopped})
+		s.ends(Failed, "Locally Cancelled; it is unknown whether node b has started it")
+	})
+	t.Run("while it sends input", func(t *testing.T) {
+		s := newScript(t, RemoteExtra{})
+		s.starts(exSubmit)
+		s.named("remote01")
+		s.extra.LocalCancelled = true
+		s.submitted(s.now, submission{sent: true, err: errStopped})
+		s.starts(exCancel)
+		s.ordered(s.now, exCancel, nil)
+		s.ends(Failed, "Locally Cancelled")
+	})
+	t.Run("refused", func(t *testing.T) {
+		s := startedScript(t)
+		s.extra.LocalCancelled = true
+		s.starts(exCancel)
+		s.ordered(s.now, exCancel, &refusal{text: "no"})
+		s.starts()
+		if s.extra.LocalCancelled {
+			t.Error("it would be tried again")
+		}
+	})
+}
+
+func TestFollowRelease(t *testing.T) {
+	s := startedScript(t)
+	s.extra.LocalReleased = true
+	s.starts(exRelease)
+	s.stops(exResults)
+	s.stops(exStatus)
+	s.ordered(s.now, exRelease, errBroken)
+	s.resultsEnded(s.now, errStopped)
+	s.statusEnded(s.now, Status{}, errStopped)
+	s.starts()
+	s.wakes(time.Second)
+	s.advance(time.Second)
+	s.starts(exRelease)
+	s.ordered(s.now, exRelease, &refusal{unknown: true})
+	s.starts()
+	if !s.plan.remove {
+		t.Error("the unit stays")
+	}
+}
+
+func TestFollowReleaseWhileSubmitting(t *testing.T) {
+	s := newScript(t, RemoteExtra{})
+	s.starts(exSubmit)
+	s.extra.LocalReleased = true
+	s.starts()
+	s.stops(exSubmit)
+	s.named("remote01")
+	s.submitted(s.now, submission{sent: true, err: errStopped})
+	s.starts(exRelease)
+	s.ordered(s.now, exRelease, nil)
+	s.starts()
+	if !s.plan.remove {
+		t.Error("the unit stays")
+	}
+}
+
+func TestFollowAfterRestart(t *testing.T) {
+	s := newScript(t, RemoteExtra{SubmitSent: true})
+	s.ends(Failed, "it is unknown whether it was started there")
+
+	s = newScript(t, RemoteExtra{SubmitSent: true, RemoteUnitID: "remote01"})
+	s.starts(exStatus)
+	s.statusEnded(s.now, status(Running, 0), nil)
+	s.starts(exResults)
+}

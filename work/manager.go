@@ -1,0 +1,278 @@
+package work
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"receptor/mesh/wire"
+	"receptor/transport"
+)
+
+// Conn is a stream to a service of another node.
+type Conn interface {
+	net.Conn
+	// CloseWrite tells the other node that nothing more will be written.
+	CloseWrite() error
+}
+
+// ErrTLS marks errors of Options.Dial that come from the TLS configuration of
+// either end. They end a unit that has not started.
+var ErrTLS = errors.New("TLS failure")
+
+// errStopping is what commands are told after Close.
+var errStopping = errors.New("the node is stopping")
+
+func unknownUnit(id string) error { return fmt.Errorf("unknown work unit %s", id) }
+
+// Options are what a Manager needs from its surroundings. All but Events are
+// required.
+type Options struct {
+	// NodeID is the node whose units these are.
+	NodeID string
+	// Dir is where they are kept, DATADIR/NODEID; nobody else changes it.
+	Dir string
+	FS  FS
+	// Clock is the only source of time.
+	Clock transport.Clock
+	// Rand makes unit IDs. The Manager alone uses it.
+	Rand rand.Source
+	// Processes runs commands.
+	Processes Processes
+	// Dial opens a stream to a service of another node, with the TLS client
+	// configuration of that name, or none if it is empty. It returns an error
+	// when ctx ends.
+	Dial func(ctx context.Context, node, service, tlsClient string) (Conn, error)
+	// Events is called for every event, possibly with a lock held: it must not
+	// block nor call into the Manager. Calls may overlap.
+	Events func(Event)
+}
+
+// Manager owns the units of work of a node. Its methods may be called from any
+// goroutine.
+type Manager struct {
+	nodeID    string
+	store     store
+	clock     transport.Clock
+	processes Processes
+	dial      func(ctx context.Context, node, service, tlsClient string) (Conn, error)
+	events    func(Event)
+
+	// ctx ends at Close, and with it the exchanges with other nodes, which
+	// exchanges counts.
+	ctx       context.Context
+	cancel    context.CancelFunc
+	exchanges sync.WaitGroup
+
+	mu     sync.Mutex // last in order: no unit is called under it
+	closed bool
+	rand   *rand.Rand
+	types  map[string]Type
+	units  map[string]runner // nil for one that is being made
+	wakeUp wakeUps
+}
+
+// NewManager returns a manager that knows neither types nor units yet.
+func NewManager(o Options) *Manager {
+	m := &Manager{
+		nodeID:    o.NodeID,
+		store:     store{fs: o.FS, dir: o.Dir},
+		clock:     o.Clock,
+		processes: o.Processes,
+		dial:      o.Dial,
+		events:    o.Events,
+		rand:      rand.New(o.Rand),
+		types:     make(map[string]Type),
+		units:     make(map[string]runner),
+	}
+	m.ctx, m.cancel = context.WithCancel(context.Background())
+	return m
+}
+
+// AddType makes a work type known, before Start. An error means that it cannot
+// be used: the name is taken, reserved or empty, or Params do not split.
+func (m *Manager) AddType(t Type) error {
+	if _, err := splitParams(t.Params); err != nil {
+		return fmt.Errorf("work type %s: %w", t.Name, err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch _, taken := m.types[t.Name]; {
+	case taken:
+		return fmt.Errorf("work type %s is there already", t.Name)
+	case t.Name == "" || strings.EqualFold(t.Name, remoteType):
+		return fmt.Errorf("a work type cannot be named %q", t.Name)
+	}
+	m.types[t.Name] = t
+	return nil
+}
+
+// WorkCommands returns what the advertisements of the node's control services
+// say about its work types, sorted.
+func (m *Manager) WorkCommands() []wire.WorkCommand {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var list []wire.WorkCommand
+	for _, name := range slices.Sorted(maps.Keys(m.types)) {
+		list = append(list, wire.WorkCommand{WorkType: name})
+	}
+	return list
+}
+
+// Start takes up the units of former runs. Directories that it cannot read it
+// reports by UnitUnreadable and leaves alone. The error is about the node's
+// directory as a whole.
+func (m *Manager) Start() error {
+	ids, err := m.store.scan()
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		s, err := ReadStatus(m.store.fs, m.store.unitDir(id))
+		if err != nil {
+			m.emit(UnitUnreadable{Unit: id, Err: err})
+			continue
+		}
+		r, err := m.restore(id, s)
+		if err != nil {
+			m.emit(UnitUnreadable{Unit: id, Err: err})
+			continue
+		}
+		m.mu.Lock()
+		m.units[id] = r
+		m.mu.Unlock()
+		r.resume()
+	}
+	return nil
+}
+
+// restore makes a unit of what is on disk.
+func (m *Manager) restore(id string, s Status) (runner, error) {
+	u := newUnit(m, id, s)
+	if s.WorkType != remoteType {
+		return &command{unit: u}, nil
+	}
+	return restoreRemote(u)
+}
+
+// Close stops following units: those that run go on running, here and on other
+// nodes, and the next Start takes them up again. It returns when no exchange
+// with another node is under way.
+func (m *Manager) Close() {
+	m.mu.Lock()
+	m.closed = true
+	m.wakeUp.stop()
+	m.mu.Unlock()
+	units := m.all()
+	for _, r := range units {
+		r.stop()
+	}
+	m.cancel()
+	m.exchanges.Wait()
+}
+
+// all returns the units in the order of their IDs.
+func (m *Manager) all() []runner {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	list := make([]runner, 0, len(m.units))
+	for _, r := range m.units {
+		if r != nil {
+			list = append(list, r)
+		}
+	}
+	slices.SortFunc(list, func(a, b runner) int { return cmp.Compare(a.base().id, b.base().id) })
+	return list
+}
+
+// create makes a unit with the given status, on disk and in the table. runs
+// says how it is carried out.
+func (m *Manager) create(s Status, runs func(*unit) runner) (runner, error) {
+	id, err := m.reserveID()
+	if err != nil {
+		return nil, err
+	}
+	if err := m.store.create(id, s); err != nil {
+		m.forget(id)
+		return nil, err
+	}
+	r := runs(newUnit(m, id, s))
+	m.mu.Lock()
+	m.units[id] = r
+	closed := m.closed
+	m.mu.Unlock()
+	if closed {
+		r.stop() // Close did not see it
+		return nil, errStopping
+	}
+	m.emit(UnitChanged{Unit: id, State: s.State, Detail: s.Detail})
+	return r, nil
+}
+
+// reserveID returns a unit ID that neither the table nor the disk has: on disk
+// there may be units that could not be read.
+func (m *Manager) reserveID() (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return "", errStopping
+	}
+	const tries = 100 // one is enough unless the disk is broken
+	for range tries {
+		id := randomUnitID(m.rand)
+		_, err := m.store.fs.ReadDir(m.store.unitDir(id))
+		if _, taken := m.units[id]; !taken && errors.Is(err, fs.ErrNotExist) {
+			m.units[id] = nil
+			return id, nil
+		}
+	}
+	return "", fmt.Errorf("no free unit ID found: is %s readable?", m.store.dir)
+}
+
+func (m *Manager) forget(id string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.units, id)
+}
+
+// find returns a unit by the ID that a client gave, which may be anything.
+func (m *Manager) find(id string) (runner, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r := m.units[id]; r != nil {
+		return r, nil
+	}
+	return nil, unknownUnit(id)
+}
+
+func (m *Manager) lookupType(name string) (Type, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t, ok := m.types[name]
+	return t, ok
+}
+
+func (m *Manager) emit(e Event) {
+	if m.events != nil {
+		m.events(e)
+	}
+}
+
+// withTimeout is context.WithTimeout on the manager's clock.
+func (m *Manager) withTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	timer := m.clock.AfterFunc(d, func() { cancel(context.DeadlineExceeded) })
+	return ctx, func() {
+		timer.Stop()
+		cancel(context.Canceled)
+	}
+}

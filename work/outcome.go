@@ -1,0 +1,205 @@
+package work
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// errStopped is how an exchange ends that was broken off from here.
+var errStopped = errors.New("broken off")
+
+// refusal is an answer of the remote node that is an error.
+type refusal struct {
+	node, text string
+	// unknown: there is no such unit there.
+	unknown bool
+}
+
+func (e *refusal) Error() string { return fmt.Sprintf("error from node %s: %s", e.node, e.text) }
+
+// submission is how far an exSubmit has come when it ended.
+type submission struct {
+	// sent: the command may have reached the remote node.
+	sent bool
+	// inputSent: all of stdin, and its end.
+	inputSent bool
+	// err is nil when the remote node has started the unit, or will by itself.
+	err error
+}
+
+// named: the remote node has created the unit.
+func (f *follower) named(id string) {
+	f.extra.RemoteUnitID = id
+	f.retry = backoff{}
+}
+
+// submitted: exSubmit has ended.
+func (f *follower) submitted(now time.Time, o submission) {
+	f.underway[exSubmit] = false
+	node := f.extra.RemoteNode
+	var refused *refusal
+	switch {
+	case o.err == nil:
+		f.extra.RemoteStarted = true
+		f.retry = backoff{}
+		f.ask = now
+	case errors.As(o.err, &refused):
+		f.finish(Failed, refused.Error())
+	case !o.sent && errors.Is(o.err, ErrTLS):
+		f.finish(Failed, fmt.Sprintf("TLS error connecting to node %s: %v", node, o.err))
+	case !o.sent:
+		f.extra.SubmitSent = false
+		f.detail = fmt.Sprintf("Node %s cannot be reached: %v", node, o.err)
+		f.failed(now, exSubmit)
+	case f.extra.RemoteUnitID == "" && f.extra.LocalCancelled:
+		// nextCancel says what this means
+	case f.extra.RemoteUnitID == "":
+		f.finish(Failed, fmt.Sprintf("the connection to node %s broke before it named the unit, "+
+			"and it is unknown whether it was started there: %v", node, o.err))
+	case o.inputSent:
+		f.ask = now
+		f.failed(now, exSubmit)
+	case f.extra.LocalCancelled:
+		f.abandon(detailLocally)
+	case f.expired(now):
+		f.abandon(f.expiredDetail())
+	default:
+		f.abandon(fmt.Sprintf("the connection to node %s broke before it had all input: %v", node, o.err))
+	}
+}
+
+// opened: the remote node has begun to send the output.
+func (f *follower) opened() { f.retry = backoff{} }
+
+// received: n more bytes of output are here.
+func (f *follower) received(now time.Time, n int64) {
+	f.have += n
+	f.heard = now
+	f.stalls, f.early = 0, 0
+}
+
+// resultsEnded: exResults has ended; err is nil when the remote node ended it.
+func (f *follower) resultsEnded(now time.Time, err error) {
+	f.underway[exResults] = false
+	f.reopen = false
+	var refused *refusal
+	switch {
+	case err == nil:
+		// A lost connection may look the same: only the status can tell.
+		f.held = true
+		f.ask = now
+		f.stale = f.underway[exStatus]
+	case errors.Is(err, errStopped):
+	case errors.As(err, &refused) && refused.unknown:
+		f.finish(Failed, detailGone)
+	default:
+		f.failed(now, exResults)
+	}
+}
+
+// statusEnded: exStatus has ended, with an answer or an error.
+func (f *follower) statusEnded(now time.Time, s Status, err error) {
+	f.underway[exStatus] = false
+	var refused *refusal
+	switch {
+	case err == nil:
+		f.askPause = grow(f.askPause, askFirst, askLast)
+		f.ask = now.Add(f.askPause)
+		f.retry = backoff{}
+		f.tell(now, s)
+	case errors.Is(err, errStopped):
+	case errors.As(err, &refused) && refused.unknown:
+		f.finish(Failed, detailGone)
+	default:
+		f.failed(now, exStatus)
+	}
+}
+
+// tell takes in what the remote node says about the unit.
+func (f *follower) tell(now time.Time, s Status) {
+	f.told, f.remote, f.remoteDetail, f.remoteSize = true, s.State, s.Detail, s.StdoutSize
+	if !f.extra.RemoteStarted && !f.confirm(now, s) {
+		return
+	}
+	if !s.State.Terminal() && f.state.canBecome(s.State) {
+		f.state, f.detail = s.State, s.Detail
+	}
+	behind := s.StdoutSize > f.have
+	stale := f.stale
+	f.stale = false
+	switch {
+	case stale && !s.State.Terminal():
+		f.ask = now
+	case f.held && !s.State.Terminal():
+		f.held = false
+		if f.early++; f.early > 1 {
+			f.retry.fail(now)
+		}
+	case f.held:
+		// It has ended, and so had the results: what is missing comes now.
+		f.held = false
+		f.stalls++
+	case f.underway[exResults] && behind && now.Sub(f.heard) >= askLast:
+		f.reopen = true
+		if s.State.Terminal() {
+			f.stalls++
+		}
+	}
+}
+
+// confirm decides about a unit whose submission got no answer, and reports
+// whether the remote node has started it.
+func (f *follower) confirm(now time.Time, s Status) bool {
+	waits := s.State == Pending && (s.Detail == detailWaiting || s.Detail == detailCreated)
+	switch {
+	case !waits:
+		f.extra.RemoteStarted = true
+	case f.unconfirmed.IsZero():
+		f.unconfirmed = now
+	case now.Sub(f.unconfirmed) > unconfirmedLimit:
+		f.abandon(fmt.Sprintf("node %s never had all input of the unit", f.extra.RemoteNode))
+	}
+	return f.extra.RemoteStarted
+}
+
+// ordered: exCancel or exRelease has ended.
+func (f *follower) ordered(now time.Time, x exchange, err error) {
+	f.underway[x] = false
+	var refused *refusal
+	isRefusal := errors.As(err, &refused)
+	switch {
+	case errors.Is(err, errStopped):
+	case err != nil && !isRefusal:
+		f.failed(now, x)
+	case x == exRelease:
+		f.released = err == nil || refused.unknown
+		f.extra.LocalReleased = f.released
+	case err == nil:
+		f.canceledThere, f.abandoned = true, false
+		f.retry = backoff{}
+		f.ask = now
+	case refused.unknown:
+		f.canceledThere, f.abandoned = true, false
+		f.finish(Failed, detailGone)
+	default:
+		f.abandoned = false
+		f.extra.LocalCancelled = false // one that is refused is off
+	}
+}
+
+// reachable: there is a reason not to wait any longer, also after exchanges
+// that are under way and may be about to fail for the old reason.
+func (f *follower) reachable() {
+	f.retry = backoff{}
+	f.again = f.underway
+}
+
+// failed: the remote node was not reached, or the connection broke.
+func (f *follower) failed(now time.Time, x exchange) {
+	if f.again[x] {
+		f.again[x] = false
+		return
+	}
+	f.retry.fail(now)
+}

@@ -1,0 +1,65 @@
+package work
+
+import "errors"
+
+// Job is what the supervisor of a unit is to run.
+type Job struct {
+	// Dir is the unit's directory. Stdin comes from its stdin file; stdout and
+	// stderr are appended to its stdout file.
+	Dir string
+	// Command is the program, looked up in PATH unless it has a slash.
+	Command string
+	// Args are its arguments, handed over as they are: no shell sees them.
+	Args []string
+}
+
+// Processes starts and finds supervisors: processes that outlive this one, run
+// the command of one unit each, and write its status from the moment at which
+// they have claimed the unit until it is terminal. The command has been started
+// only if a supervisor has claimed the unit, durably, and of any number of
+// supervisors started for a unit exactly one can claim it.
+type Processes interface {
+	// Start starts a supervisor. The Watcher's Ended is called once if it
+	// returns no error, also when another supervisor had already claimed the
+	// unit; it is that one which is then watched.
+	Start(job Job, w Watcher) (Process, error)
+	// Attach watches the supervisor that an earlier process of the daemon has
+	// started for the unit in dir. pid is what the status file says, of use only
+	// for units of deployed nodes. The error is ErrNeverStarted or
+	// ErrSupervisorGone when that is known for certain; with the latter, the
+	// Process may be there, for a Sweep.
+	Attach(dir string, pid int, w Watcher) (Process, error)
+}
+
+// Errors of Processes.Attach.
+var (
+	// ErrNeverStarted means that no supervisor has claimed the unit.
+	ErrNeverStarted = errors.New("no supervisor was started")
+	// ErrSupervisorGone means that the supervisor has ended.
+	ErrSupervisorGone = errors.New("the supervisor has ended")
+)
+
+// Watcher is told what a supervisor does, on any goroutine and without a lock
+// held. Calls may overlap, and one that is under way when Forget is called may
+// still arrive.
+type Watcher interface {
+	// OutputGrew: the stdout file may be longer.
+	OutputGrew()
+	// StatusChanged: the status file may be another.
+	StatusChanged()
+	// Ended: the supervisor is gone. A terminal status that it has written can
+	// be read by now. claimed tells whether it had claimed the unit, problem how
+	// it ended ("signal: killed"), for a person.
+	Ended(claimed bool, problem string)
+}
+
+// Process is a supervisor.
+type Process interface {
+	// Cancel has the supervisor end the command with all its processes and
+	// then write a terminal status.
+	Cancel() error
+	// Sweep kills what a supervisor that has ended early has left running.
+	Sweep() error
+	// Forget ends the watching, and nothing else: the Watcher hears no more.
+	Forget()
+}

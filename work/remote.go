@@ -1,0 +1,363 @@
+package work
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"receptor/control"
+)
+
+// syncEvery is how many bytes of output may be on disk without being synced.
+// They are fetched again after a crash, or a stop that was none of Close.
+const syncEvery = 16 << 20
+
+// remote is a unit that another node runs. Each exchange with that node has a
+// goroutine while it lasts; all of them report to the follower under mu, which
+// says what comes next.
+type remote struct {
+	*unit
+	// target is the extra data at first. Its node, work type, parameters and
+	// TLS client never change, so they may be read without mu.
+	target RemoteExtra
+	f      follower
+	// stops breaks off the exchanges that are under way.
+	stops [exchanges]context.CancelCauseFunc
+	// stdout is open while output arrives. Of its bytes, the first synced are
+	// on record in the status file.
+	stdout File
+	synced int64
+	// peer is kept from one question for the status to the next. It belongs to
+	// exStatus while that is under way.
+	peer  *control.Client
+	alarm alarm
+}
+
+func newRemote(u *unit, f follower) *remote {
+	r := &remote{unit: u, target: f.extra, f: f, synced: f.have}
+	r.alarm = alarm{unit: r, index: -1}
+	return r
+}
+
+// newRemoteStatus is the status of a remote unit that waits for its stdin.
+func newRemoteStatus(e RemoteExtra) Status {
+	return Status{State: Pending, Detail: detailWaiting, WorkType: remoteType, ExtraData: mustJSON(e)}
+}
+
+// restoreRemote makes a remote unit of what is on disk. Only output that a
+// status accounts for was synced: the rest is fetched again.
+func restoreRemote(u *unit) (*remote, error) {
+	s := u.load().status
+	var e *RemoteExtra
+	err := json.Unmarshal(s.ExtraData, &e)
+	if err == nil && (e == nil || e.RemoteNode == "") {
+		err = errors.New("no RemoteNode")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the ExtraData of a remote unit are unusable: %w", err)
+	}
+	return newRemote(u, newFollower(*e, s, s.StdoutSize)), nil
+}
+
+func (r *remote) resume() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch s := r.load().status; {
+	case s.State.Terminal() && !r.f.extra.LocalReleased:
+		return
+	case (s.Detail == detailWaiting || s.Detail == detailCreated) && !s.State.Terminal() && !r.f.extra.SubmitSent && r.f.extra.RemoteUnitID == "":
+		// Its client never heard that all input had arrived.
+		r.f.finish(Failed, detailAtRestart)
+	}
+	if err := r.openStdout(); err != nil {
+		r.m.emit(UnitProblem{Unit: r.id, Err: err})
+	}
+	r.act()
+}
+
+// openStdout opens the output at its end, and cuts off what no status accounts
+// for. It requires mu.
+func (r *remote) openStdout() error {
+	f, err := r.m.store.fs.Open(r.stdoutPath(), OpenAppend)
+	if err != nil {
+		return fmt.Errorf("open the output of unit %s: %w", r.id, err)
+	}
+	size, err := f.Size()
+	if err == nil && size < r.f.have {
+		r.f.have = size
+	}
+	if err == nil {
+		err = f.Truncate(r.f.have)
+	}
+	if err != nil {
+		f.Close()
+		return fmt.Errorf("take up the output of unit %s: %w", r.id, err)
+	}
+	r.stdout, r.synced = f, r.f.have
+	return nil
+}
+
+func (r *remote) inputComplete(ctx context.Context) (pending bool, err error) {
+	seen, err := r.startFollowing()
+	if err != nil {
+		return false, err
+	}
+	s, err := r.await(ctx, func(s *snapshot) bool {
+		return s.released || s.started || s.status.State.Terminal() || s.setbacks > seen
+	})
+	switch {
+	case err != nil:
+		return true, nil // the node stops; the unit is safe
+	case s.released:
+		return false, unknownUnit(r.id)
+	case !s.started && s.status.State.Terminal():
+		return false, errors.New(s.status.Detail)
+	}
+	return !s.started, nil
+}
+
+// startFollowing has a new unit submitted. It returns the number of setbacks
+// before.
+func (r *remote) startFollowing() (setbacks int, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.load()
+	switch {
+	case r.closed:
+		return 0, r.closedError()
+	case s.status.State.Terminal():
+		return 0, fmt.Errorf("work unit %s was not started: %s", r.id, s.status.Detail)
+	}
+	if err := r.openStdout(); err != nil {
+		return 0, err
+	}
+	r.f.detail = detailStarting
+	r.act()
+	return s.setbacks, nil
+}
+
+func (r *remote) fail(detail string) {
+	r.step(func(time.Time) { r.f.finish(Failed, detail) })
+}
+
+// step lets something happen to the follower and carries out what follows.
+func (r *remote) step(happen func(now time.Time)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return
+	}
+	happen(r.m.clock.Now())
+	r.act()
+}
+
+func (r *remote) wake() { r.step(func(time.Time) {}) }
+
+func (r *remote) nodeReachable() { r.step(func(time.Time) { r.f.reachable() }) }
+
+// act asks the follower what to do and does it. It requires mu.
+func (r *remote) act() {
+	p := r.f.next(r.m.clock.Now())
+	for _, x := range p.stop {
+		if stop := r.stops[x]; stop != nil {
+			stop(errStopped)
+		}
+	}
+	// What is on disk is never behind what the remote node is told.
+	r.record()
+	for _, x := range p.start {
+		r.begin(x)
+	}
+	if p.remove {
+		r.gone()
+		return
+	}
+	if p.idle {
+		r.rest()
+		return
+	}
+	r.m.expect(r, r.target.RemoteNode, p.wake)
+}
+
+// record writes the status if it has changed. It requires mu.
+func (r *remote) record() {
+	old := r.load().status
+	s := Status{
+		State: r.f.state, Detail: r.f.detail, StdoutSize: old.StdoutSize,
+		WorkType: old.WorkType, ExtraData: mustJSON(r.f.extra),
+	}
+	if s.State == old.State && s.Detail == old.Detail && bytes.Equal(s.ExtraData, old.ExtraData) {
+		return
+	}
+	if !old.State.Terminal() {
+		r.syncStdout()
+		s.StdoutSize = r.synced
+	}
+	_ = r.save(s) // reported as an event
+	if r.f.extra.RemoteStarted && !r.load().started {
+		r.publish(func(v *snapshot) { v.started = true })
+	}
+}
+
+// syncStdout makes the output that is here safe. It requires mu.
+func (r *remote) syncStdout() {
+	if r.stdout == nil || r.synced == r.f.have {
+		return
+	}
+	if err := r.stdout.Sync(); err != nil {
+		r.m.emit(UnitProblem{Unit: r.id, Err: err})
+	}
+	r.synced = r.f.have
+}
+
+// append stores output.
+func (r *remote) append(b []byte) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed || r.stdout == nil {
+		return errStopped
+	}
+	n, err := r.stdout.Write(b)
+	r.f.received(r.m.clock.Now(), int64(n))
+	r.publish(func(v *snapshot) { v.size = r.f.have })
+	if r.f.have-r.synced >= syncEvery {
+		r.saveProgress()
+	}
+	if r.f.complete() {
+		r.act()
+	}
+	if err != nil {
+		return fmt.Errorf("store the output of unit %s: %w", r.id, err)
+	}
+	return nil
+}
+
+// saveProgress puts on record how much output is here. It requires mu.
+func (r *remote) saveProgress() {
+	s := r.load().status
+	if s.State.Terminal() || s.StdoutSize == r.f.have {
+		return
+	}
+	r.syncStdout()
+	s.StdoutSize = r.synced
+	_ = r.save(s) // reported as an event
+}
+
+func (r *remote) stop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed {
+		r.saveProgress()
+	}
+	r.closed = true
+	r.rest()
+}
+
+// rest lets go of all that a unit holds which has nothing to do. It requires mu.
+func (r *remote) rest() {
+	r.m.unexpect(r, r.target.RemoteNode)
+	if r.stdout != nil {
+		r.stdout.Close()
+		r.stdout = nil
+	}
+	if r.peer != nil {
+		r.peer.Close()
+		r.peer = nil
+	}
+}
+
+// gone removes the unit. It requires mu.
+func (r *remote) gone() {
+	if err := r.remove(); err != nil {
+		r.setBack(err)
+		return
+	}
+	for _, stop := range r.stops {
+		if stop != nil {
+			stop(errStopped)
+		}
+	}
+	r.rest()
+}
+
+// setBack tells those who wait that something went wrong. It requires mu.
+func (r *remote) setBack(err error) {
+	r.publish(func(v *snapshot) {
+		v.setbacks++
+		v.setback = err
+	})
+}
+
+func (r *remote) cancel(ctx context.Context) (pending bool, err error) {
+	return r.order(ctx, func() { r.f.extra.LocalCancelled = true }, func(s *snapshot) bool {
+		return s.status.State.Terminal()
+	})
+}
+
+func (r *remote) release(ctx context.Context, force bool) (pending bool, err error) {
+	if !force {
+		return r.order(ctx, func() { r.f.extra.LocalReleased = true }, func(*snapshot) bool { return false })
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return false, r.closedError()
+	}
+	seen := r.load().setbacks
+	r.gone()
+	if s := r.load(); s.setbacks > seen {
+		return false, s.setback
+	}
+	return false, nil
+}
+
+// order gives an order that the remote node is to carry out, at once if it can
+// be reached, and waits until the order is carried out, refused, or pending.
+func (r *remote) order(ctx context.Context, give func(), done func(*snapshot) bool) (pending bool, err error) {
+	seen, err := r.give(give, done)
+	if err != nil {
+		return false, err
+	}
+	ctx, stop := r.m.withTimeout(ctx, cancelWait)
+	defer stop()
+	s, err := r.await(ctx, func(s *snapshot) bool { return s.released || done(s) || s.setbacks > seen })
+	var refused *refusal
+	switch {
+	case err != nil:
+		return true, nil
+	case s.released || done(s):
+		return false, nil
+	case errors.As(s.setback, &refused):
+		return false, s.setback
+	}
+	return true, nil
+}
+
+// give is the part of order that requires mu. It returns the number of
+// setbacks before.
+func (r *remote) give(give func(), done func(*snapshot) bool) (setbacks int, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.load()
+	switch {
+	case r.closed:
+		return 0, r.closedError()
+	case done(s):
+		return s.setbacks, nil
+	}
+	give()
+	r.f.reachable()
+	r.act()
+	return s.setbacks, nil
+}
+
+func (r *remote) shown(s Status) any {
+	var e RemoteExtra
+	if err := json.Unmarshal(s.ExtraData, &e); err != nil {
+		return nil // restoreRemote has seen to that
+	}
+	return e.redacted()
+}

@@ -1,0 +1,717 @@
+package work
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+)
+
+// remoteID returns the ID of a's unit on the remote node.
+func (n *testNode) remoteID(unit string) string {
+	n.t.Helper()
+	r, err := n.m.find(unit)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	id, _ := r.(*remote).position()
+	return id
+}
+
+// learns waits until a remote unit is known to run: that is asked for a second
+// after it was started.
+func (n *testNode) learns(unit string) {
+	n.t.Helper()
+	n.c.clock.waitTimer(n.t, askFirst)
+	n.c.clock.advance(askFirst)
+	n.await(unit, Running, "")
+}
+
+func TestRemoteUnit(t *testing.T) {
+	c := newCluster(t)
+	a, b := c.node("a"), c.node("b")
+	id, result := a.submit("b", "input")
+	if result != "Job Started" {
+		t.Errorf("result %q", result)
+	}
+	p := b.next()
+	if got := b.fs.get(p.Dir + "/stdin"); got != "input" {
+		t.Errorf("stdin there is %q", got)
+	}
+	live := a.results(id, 0)
+	p.output("first ")
+	a.wantOutput(live, "first ")
+	p.status(Running, "Running: PID 7")
+	p.output("second")
+	a.wantOutput(live, "second")
+	p.exit(Failed, "exit status 3")
+	a.wantEnd(live, "")
+	remoteID := a.remoteID(id)
+	if got, want := a.do("work status "+id), `{"State":3,"StateName":"Failed","Detail":"exit status 3","StdoutSize":12,"WorkType":"remote",`+
+		`"ExtraData":{"RemoteNode":"b","RemoteWorkType":"cat","RemoteParams":{},"RemoteUnitID":"`+remoteID+`","RemoteStarted":true,`+
+		`"LocalCancelled":false,"LocalReleased":false,"SignWork":false,"TLSClient":"","Expiration":"0001-01-01T00:00:00Z","SubmitSent":true}}`; got != want {
+		t.Errorf("status\n %s, want\n %s", got, want)
+	}
+	// Nothing goes on for a unit that is complete.
+	a.m.exchanges.Wait()
+	if len(a.m.wakeUp.byNode) != 0 || len(a.m.wakeUp.queue) != 0 {
+		t.Error("the unit still waits for something")
+	}
+	if got := a.do("work release " + id); got != `{"released":"`+id+`"}` {
+		t.Errorf("release: %s", got)
+	}
+	if left := append(a.fs.tree("/data/a"), b.fs.tree("/data/b")...); len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+func TestLinkBreaksMidResults(t *testing.T) {
+	c := newCluster(t)
+	a, b := c.node("a"), c.node("b")
+	id, _ := a.submit("b", "")
+	p := b.next()
+	live := a.results(id, 0)
+	p.status(Running, "Running: PID 7")
+	a.learns(id)
+	p.output("0123")
+	a.wantOutput(live, "0123")
+
+	c.setDown("b", errors.New("no route to node b"))
+	c.cut()
+	p.output("4567")
+	a.m.exchanges.Wait()
+	p.output("89")
+	c.clock.advance(time.Second)
+	a.m.exchanges.Wait()
+	c.setDown("b", nil)
+	c.clock.advance(1500 * time.Millisecond)
+	a.wantOutput(live, "456789")
+	p.output("!")
+	p.exit(Succeeded, "exit status 0")
+	a.wantEnd(live, "!")
+	a.await(id, Succeeded, "exit status 0")
+	if got := a.fs.get(a.dir(id) + "/stdout"); got != "0123456789!" {
+		t.Errorf("stored output %q", got)
+	}
+}
+
+func TestSubmitterRestarts(t *testing.T) {
+	c := newCluster(t)
+	a, b := c.node("a"), c.node("b")
+	id, _ := a.submit("b", "")
+	p := b.next()
+	live := a.results(id, 0)
+	p.status(Running, "Running: PID 7")
+	a.learns(id)
+	p.output("0123")
+	a.wantOutput(live, "0123")
+	a.stop()
+	p.output("4567")
+	// What no status accounts for may be anything after a crash.
+	a.fs.append(a.dir(id)+"/stdout", "\x00\x00\x00")
+	a.start()
+	live = a.results(id, 0)
+	a.wantOutput(live, "01234567")
+	p.exit(Succeeded, "exit status 0")
+	a.wantEnd(live, "")
+	a.wantStatus(id, Succeeded, "exit status 0")
+}
+
+func TestRemoteRestarts(t *testing.T) {
+	c := newCluster(t)
+	a, b := c.node("a"), c.node("b")
+	id, _ := a.submit("b", "")
+	p := b.next()
+	live := a.results(id, 0)
+	p.status(Running, "Running: PID 7")
+	a.learns(id)
+	p.output("0123")
+	a.wantOutput(live, "0123")
+	c.setDown("b", errors.New("no route to node b"))
+	b.stop()
+	p.output("45")
+	b.processes.found[p.Dir] = nil
+	b.start()
+	p = b.next()
+	a.m.exchanges.Wait()
+	c.setDown("b", nil)
+	a.m.NodeReachable("b")
+	a.wantOutput(live, "45")
+	p.exit(Succeeded, "exit status 0")
+	a.wantEnd(live, "")
+	a.wantStatus(id, Succeeded, "exit status 0")
+}
+
+func TestSubmitBeforeNodeIsReachable(t *testing.T) {
+	c := newCluster(t)
+	a, b := c.node("a"), c.node("b")
+	c.setDown("b", errors.New("no route to node b"))
+	id, result := a.submit("b", "input")
+	if result != "Job Submitted" {
+		t.Errorf("result %q", result)
+	}
+	a.wantStatus(id, Pending, "Node b cannot be reached: no route to node b")
+	a.stop()
+	a.start()
+	a.m.exchanges.Wait()
+	c.setDown("b", nil)
+	a.m.NodeReachable("x")
+	a.m.NodeReachable("b")
+	p := b.next()
+	if got := b.fs.get(p.Dir + "/stdin"); got != "input" {
+		t.Errorf("stdin there is %q", got)
+	}
+	p.exit(Succeeded, "exit status 0")
+	a.await(id, Succeeded, "exit status 0")
+}
+
+func TestTTL(t *testing.T) {
+	c := newCluster(t)
+	a := c.node("a")
+	sub, err := a.client().Submit(map[string]string{"node": "b", "worktype": "cat", "ttl": "10s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result, err := sub.Finish(strings.NewReader("")); result != "Job Submitted" {
+		t.Errorf("result %q, %v", result, err)
+	}
+	c.clock.advance(9 * time.Second)
+	a.m.exchanges.Wait()
+	a.wantStatus(sub.UnitID, Pending, "cannot be reached")
+	c.clock.advance(time.Second)
+	a.await(sub.UnitID, Failed, "Work unit expired on Tue Nov 24 00:45:10")
+	a.wantEnd(a.results(sub.UnitID, 0), "")
+}
+
+func TestRemoteRefuses(t *testing.T) {
+	c := newCluster(t)
+	a := c.node("a")
+	c.node("b")
+	sub, err := a.client().Submit(map[string]string{"node": "b", "worktype": "nonesuch"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "error from node b: unknown work type nonesuch"
+	if _, err := sub.Finish(strings.NewReader("")); err == nil || err.Error() != want {
+		t.Errorf("submission ended with %v", err)
+	}
+	a.wantStatus(sub.UnitID, Failed, want)
+}
+
+func TestCancelRemote(t *testing.T) {
+	c := newCluster(t)
+	a, b := c.node("a"), c.node("b")
+	id, _ := a.submit("b", "")
+	p := b.next()
+	live := a.results(id, 0)
+	p.status(Running, "Running: PID 7")
+	a.learns(id)
+	answer := make(chan string)
+	go func() { answer <- a.do("work cancel " + id) }()
+	<-p.canceled
+	p.output("bye")
+	p.exit(Canceled, "Canceled")
+	if got := <-answer; got != `{"cancelled":"`+id+`"}` {
+		t.Errorf("answer %s", got)
+	}
+	a.wantEnd(live, "bye")
+	a.wantStatus(id, Canceled, "Canceled")
+}
+
+func TestCancelPending(t *testing.T) {
+	c := newCluster(t)
+	a, b := c.node("a"), c.node("b")
+	id, _ := a.submit("b", "")
+	p := b.next()
+	p.status(Running, "Running: PID 7")
+	a.learns(id)
+	c.setDown("b", errors.New("no route to node b"))
+	c.cut()
+	if got := a.do("work cancel " + id); got != `{"cancel pending":"`+id+`"}` {
+		t.Errorf("answer %s", got)
+	}
+	a.wantStatus(id, Running, "")
+	a.stop()
+	a.start()
+	a.m.exchanges.Wait()
+	c.setDown("b", nil)
+	a.m.NodeReachable("b")
+	<-p.canceled
+	p.exit(Canceled, "Canceled")
+	a.await(id, Canceled, "Canceled")
+}
+
+func TestCancelBeforeStart(t *testing.T) {
+	c := newCluster(t)
+	a := c.node("a")
+	id, _ := a.submit("b", "")
+	if got := a.do("work cancel " + id); got != `{"cancelled":"`+id+`"}` {
+		t.Errorf("answer %s", got)
+	}
+	a.wantStatus(id, Failed, "Locally Cancelled")
+	dials := c.dials
+	c.clock.advance(time.Hour)
+	if c.dials != dials {
+		t.Error("it is still tried")
+	}
+}
+
+func TestReleasePending(t *testing.T) {
+	c := newCluster(t)
+	a, b := c.node("a"), c.node("b")
+	id, _ := a.submit("b", "")
+	b.next().exit(Succeeded, "exit status 0")
+	a.await(id, Succeeded, "")
+	c.setDown("b", errors.New("no route to node b"))
+	if got := a.do("work release " + id); got != `{"release pending":"`+id+`"}` {
+		t.Errorf("answer %s", got)
+	}
+	a.stop()
+	a.start()
+	a.m.exchanges.Wait()
+	c.setDown("b", nil)
+	r, err := a.m.find(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.m.NodeReachable("b")
+	if _, err := r.base().await(t.Context(), func(s *snapshot) bool { return s.released }); err != nil {
+		t.Fatal(err)
+	}
+	if left := append(a.fs.tree("/data/a"), b.fs.tree("/data/b")...); len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+func TestForceRelease(t *testing.T) {
+	c := newCluster(t)
+	a, b := c.node("a"), c.node("b")
+	id, _ := a.submit("b", "")
+	p := b.next()
+	live := a.results(id, 0)
+	p.output("x")
+	a.wantOutput(live, "x")
+	c.setDown("b", errors.New("no route to node b"))
+	if got := a.do("work force-release " + id); got != `{"released":"`+id+`"}` {
+		t.Errorf("answer %s", got)
+	}
+	a.wantEnd(live, "")
+	if left := a.fs.tree("/data/a"); len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+func TestRemoteUnitGone(t *testing.T) {
+	c := newCluster(t)
+	a, b := c.node("a"), c.node("b")
+	id, _ := a.submit("b", "")
+	p := b.next()
+	p.status(Running, "Running: PID 7")
+	a.learns(id)
+	c.setDown("b", errors.New("no route to node b"))
+	b.stop()
+	b.fs.RemoveAll(p.Dir)
+	b.start()
+	a.m.exchanges.Wait()
+	c.setDown("b", nil)
+	a.m.NodeReachable("b")
+	a.await(id, Failed, "Remote work unit is gone")
+	a.wantEnd(a.results(id, 0), "")
+}
+
+func TestSecrets(t *testing.T) {
+	c := newCluster(t)
+	a := c.node("a")
+	fields := map[string]string{"node": "b", "worktype": "cat", "Secret_Word": "xyzzy", "plain": "p"}
+	if _, err := a.client().Submit(fields); err == nil || err.Error() != "cannot send secrets over a non-TLS connection" {
+		t.Errorf("without TLS: %v", err)
+	}
+	fields["tlsclient"] = "t"
+	sub, err := a.client().Submit(fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := a.do("work status " + sub.UnitID); strings.Contains(got, "xyzzy") || !strings.Contains(got, `"plain":"p"`) {
+		t.Errorf("status %s", got)
+	}
+	if got := a.fs.get(a.dir(sub.UnitID) + "/status"); !strings.Contains(got, "xyzzy") {
+		t.Errorf("the secret would not survive a restart: %s", got)
+	}
+}
+
+// session is one connection to a node that a test plays.
+type session struct {
+	t    *testing.T
+	conn *memConn
+	in   *bufio.Reader
+}
+
+// played adds a node that the test plays: it takes the connections as they
+// come.
+func (c *cluster) played(id string) func() *session {
+	n := &testNode{t: c.t, c: c, id: id, listener: newMemListener()}
+	c.nodes[id] = n
+	return func() *session {
+		c.t.Helper()
+		conn := (<-n.listener.conns).(*memConn)
+		return &session{t: c.t, conn: conn, in: bufio.NewReader(conn)}
+	}
+}
+
+func (s *session) send(format string, args ...any) {
+	s.t.Helper()
+	if _, err := fmt.Fprintf(s.conn, format, args...); err != nil {
+		s.t.Errorf("send %s: %v", format, err)
+	}
+}
+
+// expect reads a line that contains a text.
+func (s *session) expect(text string) {
+	s.t.Helper()
+	line, err := s.in.ReadString('\n')
+	if err != nil || !strings.Contains(line, text) {
+		s.t.Fatalf("got %q, %v; want %q", line, err, text)
+	}
+}
+
+// greet opens the session.
+func (s *session) greet() *session {
+	s.t.Helper()
+	s.send("Receptor Control, node b\n")
+	return s
+}
+
+// create answers a submission, and takes the stdin.
+func (s *session) create(stdin string) {
+	s.t.Helper()
+	s.expect(`"tlsclient":""`)
+	s.send("Work unit created with ID remote01. Send stdin data and EOF.\n")
+	got, err := io.ReadAll(s.in)
+	if err != nil || string(got) != stdin {
+		s.t.Fatalf("stdin %q, %v; want %q", got, err, stdin)
+	}
+}
+
+// submitLater submits a unit and returns its ID at once.
+func (n *testNode) submitLater(node, stdin string) (id string, result chan string) {
+	n.t.Helper()
+	sub, err := n.client().Submit(map[string]string{"node": node, "worktype": "cat"})
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	result = make(chan string, 1)
+	go func() {
+		text, err := sub.Finish(strings.NewReader(stdin))
+		if err != nil {
+			text = err.Error()
+		}
+		result <- text
+	}()
+	return sub.UnitID, result
+}
+
+// The connection breaks before the node has named the unit: nobody knows.
+func TestSubmissionUnknown(t *testing.T) {
+	c := newCluster(t)
+	a := c.node("a")
+	accept := c.played("b")
+	id, result := a.submitLater("b", "")
+	s := accept().greet()
+	s.expect(`"subcommand":"submit"`)
+	s.conn.abort()
+	a.await(id, Failed, "it is unknown whether it was started there")
+	if got := <-result; !strings.Contains(got, "unknown whether") {
+		t.Errorf("result %q", got)
+	}
+	c.clock.advance(time.Hour)
+	if c.dials != 1 {
+		t.Errorf("%d connections, want just that one", c.dials)
+	}
+}
+
+// The same after a crash of the submitting node: the status file must say so
+// before the command leaves.
+func TestSubmissionUnknownAfterCrash(t *testing.T) {
+	c := newCluster(t)
+	a := c.node("a")
+	accept := c.played("b")
+	id, _ := a.submitLater("b", "")
+	s := accept().greet()
+	s.expect(`"subcommand":"submit"`)
+	a.stop()
+	a.start()
+	a.await(id, Failed, "it is unknown whether it was started there")
+	if c.dials != 1 {
+		t.Errorf("%d connections, want just that one", c.dials)
+	}
+}
+
+// The answer is lost, but the unit is known: it is asked for, not submitted
+// again.
+func TestSubmissionAnswerLost(t *testing.T) {
+	c := newCluster(t)
+	a := c.node("a")
+	accept := c.played("b")
+	id, result := a.submitLater("b", "input")
+	s := accept().greet()
+	s.create("input")
+	s.conn.abort()
+	if got := <-result; got != "Job Submitted" {
+		t.Errorf("result %q", got)
+	}
+	c.clock.waitTimer(t, time.Second)
+	c.clock.advance(time.Second)
+	s = accept().greet()
+	s.expect(`"subcommand":"status"`)
+	s.send(`{"State":1,"StateName":"Running","Detail":"Running: PID 7","StdoutSize":0,"WorkType":"cat","ExtraData":null}` + "\n")
+	s = accept().greet()
+	s.expect(`"subcommand":"results"`)
+	a.await(id, Running, "Running: PID 7")
+}
+
+func TestInputCut(t *testing.T) {
+	c := newCluster(t)
+	a := c.node("a")
+	accept := c.played("b")
+	id, result := a.submitLater("b", strings.Repeat("input ", 100_000))
+	s := accept().greet()
+	s.expect(`"subcommand":"submit"`)
+	s.send("Work unit created with ID remote01. Send stdin data and EOF.\n")
+	io.ReadFull(s.in, make([]byte, 100))
+	s.conn.abort()
+	a.await(id, Failed, "broke before it had all input")
+	<-result
+	s = accept().greet()
+	s.expect(`"subcommand":"cancel","unitid":"remote01"`)
+	s.send(`{"cancelled":"remote01"}` + "\n")
+	a.m.exchanges.Wait()
+}
+
+func TestWrongGreeting(t *testing.T) {
+	c := newCluster(t)
+	a := c.node("a")
+	accept := c.played("b")
+	id, result := a.submitLater("b", "")
+	accept().send("Receptor Control, node bb\n")
+	if got := <-result; got != "Job Submitted" {
+		t.Errorf("result %q", got)
+	}
+	a.await(id, Pending, "the greeting is that of node bb")
+}
+
+func TestNoGreeting(t *testing.T) {
+	c := newCluster(t)
+	a := c.node("a")
+	accept := c.played("b")
+	id, _ := a.submitLater("b", "")
+	accept()
+	c.clock.waitTimer(t, greetTime)
+	c.clock.advance(greetTime)
+	a.await(id, Pending, "no greeting within 5s")
+}
+
+// follow submits a unit to a played node and returns the sessions for its
+// results and its status.
+func follow(t *testing.T, a *testNode, accept func() *session) (id string, results, status *session) {
+	t.Helper()
+	id, result := a.submitLater("b", "")
+	s := accept().greet()
+	s.create("")
+	s.send(`{"result":"Job Started","unitid":"remote01"}` + "\n")
+	if got := <-result; got != "Job Started" {
+		t.Fatalf("result %q", got)
+	}
+	for range 2 {
+		s := accept().greet()
+		line, err := s.in.ReadString('\n')
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case strings.Contains(line, `"startpos":0,"subcommand":"results","unitid":"remote01"`):
+			results = s
+		case strings.Contains(line, `"subcommand":"status","unitid":"remote01"`):
+			status = s
+		default:
+			t.Fatalf("unexpected command %s", line)
+		}
+	}
+	return id, results, status
+}
+
+// The results of a cancelled unit never end on a deployed node.
+func TestResultsThatNeverEnd(t *testing.T) {
+	c := newCluster(t)
+	a := c.node("a")
+	accept := c.played("b")
+	id, results, status := follow(t, a, accept)
+	results.send("Streaming results for work unit remote01\nabc")
+	status.send(`{"State":1,"StateName":"Running","Detail":"Running: PID 7","StdoutSize":3,"WorkType":"cat","ExtraData":null}` + "\n")
+	live := a.results(id, 0)
+	a.wantOutput(live, "abc")
+	a.await(id, Running, "Running: PID 7")
+	c.clock.waitTimer(t, askFirst)
+	c.clock.advance(askFirst)
+	status.expect(`"subcommand":"status"`)
+	status.send(`{"State":4,"StateName":"Canceled","Detail":"Canceled","StdoutSize":3,"WorkType":"cat","ExtraData":null}` + "\n")
+	a.wantEnd(live, "")
+	a.wantStatus(id, Canceled, "Canceled")
+	// Both sessions are given up.
+	if _, err := results.in.ReadByte(); err == nil {
+		t.Error("the results are still open")
+	}
+	if _, err := status.in.ReadByte(); err == nil {
+		t.Error("the status session is still open")
+	}
+}
+
+// Results that end before the unit does, or before all output is there, go on
+// from the byte that is missing.
+func TestResultsEndEarly(t *testing.T) {
+	c := newCluster(t)
+	a := c.node("a")
+	accept := c.played("b")
+	id, results, status := follow(t, a, accept)
+	results.send("Streaming results for work unit remote01\nabc")
+	status.send(`{"State":1,"StateName":"Running","Detail":"Running: PID 7","StdoutSize":0,"WorkType":"cat","ExtraData":null}` + "\n")
+	a.await(id, Running, "")
+	results.conn.Close()
+	status.expect(`"subcommand":"status"`)
+	status.send(`{"State":2,"StateName":"Succeeded","Detail":"exit status 0","StdoutSize":5,"WorkType":"cat","ExtraData":null}` + "\n")
+	results = accept().greet()
+	results.expect(`"startpos":3,"subcommand":"results"`)
+	results.send("Streaming results for work unit remote01\nde")
+	a.await(id, Succeeded, "exit status 0")
+	a.wantEnd(a.results(id, 0), "abcde")
+}
+
+// A node that is too busy is tried again.
+func TestRemoteIsBusy(t *testing.T) {
+	c := newCluster(t)
+	a := c.node("a")
+	accept := c.played("b")
+	id, result := a.submitLater("b", "")
+	s := accept().greet()
+	s.expect(`"subcommand":"submit"`)
+	s.send("ERROR: too many control sessions: this node serves 1 at a time\n")
+	if got := <-result; got != "Job Submitted" {
+		t.Errorf("result %q", got)
+	}
+	a.await(id, Pending, "too many control sessions")
+	c.clock.waitTimer(t, time.Second)
+	c.clock.advance(time.Second)
+	accept().greet().create("")
+}
+
+func TestRemoteInputIncompleteAtRestart(t *testing.T) {
+	c := newCluster(t)
+	a := c.node("a")
+	c.node("b")
+	sub, err := a.client().Submit(map[string]string{"node": "b", "worktype": "cat"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.await(sub.UnitID, Pending, "Waiting for Input Data")
+	a.stop()
+	a.start()
+	if c.dials != 0 {
+		t.Error("half of the input was submitted")
+	}
+	r, err := a.m.find(sub.UnitID)
+	if err != nil || r.base().load().status.State != Failed {
+		t.Errorf("unit is %+v, %v", r.base().load().status, err)
+	}
+}
+
+// What cannot be put on record must not be sent: after a crash it would be
+// sent again.
+func TestSubmissionIsRecordedFirst(t *testing.T) {
+	c := newCluster(t)
+	a := c.node("a")
+	accept := c.played("b")
+	id, result := a.submitLater("b", "")
+	s := accept()
+	a.fs.setBroken(func(op, name string) error {
+		if op == "sync" && strings.HasSuffix(name, "/status.tmp") {
+			return errDisk
+		}
+		return nil
+	})
+	s.greet()
+	if line, err := s.in.ReadString('\n'); err == nil {
+		t.Errorf("it was sent all the same: %s", line)
+	}
+	if got := <-result; got != "Job Submitted" {
+		t.Errorf("result %q", got)
+	}
+	a.await(id, Pending, "the disk is broken")
+	a.fs.setBroken(nil)
+	c.clock.advance(time.Second)
+	accept().greet().create("")
+}
+
+// Output that the disk does not take is fetched again.
+func TestDiskFull(t *testing.T) {
+	c := newCluster(t)
+	a, b := c.node("a"), c.node("b")
+	id, _ := a.submit("b", "")
+	p := b.next()
+	p.status(Running, "Running: PID 7")
+	a.learns(id)
+	a.fs.setBroken(func(op, name string) error {
+		if op == "write" && strings.HasSuffix(name, "/stdout") {
+			return errDisk
+		}
+		return nil
+	})
+	p.output("0123")
+	a.m.exchanges.Wait()
+	a.fs.setBroken(nil)
+	c.clock.advance(time.Second)
+	live := a.results(id, 0)
+	a.wantOutput(live, "0123")
+	p.exit(Succeeded, "exit status 0")
+	a.wantEnd(live, "")
+	a.wantStatus(id, Succeeded, "exit status 0")
+}
+
+// Each unit is woken at its own time, by the one timer of the manager.
+func TestDeadlines(t *testing.T) {
+	c := newCluster(t)
+	a := c.node("a")
+	units := make(map[string]string)
+	for _, ttl := range []string{"90m", "30m", "60m", "30m"} {
+		sub, err := a.client().Submit(map[string]string{"node": "b", "worktype": "cat", "ttl": ttl})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := sub.Finish(strings.NewReader("")); err != nil {
+			t.Fatal(err)
+		}
+		units[sub.UnitID] = ttl
+	}
+	for elapsed := time.Duration(0); elapsed < 100*time.Minute; elapsed += 10 * time.Minute {
+		for id, ttl := range units {
+			limit, err := time.ParseDuration(ttl)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := a.m.find(id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s := r.base().load().status; s.State.Terminal() != (elapsed >= limit) {
+				t.Errorf("unit with a ttl of %v is %v, %q after %v", ttl, s.State, s.Detail, elapsed)
+			}
+		}
+		for range 60 {
+			c.clock.advance(10 * time.Second)
+			a.m.exchanges.Wait()
+		}
+	}
+	if left := len(a.m.wakeUp.queue); left != 0 {
+		t.Errorf("%d deadlines are left", left)
+	}
+}

@@ -1,0 +1,138 @@
+package work
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Details of PROTOCOL section 4 that are not made of anything else.
+const (
+	detailCreated   = "Unit Created" // by deployed nodes
+	detailWaiting   = "Waiting for Input Data"
+	detailStarting  = "Starting Worker"
+	detailCanceled  = "Canceled"
+	detailAtRestart = "Pending at restart"
+	detailLocally   = "Locally Cancelled"
+	detailGone      = "Remote work unit is gone"
+)
+
+// remoteType is the work type of a unit that another node runs.
+const remoteType = "remote"
+
+// unknownType stands in for the extra data of a unit whose work type is not
+// registered.
+const unknownType = "Unknown WorkType"
+
+// Status is what the status file of a unit holds (PROTOCOL section 5).
+type Status struct {
+	State  State
+	Detail string
+	// StdoutSize is in bytes. In a terminal state it is the length of the
+	// output; before, the output may already be longer.
+	StdoutSize int64
+	WorkType   string
+	// ExtraData is a CommandExtra or a RemoteExtra, the JSON null for a local
+	// unit that is complete, or what a type unknown here has put there.
+	ExtraData json.RawMessage
+}
+
+// CommandExtra is the ExtraData of a unit that runs a command here.
+type CommandExtra struct {
+	// Pid is the supervisor's process ID, 0 before it runs.
+	Pid int
+	// Params are the command's parameters before they are split into words.
+	Params string
+	// InputComplete is set when the whole stdin is on disk. Only then may the
+	// unit be started after a restart. Deployed nodes ignore it.
+	InputComplete bool `json:",omitempty"`
+}
+
+// RemoteExtra is the ExtraData of a unit that another node runs.
+type RemoteExtra struct {
+	RemoteNode     string
+	RemoteWorkType string
+	// RemoteParams may hold secrets: only redacted leaves them out.
+	RemoteParams map[string]string
+	// RemoteUnitID is the unit's ID on the remote node, empty until known.
+	RemoteUnitID string
+	// RemoteStarted: the remote node has all input and has started the unit.
+	RemoteStarted bool
+	// LocalCancelled and LocalReleased are orders given here, carried out there
+	// or not.
+	LocalCancelled bool
+	LocalReleased  bool
+	SignWork       bool
+	TLSClient      string
+	// Expiration is when a unit that has not started fails; zero means never.
+	Expiration time.Time
+	// SubmitSent is set before the submission is sent. Without a RemoteUnitID
+	// it means that nobody here knows whether the unit exists there, so it must
+	// not be submitted again. Deployed nodes ignore it.
+	SubmitSent bool `json:",omitempty"`
+}
+
+// isSecret tells of a parameter that must neither be shown nor sent in clear.
+func isSecret(param string) bool {
+	return strings.HasPrefix(strings.ToLower(param), "secret_")
+}
+
+// redacted returns e without secret parameters.
+func (e RemoteExtra) redacted() RemoteExtra {
+	shown := make(map[string]string, len(e.RemoteParams))
+	for name, value := range e.RemoteParams {
+		if !isSecret(name) {
+			shown[name] = value
+		}
+	}
+	e.RemoteParams = shown
+	return e
+}
+
+// mustJSON encodes extra data, which always has a JSON form.
+func mustJSON(v any) json.RawMessage {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic("work: extra data without a JSON form: " + err.Error())
+	}
+	return b
+}
+
+// encode returns the content of a status file: one line of JSON.
+func (s Status) encode() []byte { return append(mustJSON(s), '\n') }
+
+// decodeStatus parses the content of a status file, which may be anything: a
+// deployed node that crashed leaves empty and cut ones.
+func decodeStatus(b []byte) (Status, error) {
+	var s Status
+	if len(bytes.TrimSpace(b)) == 0 {
+		return Status{}, fmt.Errorf("it is empty")
+	}
+	if err := json.Unmarshal(b, &s); err != nil {
+		return Status{}, fmt.Errorf("it is not the JSON of a status: %w", err)
+	}
+	switch {
+	case s.WorkType == "":
+		return Status{}, fmt.Errorf("it names no work type")
+	case !s.State.valid():
+		return Status{}, fmt.Errorf("it has the state %d, there are 0 to %d", int(s.State), int(Canceled))
+	case s.StdoutSize < 0:
+		return Status{}, fmt.Errorf("it has an output of %d bytes", s.StdoutSize)
+	}
+	if s.ExtraData == nil {
+		s.ExtraData = json.RawMessage("null")
+	}
+	return s, nil
+}
+
+// statusAnswer is how a status looks in answers of the control service.
+type statusAnswer struct {
+	State      State
+	StateName  string
+	Detail     string
+	StdoutSize int64
+	WorkType   string
+	ExtraData  any
+}

@@ -1,0 +1,238 @@
+package work
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"path"
+	"strings"
+)
+
+// FS is where units are kept. Paths are separated by slashes. Files have the
+// mode 0600 and directories 0700. Errors for what does not exist match
+// fs.ErrNotExist. All methods may be called from any goroutine.
+type FS interface {
+	// Open opens a file. Flags are os-independent, see OpenMode.
+	Open(name string, mode OpenMode) (File, error)
+	// MkdirAll makes a directory and those above it.
+	MkdirAll(name string) error
+	// ReadDir returns the names in a directory, sorted.
+	ReadDir(name string) ([]string, error)
+	// Rename replaces newName by oldName in one step.
+	Rename(oldName, newName string) error
+	// RemoveAll removes a file or a directory with all that is in it.
+	RemoveAll(name string) error
+	// SyncDir returns once the entries of a directory would survive a crash.
+	SyncDir(name string) error
+}
+
+// OpenMode says what a file is opened for.
+type OpenMode int
+
+const (
+	// OpenRead reads an existing file.
+	OpenRead OpenMode = iota
+	// OpenCreate writes a file that is made, or emptied, for it.
+	OpenCreate
+	// OpenAppend writes at the end of a file, which is made if need be.
+	OpenAppend
+)
+
+// File is an open file. Reads and Size may be made from any goroutine, the
+// rest by one at a time.
+type File interface {
+	io.ReaderAt
+	io.Writer
+	io.Closer
+	// Sync returns once what was written would survive a crash.
+	Sync() error
+	// Size returns the length in bytes.
+	Size() (int64, error)
+	// Truncate cuts the file to a length in bytes.
+	Truncate(size int64) error
+}
+
+// Names of the files in a unit's directory.
+const (
+	StatusFile = "status"
+	LockFile   = "status.lock" // of deployed nodes, which lock it; empty
+	StdinFile  = "stdin"
+	StdoutFile = "stdout"
+)
+
+// Endings of directories that are not yet, or no longer, those of a unit, and
+// of a status file that is being written. A crash can leave them.
+const (
+	endingNew      = ".new"
+	endingReleased = ".released"
+	endingTemp     = ".tmp"
+)
+
+const (
+	unitIDLength  = 8
+	unitIDLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+)
+
+// validUnitID tells whether s could name a unit. Nothing else may become part
+// of a path.
+func validUnitID(s string) bool {
+	return len(s) == unitIDLength && strings.Trim(s, unitIDLetters) == ""
+}
+
+// randomUnitID draws a unit ID.
+func randomUnitID(r *rand.Rand) string {
+	b := make([]byte, unitIDLength)
+	for i := range b {
+		b[i] = unitIDLetters[r.IntN(len(unitIDLetters))]
+	}
+	return string(b)
+}
+
+// ReadStatus reads the status file in the directory of a unit.
+func ReadStatus(fsys FS, dir string) (Status, error) {
+	name := path.Join(dir, StatusFile)
+	b, err := readFile(fsys, name)
+	if err != nil {
+		return Status{}, fmt.Errorf("read the status of a unit: %w", err)
+	}
+	s, err := decodeStatus(b)
+	if err != nil {
+		return Status{}, fmt.Errorf("%s is unusable: %w", name, err)
+	}
+	return s, nil
+}
+
+// WriteStatus replaces the status file in the directory of a unit. When it
+// returns, the new one would survive a crash; before, the old one does. Only
+// one process may do so at a time: the daemon until it has started the
+// supervisor, the supervisor until it ends, then the daemon again.
+func WriteStatus(fsys FS, dir string, s Status) error {
+	name := path.Join(dir, StatusFile)
+	err := writeFile(fsys, name+endingTemp, s.encode())
+	if err == nil {
+		err = fsys.Rename(name+endingTemp, name)
+	}
+	if err == nil {
+		err = fsys.SyncDir(dir)
+	}
+	if err != nil {
+		return fmt.Errorf("write the status of a unit: %w", err)
+	}
+	return nil
+}
+
+// writeFile makes a file with the given content and syncs it.
+func writeFile(fsys FS, name string, content []byte) error {
+	f, err := fsys.Open(name, OpenCreate)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err == nil && len(content) > 0 {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// readFile returns the content of a file.
+func readFile(fsys FS, name string) ([]byte, error) {
+	f, err := fsys.Open(name, OpenRead)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(fileReader(f, 0))
+}
+
+// fileReader reads a file from a byte to its present end.
+func fileReader(f File, pos int64) io.Reader { return io.NewSectionReader(f, pos, 1<<62-pos) }
+
+// store is the directory of a node: one directory per unit.
+type store struct {
+	fs  FS
+	dir string
+}
+
+func (st store) unitDir(id string) string { return path.Join(st.dir, id) }
+
+// create makes the directory of a unit in one step, with an empty stdin and
+// stdout and the given status.
+func (st store) create(id string, s Status) error {
+	temp := st.unitDir(id) + endingNew
+	err := st.fill(temp, s)
+	if err == nil {
+		err = st.fs.Rename(temp, st.unitDir(id))
+	}
+	if err != nil {
+		_ = st.fs.RemoveAll(temp) // or else the next start does it
+		return fmt.Errorf("make the directory of unit %s: %w", id, err)
+	}
+	if err := st.fs.SyncDir(st.dir); err != nil {
+		return errors.Join(fmt.Errorf("make the directory of unit %s: %w", id, err), st.remove(id))
+	}
+	return nil
+}
+
+// fill makes a directory with the files of a new unit.
+func (st store) fill(dir string, s Status) error {
+	if err := st.fs.MkdirAll(dir); err != nil {
+		return err
+	}
+	for _, name := range []string{LockFile, StdinFile, StdoutFile} {
+		if err := writeFile(st.fs, path.Join(dir, name), nil); err != nil {
+			return err
+		}
+	}
+	return WriteStatus(st.fs, dir, s)
+}
+
+// remove removes the directory of a unit. The unit is gone in one step; what a
+// crash leaves of its files goes at the next start.
+func (st store) remove(id string) error {
+	gone := st.unitDir(id) + endingReleased
+	err := st.fs.Rename(st.unitDir(id), gone)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // somebody else has removed it, which is just as well
+	}
+	if err == nil {
+		err = st.fs.SyncDir(st.dir)
+	}
+	if err == nil {
+		err = st.fs.RemoveAll(gone)
+	}
+	if err != nil {
+		return fmt.Errorf("remove the directory of unit %s: %w", id, err)
+	}
+	return nil
+}
+
+// scan makes the node's directory if there is none, removes what a crash has
+// left of units that were being made or removed, and returns the names that
+// could be those of units, sorted.
+func (st store) scan() ([]string, error) {
+	if err := st.fs.MkdirAll(st.dir); err != nil {
+		return nil, fmt.Errorf("make the directory for units of work: %w", err)
+	}
+	names, err := st.fs.ReadDir(st.dir)
+	if err != nil {
+		return nil, fmt.Errorf("list units of work: %w", err)
+	}
+	var ids []string
+	for _, name := range names {
+		if validUnitID(name) {
+			ids = append(ids, name)
+			continue
+		}
+		for _, ending := range []string{endingNew, endingReleased} {
+			if id, ok := strings.CutSuffix(name, ending); !ok || !validUnitID(id) {
+				continue
+			}
+			if err := st.fs.RemoveAll(path.Join(st.dir, name)); err != nil {
+				return nil, fmt.Errorf("remove the rest of a unit: %w", err)
+			}
+		}
+	}
+	return ids, nil
+}

@@ -1,0 +1,187 @@
+package work
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path"
+	"sync"
+	"sync/atomic"
+)
+
+// unit is one unit of work. Its owner (a command or a remote) changes it under
+// mu, which is held while the status file is written, so that the disk sees
+// the same order; readers use snapshots and never wait for mu.
+type unit struct {
+	id  string
+	m   *Manager
+	dir string
+
+	mu     sync.Mutex
+	closed bool // the manager is closed, or the unit released: changes nothing more
+	view   atomic.Pointer[snapshot]
+}
+
+// snapshot is a unit at one moment. It is immutable.
+type snapshot struct {
+	status Status
+	// size is the length of the output in bytes as far as it is known. In a
+	// terminal state it is final.
+	size int64
+	// started: the remote node has started the unit.
+	started bool
+	// released: the unit is gone.
+	released bool
+	// setbacks counts the exchanges with the remote node that did not bring the
+	// unit forward; setback is the latest one's error.
+	setbacks int
+	setback  error
+	// next is closed once there is a newer snapshot.
+	next chan struct{}
+}
+
+// runner is how a unit is carried out: a command here, or a remote node.
+type runner interface {
+	// inputComplete says that the stdin file is whole, and starts the unit. It
+	// returns once it is clear whether the unit has started; pending means that
+	// it goes on to try by itself.
+	inputComplete(ctx context.Context) (pending bool, err error)
+	// fail ends a unit that has not started.
+	fail(detail string)
+	// cancel ends the unit. It returns when the unit is terminal, or pending.
+	cancel(ctx context.Context) (pending bool, err error)
+	// release removes the unit, after ending it if need be. With force the
+	// remote node has no say.
+	release(ctx context.Context, force bool) (pending bool, err error)
+	// resume takes up the unit after a restart.
+	resume()
+	// stop leaves the unit as it is, for the next start to resume.
+	stop()
+	// shown returns the extra data as anybody may see it.
+	shown(s Status) any
+	// base returns the unit itself.
+	base() *unit
+}
+
+func newUnit(m *Manager, id string, s Status) *unit {
+	u := &unit{id: id, m: m, dir: m.store.unitDir(id)}
+	u.view.Store(&snapshot{status: s, size: s.StdoutSize, next: make(chan struct{})})
+	return u
+}
+
+func (u *unit) base() *unit { return u }
+
+func (u *unit) stdinPath() string { return path.Join(u.dir, StdinFile) }
+
+func (u *unit) stdoutPath() string { return path.Join(u.dir, StdoutFile) }
+
+// load returns the current snapshot.
+func (u *unit) load() *snapshot { return u.view.Load() }
+
+// publish makes a changed copy of the snapshot the current one and wakes those
+// who wait. It requires mu.
+func (u *unit) publish(change func(*snapshot)) {
+	old := u.view.Load()
+	s := *old
+	s.next = make(chan struct{})
+	change(&s)
+	u.view.Store(&s)
+	close(old.next)
+	if old.status.State != s.status.State || old.status.Detail != s.status.Detail {
+		u.m.emit(UnitChanged{Unit: u.id, State: s.status.State, Detail: s.status.Detail})
+	}
+}
+
+// save writes a new status to disk and publishes it. It requires mu. When the
+// disk does not take it the status is published all the same: the unit is in
+// that state, and the next write, or the next start, has another chance.
+func (u *unit) save(s Status) error {
+	old := u.load().status
+	if !old.State.canBecome(s.State) && (s.State != old.State || s.Detail != old.Detail || s.StdoutSize != old.StdoutSize) {
+		panic(fmt.Sprintf("work: unit %s would go from %v to %v", u.id, old.State, s.State))
+	}
+	err := WriteStatus(u.m.store.fs, u.dir, s)
+	if err != nil {
+		u.m.emit(UnitProblem{Unit: u.id, Err: err})
+	}
+	u.publish(func(v *snapshot) { v.adopt(s) })
+	return err
+}
+
+// adopt takes in a status.
+func (v *snapshot) adopt(s Status) {
+	v.status = s
+	v.size = max(v.size, s.StdoutSize)
+	if s.State.Terminal() {
+		v.size = s.StdoutSize
+	}
+}
+
+// remove removes the unit from disk and from the manager. It requires mu.
+func (u *unit) remove() error {
+	if err := u.m.store.remove(u.id); err != nil {
+		return err
+	}
+	u.closed = true
+	u.m.forget(u.id)
+	u.publish(func(v *snapshot) { v.released = true })
+	u.m.emit(UnitReleased{Unit: u.id})
+	return nil
+}
+
+// await returns the first snapshot for which done holds, the current one
+// first, or an error when ctx ends.
+func (u *unit) await(ctx context.Context, done func(*snapshot) bool) (*snapshot, error) {
+	for {
+		s := u.load()
+		if done(s) {
+			return s, nil
+		}
+		select {
+		case <-s.next:
+		case <-ctx.Done():
+			return s, ctx.Err()
+		}
+	}
+}
+
+// stdoutSize returns the length of the stdout file, 0 if there is none.
+func (u *unit) stdoutSize() int64 {
+	f, err := u.m.store.fs.Open(u.stdoutPath(), OpenRead)
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	size, err := f.Size()
+	if err != nil {
+		return 0
+	}
+	return size
+}
+
+// closedError tells why the unit takes no orders.
+func (u *unit) closedError() error {
+	if u.load().released {
+		return unknownUnit(u.id)
+	}
+	return errStopping
+}
+
+// receive stores the stdin of a unit up to the end of r.
+func (u *unit) receive(r io.Reader) error {
+	f, err := u.m.store.fs.Open(u.stdinPath(), OpenCreate)
+	if err != nil {
+		return err
+	}
+	n, err := io.Copy(onlyWriter{f}, r)
+	if err == nil && n > 0 {
+		err = f.Sync()
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// onlyWriter hides what else a file can do from io.Copy.
+type onlyWriter struct{ io.Writer }
