@@ -1,0 +1,99 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"receptor/sim/scenario"
+)
+
+// gen is the command that prints a scenario file with a generated topology.
+func (a app) gen(args []string) error {
+	kinds := make([]string, 0, len(scenario.Kinds()))
+	for _, k := range scenario.Kinds() {
+		kinds = append(kinds, string(k))
+	}
+	f := a.flags("gen KIND --nodes N [flags]\n\nKIND is one of " + strings.Join(kinds, ", ") + ".\n" +
+		"A value may be a range, MIN..MAX: then each link draws its own from the seed.")
+	nodes := f.Int("nodes", 0, "how many nodes (required)")
+	seed := f.Uint64("seed", 1, "seed of everything drawn")
+	degree := f.Int("degree", 0, "random-regular: links of a node (4); tree: children of a node (2); hub: hubs (3)")
+	backend := f.String("backend", string(scenario.TCP), "tcp or udp")
+	cost := f.String("cost", "1", "cost of a link")
+	delay := f.String("delay", "5ms", "time that a frame takes over a link")
+	jitter := f.String("jitter", "0s", "the most that is added to the delay of a frame, at random")
+	loss := f.String("loss", "0", "probability that a frame is lost")
+	name := f.String("name", "", "name of the scenario (default: KIND-N)")
+	length := f.Duration("for", scenario.DefaultFor, "how long a run takes, in virtual time")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	kind, err := oneArgument(f, "kind of topology")
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(kinds, kind) {
+		return fmt.Errorf("there is no kind of topology %q: %s are known", kind, strings.Join(kinds, ", "))
+	}
+	if !f.Changed("nodes") {
+		return errors.New("--nodes is missing: say how many nodes")
+	}
+	g := scenario.NewGenerate(scenario.Kind(kind), *nodes)
+	g.Degree = *degree
+	if err := setWire(g, *backend, *cost, *delay, *jitter, *loss); err != nil {
+		return err
+	}
+	if *name == "" {
+		*name = fmt.Sprintf("%s-%d", kind, *nodes)
+	}
+	s, err := g.Scenario(*name, *seed)
+	if err != nil {
+		return err
+	}
+	if s.For = *length; s.For <= 0 {
+		return fmt.Errorf("--for %v: a run must take longer than that, such as 60s", s.For)
+	}
+	_, err = a.stdout.Write(s.Encode("Made by: meshsim gen " + kind + asWritten(f)))
+	if err != nil {
+		return fmt.Errorf("write scenario: %w", err)
+	}
+	return nil
+}
+
+// setWire parses what the links of g are drawn from.
+func setWire(g *scenario.Generate, backend, cost, delay, jitter, loss string) error {
+	if b := scenario.Backend(backend); b != scenario.TCP && b != scenario.UDP {
+		return fmt.Errorf("--backend %s: %s or %s are possible", backend, scenario.TCP, scenario.UDP)
+	}
+	c, costErr := parseRange("cost", cost, scenario.ParseCost)
+	d, delayErr := parseRange("delay", delay, scenario.ParseDuration)
+	j, jitterErr := parseRange("jitter", jitter, scenario.ParseDuration)
+	l, lossErr := parseRange("loss", loss, scenario.ParseLoss)
+	if err := errors.Join(costErr, delayErr, jitterErr, lossErr); err != nil {
+		return err
+	}
+	g.SetWire(scenario.Backend(backend), c, d, j, l)
+	return nil
+}
+
+func parseRange[T cmp.Ordered](flag, text string, parse func(string) (T, error)) (scenario.Range[T], error) {
+	r, err := scenario.ParseRange(text, parse)
+	if err != nil {
+		return r, fmt.Errorf("--%s: %w", flag, err)
+	}
+	return r, nil
+}
+
+// asWritten returns the flags that were given, in the order of their names.
+func asWritten(f *pflag.FlagSet) string {
+	text := ""
+	f.Visit(func(flag *pflag.Flag) {
+		text += " --" + flag.Name + " " + flag.Value.String()
+	})
+	return text
+}

@@ -1,0 +1,101 @@
+// Command meshsim runs a mesh of receptor nodes in a simulator and checks that
+// it behaves, and makes the scenario files that say what to run.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"receptor/internal/version"
+)
+
+// Exit codes.
+const (
+	exitOK       = 0
+	exitViolated = 1 // an invariant or an expectation does not hold
+	exitBadInput = 2
+)
+
+const usage = `meshsim runs a mesh of receptor nodes in a simulator and checks that it behaves.
+
+  meshsim run FILE [--seed N] [--engine core] [--for 60s] [--trace FILE] [--resolved FILE] [--json]
+  meshsim gen KIND --nodes N [--seed S] [--cost C] [--delay D] [--jitter J] [--loss P] ...
+  meshsim --version
+
+Exit code 0: all invariants and expectations hold; 1: they do not; 2: bad input.
+"meshsim run --help" and "meshsim gen --help" say more.
+`
+
+// errViolated ends a command whose output already says what is wrong.
+var errViolated = errors.New("an invariant or an expectation does not hold")
+
+func main() {
+	start := time.Now()
+	app := app{stdout: os.Stdout, stderr: os.Stderr, wall: func() time.Duration { return time.Since(start) }}
+	os.Exit(app.main(os.Args[1:]))
+}
+
+// app is the program, with what it touches of the machine.
+type app struct {
+	stdout, stderr io.Writer
+	wall           func() time.Duration
+}
+
+// main runs one command line and returns the exit code.
+func (a app) main(args []string) int {
+	err := a.dispatch(args)
+	switch {
+	case err == nil, errors.Is(err, pflag.ErrHelp):
+		return exitOK
+	case errors.Is(err, errViolated):
+		return exitViolated
+	default:
+		fmt.Fprintf(a.stderr, "meshsim: %v\n", err)
+		return exitBadInput
+	}
+}
+
+func (a app) dispatch(args []string) error {
+	if len(args) == 0 {
+		return errors.New("no command: run, gen, --version or --help")
+	}
+	switch args[0] {
+	case "run":
+		return a.run(args[1:])
+	case "gen":
+		return a.gen(args[1:])
+	case "--version", "version":
+		fmt.Fprintln(a.stdout, version.Version)
+		return nil
+	case "--help", "-h", "help":
+		fmt.Fprint(a.stdout, usage)
+		return nil
+	}
+	return fmt.Errorf("unknown command %q: run, gen, --version and --help are known", args[0])
+}
+
+// flags returns an empty set of flags for a command, which prints help when
+// asked for it.
+func (a app) flags(synopsis string) *pflag.FlagSet {
+	f := pflag.NewFlagSet("meshsim", pflag.ContinueOnError)
+	f.SetOutput(a.stdout)
+	f.SortFlags = false
+	f.Usage = func() { fmt.Fprintf(a.stdout, "Usage: meshsim %s\n\n%s", synopsis, f.FlagUsages()) }
+	return f
+}
+
+// oneArgument returns the single argument of a command.
+func oneArgument(f *pflag.FlagSet, what string) (string, error) {
+	switch f.NArg() {
+	case 0:
+		return "", fmt.Errorf("%s is missing", what)
+	case 1:
+		return f.Arg(0), nil
+	}
+	return "", fmt.Errorf("one %s is expected, not %d: %q", what, f.NArg(), f.Args())
+}

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"receptor/sim"
+	"receptor/sim/scenario"
+)
+
+// run is the command that runs a scenario file.
+func (a app) run(args []string) error {
+	f := a.flags("run FILE [flags]")
+	seed := f.Uint64("seed", 0, "seed of everything random (default: the one in the file, else 1)")
+	engine := f.String("engine", sim.EngineCore, "what to simulate; core: mesh nodes on a virtual network")
+	length := f.Duration("for", 0, "how long to run, in virtual time (default: as the file says)")
+	tracePath := f.String("trace", "", "write every event to this file, one line of JSON each")
+	resolvedPath := f.String("resolved", "", "write the scenario to this file, with nothing left to draw from the seed")
+	asJSON := f.Bool("json", false, "print the report as one JSON object")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	path, err := oneArgument(f, "scenario file")
+	if err != nil {
+		return err
+	}
+	if *engine != sim.EngineCore {
+		return fmt.Errorf("engine %q is not available: %s is", *engine, sim.EngineCore)
+	}
+	if f.Changed("for") && *length <= 0 {
+		return fmt.Errorf("--for %v: a run must take longer than that, such as 60s", *length)
+	}
+	s, err := load(path, *seed, f.Changed("seed"))
+	if err != nil {
+		return err
+	}
+	if *resolvedPath != "" {
+		comment := fmt.Sprintf("Made from %s with seed %d.", path, s.Seed)
+		if err := os.WriteFile(*resolvedPath, s.Encode(comment), 0o666); err != nil {
+			return fmt.Errorf("write resolved scenario: %w", err)
+		}
+	}
+	report, err := a.simulate(s, *length, *tracePath)
+	if err != nil {
+		return err
+	}
+	if *asJSON {
+		err = json.NewEncoder(a.stdout).Encode(report)
+	} else {
+		err = summarize(a.stdout, s, report, path)
+	}
+	if err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	if len(report.Violations) > 0 {
+		return errViolated
+	}
+	return nil
+}
+
+// load reads a scenario file and draws what it leaves open.
+func load(path string, seed uint64, seedGiven bool) (*scenario.Scenario, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read scenario: %w", err)
+	}
+	file, err := scenario.Parse(path, text)
+	if err != nil {
+		return nil, fmt.Errorf("bad scenario:\n%w", err)
+	}
+	if !seedGiven {
+		seed = file.Seed()
+	}
+	s, err := file.Resolve(seed)
+	if err != nil {
+		return nil, fmt.Errorf("bad scenario:\n%w", err)
+	}
+	return s, nil
+}
+
+func (a app) simulate(s *scenario.Scenario, length time.Duration, tracePath string) (sim.Report, error) {
+	opts := sim.Options{For: length, Wall: a.wall}
+	if tracePath == "" {
+		return sim.Run(s, s.Seed, opts)
+	}
+	file, err := os.Create(tracePath)
+	if err != nil {
+		return sim.Report{}, fmt.Errorf("write trace: %w", err)
+	}
+	opts.Trace = file
+	report, err := sim.Run(s, s.Seed, opts)
+	if closeErr := file.Close(); err == nil && closeErr != nil {
+		err = fmt.Errorf("write trace: %w", closeErr)
+	}
+	return report, err
+}
+
+// summarize prints a report for a person.
+func summarize(out io.Writer, s *scenario.Scenario, r sim.Report, path string) error {
+	p := printer{out: out}
+	if s.Name != "" {
+		p.printf("%s\n", s.Name)
+	}
+	p.printf("%-11s %d nodes, %d links, seed %d, %s engine\n", "mesh", r.Nodes, r.Links, r.Seed, r.Engine)
+	p.printf("%-11s %v of virtual time in %.2f s\n", "run", virtual(r.VirtualSeconds), r.WallSeconds)
+	p.printf("%-11s %d", "events", r.Events)
+	if r.WallSeconds > 0 {
+		p.printf(", %.0f per second", float64(r.Events)/r.WallSeconds)
+	}
+	p.printf("\n%-11s %s\n", "trace hash", r.TraceHash)
+	if r.ConvergedAtSeconds != nil {
+		p.printf("%-11s at %v: since then every database and route is right\n", "converged", virtual(*r.ConvergedAtSeconds))
+	} else {
+		p.printf("%-11s no: databases or routes were wrong at the end\n", "converged")
+	}
+	if r.Quiet {
+		p.printf("%-11s databases and routes: the mesh has been quiet for longer than the bound of %v\n", "checked", r.Bound)
+	} else {
+		p.printf("%-11s databases and routes were not: the run ends before the mesh has been quiet for the bound of %v\n", "checked", r.Bound)
+	}
+	if r.Pings.Sent > 0 {
+		p.printf("%-11s %d sent, %d answered\n", "pings", r.Pings.Sent, r.Pings.Arrived)
+	}
+	if r.Datagrams.Sent > 0 {
+		p.printf("%-11s %d sent, %d delivered\n", "datagrams", r.Datagrams.Sent, r.Datagrams.Arrived)
+	}
+	if len(r.Violations) == 0 {
+		p.printf("%-11s none: all invariants and expectations hold\n", "violations")
+		return p.err
+	}
+	p.printf("%-11s %d\n", "violations", len(r.Violations))
+	for _, v := range r.Violations {
+		p.printf("  %s\n", v)
+	}
+	p.printf("%-11s meshsim run %s --seed %d --for %v\n", "replay", path, r.Seed, virtual(r.VirtualSeconds))
+	return p.err
+}
+
+func virtual(seconds float64) time.Duration {
+	return time.Duration(seconds * float64(time.Second)).Round(time.Microsecond)
+}
+
+// printer keeps the first error of writing.
+type printer struct {
+	out io.Writer
+	err error
+}
+
+func (p *printer) printf(format string, args ...any) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintf(p.out, format, args...)
+	}
+}

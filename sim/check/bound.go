@@ -1,0 +1,132 @@
+package check
+
+import (
+	"math"
+	"time"
+
+	"receptor/transport"
+)
+
+// Times of the protocol that the convergence bound is made of. They are stated
+// here anew rather than taken from the node, which must keep to them.
+const (
+	// coalesced is how long a node gathers changes before it floods an update,
+	// and again before it computes its routes (PROTOCOL section 2.2).
+	coalesced = 100 * time.Millisecond
+	// handshaken is how long a handshake takes when no frame is lost: the
+	// second update of one end at the latest (PROTOCOL section 2.3).
+	handshaken = time.Second
+	// handshakeLimit is when a handshake is given up.
+	handshakeLimit = 11 * time.Second
+	// idleNoticed is how long a silent link lives: 21 s, looked at every 5 s,
+	// and what arrived last counts from the next look (PROTOCOL section 1).
+	idleNoticed = 30 * time.Second
+	// updated is how often a node repeats its update: what loss has destroyed
+	// is repaired by the next one that gets through.
+	updated = 10 * time.Second
+	// forgotten is how long the record of a departed node is kept.
+	forgotten = time.Minute
+)
+
+// missed is the probability with which the bound may fail under random loss:
+// the quantile is 1 - missed.
+const missed = 1e-6
+
+// Conditions are what the convergence bound depends on besides the graph.
+type Conditions struct {
+	// Broken is how long a TCP-like link lives on a dead wire, and how long a
+	// dial on one takes to fail.
+	Broken time.Duration
+	// Down is set when some wire carries nothing.
+	Down bool
+	// Redial is set when a link may have to be dialled again: its wire has been
+	// down, or it loses frames.
+	Redial bool
+	// Datagrams is set when there are UDP-like links, whose death only silence
+	// shows.
+	Datagrams bool
+	// Loss is the greatest loss of a UDP-like link; what TCP-like links lose
+	// is part of the delay of their edges.
+	Loss float64
+	// Departures is set when nodes are cut off, or have been.
+	Departures bool
+}
+
+// Bound returns how long after the last disturbance every database and route
+// must be right:
+//
+//	[notice +] [redial +] handshake + 2 floods + routes [+ departed] [+ repair]
+//
+//	notice     if a link may be dead. TCP-like: Broken. With UDP-like links:
+//	           30 s of silence
+//	redial     if a link must be dialled anew: 2 x 20 s, the longest pause
+//	           between two dials; twice, since the far end may refuse the first
+//	           while it still holds the old link; and Broken for a dial that
+//	           was under way on the dead wire
+//	handshake  1 s + 3 T; if UDP-like links lose frames 11 s
+//	flood      100 ms until the update is sent, T until it is everywhere; two,
+//	           since the exchange on a new link may cross with a change
+//	routes     100 ms
+//	departed   60 s until an unreachable node is forgotten, twice, since one
+//	           that has forgotten may be told anew on a link that comes up
+//	repair     10 s x ceil(log(1e-6 / N^2) / log(1 - (1-Loss)^H)): updates are
+//	           repeated every 10 s, and one gets through all H links of a path
+//	           with probability (1-Loss)^H; so with N nodes the bound holds in
+//	           all but one of a million cases
+//
+// T is the time in which a frame crosses the mesh, H the number of links it
+// crosses then: twice what lies between one node and the farthest from it, an
+// upper bound of the diameter, the largest of any component.
+func (p *Paths) Bound(c Conditions) time.Duration {
+	t, h := p.g.diameter()
+	bound := handshaken + 3*t + 2*(coalesced+t) + coalesced
+	if c.Down || c.Redial {
+		bound += c.notice()
+	}
+	if c.Redial {
+		bound += 2*transport.RedialMax + c.Broken
+	}
+	if c.Departures {
+		bound += 2 * forgotten
+	}
+	if c.Loss > 0 {
+		n := float64(len(p.g.ids))
+		through := math.Pow(1-c.Loss, float64(h))
+		bound += handshakeLimit + updated*time.Duration(math.Ceil(math.Log(missed/(n*n))/math.Log1p(-through)))
+	}
+	return bound
+}
+
+func (c Conditions) notice() time.Duration {
+	if c.Datagrams {
+		return max(c.Broken, idleNoticed)
+	}
+	return c.Broken
+}
+
+// Crossing returns T of Bound.
+func (p *Paths) Crossing() time.Duration {
+	t, _ := p.g.diameter()
+	return t
+}
+
+// diameter returns upper bounds of the time in which a frame crosses the mesh
+// and of the number of links it crosses: the largest of any component.
+func (g *Graph) diameter() (t time.Duration, hops int) {
+	seen := make([]bool, len(g.ids))
+	for i := range g.ids {
+		if seen[i] {
+			continue
+		}
+		delays := g.leastCosts(i, func(e edge) float64 { return float64(e.delay) })
+		links := g.leastCosts(i, func(edge) float64 { return 1 })
+		for k, d := range delays.cost {
+			if !math.IsInf(d, 1) {
+				seen[k] = true
+				t = max(t, 2*time.Duration(d))
+				hops = max(hops, 2*int(links.cost[k]))
+			}
+		}
+	}
+	return t, hops
+}

@@ -1,0 +1,67 @@
+package check
+
+import "time"
+
+// Windows in which control frames are counted, and how many updates a node can
+// flood in one.
+const (
+	stormWindow = time.Second
+	// stormUpdates: a change is told 100 ms after it happened, together with
+	// all that happen until then, and the handshake adds a few.
+	stormUpdates = 12
+	idleWindow   = updated
+	// idleUpdates: one, and what of the round before falls into the window.
+	idleUpdates = 2
+)
+
+// Rate checks that the mesh does not drown in its own control traffic: each
+// update crosses each link at most once in each direction, and a quiet mesh
+// sends no more than one per node every 10 s.
+type Rate struct {
+	quiet  func() bool
+	report Report
+	flood  int // the most frames that one update of every node makes
+
+	storm, idle window
+}
+
+// window counts frames in consecutive spans of time.
+type window struct {
+	length time.Duration
+	index  int64
+	count  int
+}
+
+// add counts one more, and reports whether it is the first of its span.
+func (w *window) add(now time.Duration) (first bool) {
+	if index := int64(now / w.length); index != w.index {
+		w.index, w.count = index, 0
+	}
+	w.count++
+	return w.count == 1
+}
+
+// NewRate returns the checker of a mesh of this size; quiet tells whether
+// nothing has disturbed it for the bound.
+func NewRate(nodes, links int, quiet func() bool, report Report) *Rate {
+	return &Rate{
+		quiet: quiet, report: report, flood: 2 * links * (nodes + 1),
+		storm: window{length: stormWindow, index: -1}, idle: window{length: idleWindow, index: -1},
+	}
+}
+
+// Control tells that a node has sent a control frame.
+func (r *Rate) Control(now time.Duration) {
+	r.storm.add(now)
+	if most := stormUpdates * r.flood; r.storm.count > most {
+		// Again for every further frame: a storm that grows would never end.
+		r.report(now, "", RuleTraffic, "a storm: more than %d control frames in %v", most, stormWindow)
+	}
+	if r.idle.add(now) && !r.quiet() {
+		// A span that began before the mesh was quiet does not count.
+		r.idle.count = -1 << 62
+	}
+	if most := idleUpdates * r.flood; r.idle.count == most+1 && r.quiet() {
+		r.report(now, "", RuleTraffic, "more than %d control frames in %v, although the mesh has been quiet", most, idleWindow)
+	}
+}

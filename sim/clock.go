@@ -1,0 +1,76 @@
+package sim
+
+import (
+	"time"
+
+	"receptor/transport"
+)
+
+// startOfTime is what the clock of every node shows when a run begins.
+var startOfTime = time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
+
+// timeline is virtual time: it stands still while an event runs, and jumps to
+// the next one.
+type timeline struct {
+	queue queue
+	now   time.Duration // since the start
+}
+
+// after calls f once, d from now. Stop on the answer calls it off.
+func (tl *timeline) after(d time.Duration, f func()) *timer {
+	t := &timer{timeline: tl, f: f}
+	tl.queue.push(tl.now+max(d, 0), t)
+	return t
+}
+
+// timer is one pending call; f is nil when it has been made or called off.
+type timer struct {
+	timeline *timeline
+	f        func()
+}
+
+func (t *timer) live(uint64) bool { return t.f != nil }
+
+func (t *timer) run() {
+	f := t.f
+	t.f = nil
+	f()
+}
+
+// Stop implements transport.Timer.
+func (t *timer) Stop() bool {
+	if t.f == nil {
+		return false
+	}
+	t.f = nil
+	t.timeline.queue.calledOff()
+	return true
+}
+
+// clock is the clock of one node.
+type clock struct {
+	timeline *timeline
+	trace    *trace
+	node     int32
+}
+
+// Now implements transport.Clock.
+func (c *clock) Now() time.Time { return startOfTime.Add(c.timeline.now) }
+
+// AfterFunc implements transport.Clock.
+func (c *clock) AfterFunc(d time.Duration, f func()) transport.Timer {
+	t := &nodeTimer{timer: timer{c.timeline, f}, clock: c}
+	c.timeline.queue.push(c.timeline.now+max(d, 0), t)
+	return t
+}
+
+// nodeTimer is a timer of a node: the trace shows when it fires.
+type nodeTimer struct {
+	timer
+	clock *clock
+}
+
+func (t *nodeTimer) run() {
+	t.clock.trace.record(t.timeline.now, eventTimer, t.clock.node, nobody, nil)
+	t.timer.run()
+}

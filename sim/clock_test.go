@@ -1,0 +1,58 @@
+package sim
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// advance runs everything that is due in the next d.
+func (tl *timeline) advance(d time.Duration) {
+	end := tl.now + d
+	for {
+		at, ok := tl.queue.next()
+		if !ok || at > end {
+			tl.now = end
+			return
+		}
+		if e, live := tl.queue.pop(); live {
+			tl.now = e.at
+			e.task.run()
+		}
+	}
+}
+
+func TestClockJumpsToTheNextTimer(t *testing.T) {
+	t.Parallel()
+	tl := &timeline{}
+	c := &clock{timeline: tl, trace: newTrace([]string{"a"}, nil), node: 0}
+	start := c.Now()
+	var log []string
+	note := func(what string) func() {
+		return func() { log = append(log, what+" "+c.Now().Sub(start).String()) }
+	}
+	c.AfterFunc(time.Hour, note("late"))
+	c.AfterFunc(time.Second, note("first"))
+	c.AfterFunc(time.Second, note("second"))
+	c.AfterFunc(-time.Second, note("past"))
+	stopped := c.AfterFunc(time.Minute, note("stopped"))
+	tl.advance(time.Second)
+	if !stopped.Stop() || stopped.Stop() {
+		t.Error("Stop must report true once, and false after that")
+	}
+	tl.advance(2 * time.Hour)
+	want := []string{"past 0s", "first 1s", "second 1s", "late 1h0m0s"}
+	if !slices.Equal(log, want) {
+		t.Errorf("timers fired as %q, want %q", log, want)
+	}
+}
+
+func TestTimerThatHasFiredCannotBeStopped(t *testing.T) {
+	t.Parallel()
+	tl := &timeline{}
+	timer := tl.after(time.Second, func() {})
+	tl.advance(time.Second)
+	if timer.Stop() {
+		t.Error("Stop reports that it prevented a call that was made")
+	}
+}

@@ -1,0 +1,115 @@
+// Package sim runs a mesh of the very nodes of production on a virtual network
+// in virtual time, and checks what must be true of it. A run is determined by
+// its scenario and its seed: the same two give the same events, in the same
+// order, with the same trace hash.
+//
+// Events are ordered by (virtual time, sequence number). Nothing in the package
+// starts a goroutine, reads the machine's clock, or draws a number that does
+// not follow from the seed.
+package sim
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"receptor/sim/check"
+	"receptor/sim/scenario"
+)
+
+// EngineCore is the name of the engine that runs mesh nodes alone.
+const EngineCore = "core"
+
+// Options say how to run a scenario.
+type Options struct {
+	// For replaces the duration that the scenario states; 0 keeps it.
+	For time.Duration
+	// Trace, if set, gets every event as one line of JSON.
+	Trace io.Writer
+	// Wall returns the machine's time since any fixed moment, to tell how long
+	// the run took; nil leaves that out.
+	Wall func() time.Duration
+}
+
+// Report is what came of a run. As JSON it is what `meshsim run --json` prints.
+type Report struct {
+	Seed           uint64  `json:"seed"`
+	Engine         string  `json:"engine"`
+	Nodes          int     `json:"nodes"`
+	Links          int     `json:"links"`
+	VirtualSeconds float64 `json:"virtual_seconds"`
+	// WallSeconds is the one value that differs from run to run.
+	WallSeconds float64 `json:"wall_seconds"`
+	Events      uint64  `json:"events"`
+	TraceHash   string  `json:"trace_hash"`
+	// ConvergedAtSeconds is the last time at which a database or a route was
+	// wrong, nil if some still are.
+	ConvergedAtSeconds *float64 `json:"converged_at_seconds"`
+	// Violations is never nil. A run ends early when there are many.
+	Violations []check.Violation `json:"violations"`
+
+	// Quiet reports whether the mesh was undisturbed for Bound when the run
+	// ended: only then was it checked that it had converged by itself.
+	Quiet bool `json:"-"`
+	// Bound is how long convergence may take after the last disturbance.
+	Bound time.Duration `json:"-"`
+
+	Pings     Tally `json:"-"`
+	Datagrams Tally `json:"-"`
+}
+
+// Tally counts what the workload sent, and what of that got through.
+type Tally struct{ Sent, Arrived int }
+
+// Run runs a scenario, which must pass its Check. The error says that it does
+// not, or that the trace could not be written.
+func Run(s *scenario.Scenario, seed uint64, opts Options) (Report, error) {
+	if err := s.Check(); err != nil {
+		return Report{}, err
+	}
+	wall := opts.Wall
+	if wall == nil {
+		wall = func() time.Duration { return 0 }
+	}
+	began := wall()
+	w, err := newWorld(s, seed, opts.Trace)
+	if err != nil {
+		return Report{}, err
+	}
+	end := s.For
+	if opts.For > 0 {
+		end = opts.For
+	}
+	w.runFor(end)
+	w.judgeExpectations()
+	if err := w.trace.close(); err != nil {
+		return Report{}, fmt.Errorf("write trace: %w", err)
+	}
+	r := w.summary()
+	r.WallSeconds = (wall() - began).Seconds()
+	return r, nil
+}
+
+// judgeExpectations judges what only the end of a run can tell.
+func (w *world) judgeExpectations() {
+	if most := w.scenario.Expect.LostPings; most >= 0 && w.traffic.unanswered > most {
+		w.report(w.now, "", check.RuleLostPings, "%d of %d pings were not answered, expected were %d at most",
+			w.traffic.unanswered, w.traffic.pinged, most)
+	}
+}
+
+func (w *world) summary() Report {
+	r := Report{
+		Seed: w.seed, Engine: EngineCore, Nodes: len(w.nodes), Links: len(w.cables),
+		VirtualSeconds: w.now.Seconds(), Events: w.trace.events, TraceHash: w.trace.hash(),
+		Violations: append([]check.Violation{}, w.violations...),
+		Quiet:      w.convergence.Quiet(), Bound: w.convergence.Bound(),
+		Pings: Tally{Sent: w.traffic.pinged, Arrived: w.traffic.answered},
+	}
+	if at, ok := w.convergence.Converged(); ok {
+		seconds := at.Seconds()
+		r.ConvergedAtSeconds = &seconds
+	}
+	r.Datagrams.Arrived, r.Datagrams.Sent = w.datagrams.Delivered()
+	return r
+}

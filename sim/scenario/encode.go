@@ -1,0 +1,166 @@
+package scenario
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// fewNodes fit on one line of a file.
+const fewNodes = 12
+
+// Encode writes the scenario as a file in which nothing is left to draw; a run
+// of it equals a run of the scenario. comment, which may be empty, goes on top.
+func (s *Scenario) Encode(comment string) []byte {
+	doc := block()
+	doc.text("name", s.Name)
+	doc.text("description", s.Description)
+	doc.plain("seed", strconv.FormatUint(s.Seed, 10))
+	doc.duration("for", s.For)
+	doc.add("nodes", s.encodeNodes())
+	doc.add("links", listOf(s.Links, Link.encode))
+	work := block()
+	work.add("pings", listOf(s.Pings, func(p Ping) *yaml.Node { return p.encode().node }))
+	work.add("datagrams", listOf(s.Datagrams, Datagram.encode))
+	doc.add("workload", work.node)
+	doc.add("timeline", listOf(s.Timeline, Action.encode))
+	doc.add("expect", s.Expect.encode())
+	if comment != "" {
+		doc.node.HeadComment = "# " + strings.ReplaceAll(comment, "\n", "\n# ")
+	}
+	var out bytes.Buffer
+	enc := yaml.NewEncoder(&out)
+	enc.SetIndent(2)
+	if err := enc.Encode(doc.node); err != nil {
+		panic(fmt.Sprintf("scenario: encode a tree of scalars: %v", err))
+	}
+	return out.Bytes()
+}
+
+func (s *Scenario) encodeNodes() *yaml.Node {
+	list := listOf(s.Nodes, func(n Node) *yaml.Node { return textNode(n.ID) })
+	if list != nil && len(s.Nodes) <= fewNodes {
+		list.Style = yaml.FlowStyle
+	}
+	return list
+}
+
+func (l Link) encode() *yaml.Node {
+	m := flow()
+	m.text("from", l.From)
+	m.text("to", l.To)
+	if l.Backend != TCP {
+		m.text("backend", string(l.Backend))
+	}
+	m.plain("cost", formatFloat(l.Cost))
+	m.both("delay", l.Forward.Delay.String(), l.Back.Delay.String(), "0s")
+	m.both("jitter", l.Forward.Jitter.String(), l.Back.Jitter.String(), "0s")
+	m.both("loss", formatFloat(l.Forward.Loss), formatFloat(l.Back.Loss), "0")
+	return m.node
+}
+
+func (p Ping) encode() mapping {
+	m := flow()
+	m.text("from", p.From)
+	m.text("to", p.To)
+	m.duration("at", p.At)
+	m.duration("every", p.Every)
+	m.plain("count", strconv.Itoa(p.Count))
+	return m
+}
+
+func (g Datagram) encode() *yaml.Node {
+	m := g.Ping.encode()
+	m.plain("size", strconv.Itoa(g.Size))
+	m.plain("hops", strconv.Itoa(g.Hops))
+	return m.node
+}
+
+func (a Action) encode() *yaml.Node {
+	m := flow()
+	m.duration("at", a.At)
+	ends := listOf(a.Link[:], textNode)
+	ends.Style = yaml.FlowStyle
+	m.add("link", ends)
+	m.text("do", string(a.Do))
+	return m.node
+}
+
+func (e Expect) encode() *yaml.Node {
+	m := block()
+	if e.ConvergedWithin > 0 {
+		m.duration("converged_within", e.ConvergedWithin)
+	}
+	if e.LostPings >= 0 {
+		m.plain("lost_pings", strconv.Itoa(e.LostPings))
+	}
+	return m.node
+}
+
+func formatFloat(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+
+// mapping is a YAML mapping under construction, its keys in the order in which
+// they were added.
+type mapping struct{ node *yaml.Node }
+
+func block() mapping { return mapping{&yaml.Node{Kind: yaml.MappingNode}} }
+func flow() mapping  { return mapping{&yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle}} }
+
+// add leaves out nil and empty collections.
+func (m mapping) add(key string, value *yaml.Node) {
+	if value == nil || value.Kind != yaml.ScalarNode && len(value.Content) == 0 {
+		return
+	}
+	m.node.Content = append(m.node.Content, textNode(key), value)
+}
+
+// text leaves out the empty string.
+func (m mapping) text(key, value string) {
+	if value != "" {
+		m.add(key, textNode(value))
+	}
+}
+
+func (m mapping) plain(key, value string) {
+	m.add(key, &yaml.Node{Kind: yaml.ScalarNode, Value: value})
+}
+
+func (m mapping) duration(key string, d time.Duration) { m.plain(key, d.String()) }
+
+// both writes one value when the directions are equal, and nothing when they
+// are what a file means by silence.
+func (m mapping) both(key, forward, back, silent string) {
+	switch {
+	case forward == silent && back == silent:
+	case forward == back:
+		m.plain(key, forward)
+	default:
+		directions := flow()
+		directions.plain("forward", forward)
+		directions.plain("back", back)
+		m.add(key, directions.node)
+	}
+}
+
+// textNode is a string, quoted where it would read as something else.
+func textNode(s string) *yaml.Node {
+	n := new(yaml.Node)
+	n.SetString(s)
+	return n
+}
+
+// listOf returns nil for an empty list.
+func listOf[T any](items []T, encode func(T) *yaml.Node) *yaml.Node {
+	if len(items) == 0 {
+		return nil
+	}
+	list := &yaml.Node{Kind: yaml.SequenceNode}
+	for _, item := range items {
+		list.Content = append(list.Content, encode(item))
+	}
+	return list
+}

@@ -1,0 +1,248 @@
+package scenario
+
+import (
+	"errors"
+	"regexp"
+	"strconv"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"receptor/mesh/wire"
+)
+
+// DefaultFor is how long a run takes when its file does not say.
+const DefaultFor = 60 * time.Second
+
+// Bounds of what a file may ask for: far above what a run could hold, low
+// enough that a mistyped number is an error rather than a machine out of memory.
+const (
+	MaxNodes = 100_000
+	MaxLinks = 1_000_000
+	maxCount = 1_000_000
+)
+
+// File is a scenario as a person wrote it, with ranges and perhaps a generator.
+type File struct {
+	path        string
+	name        string
+	description string
+	seed        uint64
+	duration    time.Duration
+	nodes       []Node
+	links       []linkSpec
+	generate    *Generate
+	pings       []trafficSpec
+	datagrams   []trafficSpec
+	timeline    []Action
+	expect      Expect
+}
+
+// linkSpec is a link with values still to draw.
+type linkSpec struct {
+	from, to string
+	backend  Backend
+	cost     Range[float64]
+	delay    pair[time.Duration]
+	jitter   pair[time.Duration]
+	loss     pair[float64]
+	line     int
+}
+
+// trafficSpec is a series of pings or datagrams: between two nodes, or between
+// as many random pairs as it says.
+type trafficSpec struct {
+	Datagram
+	pairs int
+}
+
+// Parse reads a scenario file; path names it in errors. The error is a Problems
+// that holds all mistakes, also those that show only once the seed of the file
+// has drawn its links.
+func Parse(path string, data []byte) (*File, error) {
+	f := &File{path: path, seed: 1, duration: DefaultFor, expect: Expect{LostPings: -1}}
+	d := &decoder{file: path}
+	var doc yaml.Node
+	if err := yaml.Unmarshal(data, &doc); err != nil {
+		line, text := syntaxError(err)
+		d.failAt(line, "not YAML: %s", text)
+		return nil, d.err()
+	}
+	if len(doc.Content) == 0 {
+		d.failAt(0, "the file is empty: a scenario has at least nodes, or generate")
+		return nil, d.err()
+	}
+	d.root(doc.Content[0], f)
+	// What follows from broken parts would only repeat their mistakes.
+	if len(d.problems) == 0 {
+		if _, err := f.Resolve(f.seed); err != nil {
+			return nil, err
+		}
+	}
+	if err := d.err(); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+var yamlErrorLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+
+// syntaxError splits an error of the YAML parser into line and text.
+func syntaxError(err error) (int, string) {
+	text := err.Error()
+	m := yamlErrorLine.FindStringSubmatch(text)
+	if m == nil {
+		return 0, text
+	}
+	line, _ := strconv.Atoi(m[1]) // no line number: zero, as Problem wants it
+	return line, text[len(m[0]):]
+}
+
+// Seed is the one that the file names, 1 when it names none.
+func (f *File) Seed() uint64 { return f.seed }
+
+func (d *decoder) root(n *yaml.Node, f *File) {
+	d.mapping(n, "scenario",
+		optional("name", scalar(d, "name", &f.name, parseText)),
+		optional("description", scalar(d, "description", &f.description, parseText)),
+		optional("seed", scalar(d, "seed", &f.seed, parseSeed)),
+		optional("for", scalar(d, "for", &f.duration, ParseDuration)),
+		optional("nodes", d.list("nodes", func(n *yaml.Node) { f.nodes = append(f.nodes, d.node(n)) })),
+		optional("links", d.list("links", func(n *yaml.Node) { f.links = append(f.links, d.link(n)) })),
+		optional("generate", func(n *yaml.Node) { f.generate = d.generator(n) }),
+		optional("workload", func(n *yaml.Node) { d.workload(n, f) }),
+		optional("timeline", d.list("timeline", func(n *yaml.Node) { f.timeline = append(f.timeline, d.action(n)) })),
+		optional("expect", func(n *yaml.Node) { d.expect(n, &f.expect) }),
+	)
+}
+
+func parseNodeID(s string) (string, error) { return s, wire.CheckNodeID(s) }
+
+// node reads an ID, or a mapping with the key id.
+func (d *decoder) node(n *yaml.Node) Node {
+	v := Node{line: n.Line}
+	if n.Kind == yaml.MappingNode {
+		d.mapping(n, "node", required("id", scalar(d, "node id", &v.ID, parseNodeID)))
+	} else {
+		scalar(d, "node", &v.ID, parseNodeID)(n)
+	}
+	return v
+}
+
+func (d *decoder) link(n *yaml.Node) linkSpec {
+	l := linkSpec{backend: TCP, cost: Fixed(1.0), delay: both(Fixed(time.Duration(0))), line: n.Line}
+	d.mapping(n, "link", append(d.wireFields(&l),
+		required("from", scalar(d, "link: from", &l.from, parseText)),
+		required("to", scalar(d, "link: to", &l.to, parseText)))...)
+	return l
+}
+
+// wireFields are the keys that a link and a generator share.
+func (d *decoder) wireFields(l *linkSpec) []field {
+	return []field{
+		optional("backend", scalar(d, "backend", &l.backend, parseOneOf(TCP, UDP))),
+		optional("cost", func(n *yaml.Node) {
+			if n.Kind == yaml.MappingNode {
+				d.fail(n, "cost must be one value: both ends of a link must agree on it")
+				return
+			}
+			scalar(d, "cost", &l.cost, rangeParser(ParseCost))(n)
+		}),
+		optional("delay", pairOf(d, "delay", &l.delay, ParseDuration)),
+		optional("jitter", pairOf(d, "jitter", &l.jitter, ParseDuration)),
+		optional("loss", pairOf(d, "loss", &l.loss, ParseLoss)),
+	}
+}
+
+func rangeParser[T interface{ ~int64 | ~float64 }](parse func(string) (T, error)) func(string) (Range[T], error) {
+	return func(s string) (Range[T], error) { return ParseRange(s, parse) }
+}
+
+// pairOf reads one value for both directions, or {forward: ..., back: ...}.
+func pairOf[T interface{ ~int64 | ~float64 }](d *decoder, what string, into *pair[T], parse func(string) (T, error)) read {
+	return func(n *yaml.Node) {
+		if n.Kind != yaml.MappingNode {
+			scalar(d, what, &into.forward, rangeParser(parse))(n)
+			*into = both(into.forward)
+			return
+		}
+		into.same = false
+		d.mapping(n, what,
+			required("forward", scalar(d, what+": forward", &into.forward, rangeParser(parse))),
+			required("back", scalar(d, what+": back", &into.back, rangeParser(parse))))
+	}
+}
+
+func (d *decoder) workload(n *yaml.Node, f *File) {
+	d.mapping(n, "workload",
+		optional("pings", d.list("pings", func(n *yaml.Node) {
+			t := trafficSpec{Datagram: Datagram{Ping: onePing(n)}}
+			d.traffic(n, "ping", &t)
+			f.pings = append(f.pings, t)
+		})),
+		optional("datagrams", d.list("datagrams", func(n *yaml.Node) {
+			t := trafficSpec{Datagram: Datagram{Ping: onePing(n), Size: MinDatagram, Hops: wire.MaxHops}}
+			d.traffic(n, "datagram", &t,
+				optional("size", scalar(d, "size", &t.Size, parseCount(MinDatagram, wire.MaxPayload))),
+				optional("hops", scalar(d, "hops", &t.Hops, parseCount(0, wire.MaxHops))))
+			f.datagrams = append(f.datagrams, t)
+		})))
+}
+
+// MinDatagram is the least size of a datagram of the workload: its number has
+// to fit in.
+const MinDatagram = 8
+
+func onePing(n *yaml.Node) Ping { return Ping{Every: time.Second, Count: 1, line: n.Line} }
+
+func (d *decoder) traffic(n *yaml.Node, what string, t *trafficSpec, more ...field) {
+	problems := len(d.problems)
+	d.mapping(n, what, append(more,
+		optional("from", scalar(d, what+": from", &t.From, parseText)),
+		optional("to", scalar(d, what+": to", &t.To, parseText)),
+		optional("pairs", scalar(d, what+": pairs", &t.pairs, parseCount(1, maxCount))),
+		optional("at", scalar(d, what+": at", &t.At, ParseDuration)),
+		optional("every", scalar(d, what+": every", &t.Every, ParseDuration)),
+		optional("count", scalar(d, what+": count", &t.Count, parseCount(1, maxCount))))...)
+	if len(d.problems) > problems {
+		return
+	}
+	random := t.pairs > 0
+	if random != (t.From == "") || random != (t.To == "") {
+		d.fail(n, "%s: say either from and to, or pairs: how many random pairs of nodes", what)
+	}
+}
+
+func (d *decoder) action(n *yaml.Node) Action {
+	a := Action{line: n.Line}
+	d.mapping(n, "action",
+		required("at", scalar(d, "action: at", &a.At, ParseDuration)),
+		required("link", func(n *yaml.Node) { a.Link = d.ends(n) }),
+		required("do", scalar(d, "action: do", &a.Do, parseOneOf(Down, Up))))
+	return a
+}
+
+func (d *decoder) ends(n *yaml.Node) (ends [2]string) {
+	if n.Kind != yaml.SequenceNode || len(n.Content) != 2 {
+		d.fail(n, "action: link must name two nodes, such as [a, b]")
+		return ends
+	}
+	for i, c := range n.Content {
+		scalar(d, "action: link", &ends[i], parseText)(resolveAlias(c))
+	}
+	return ends
+}
+
+func (d *decoder) expect(n *yaml.Node, e *Expect) {
+	d.mapping(n, "expect",
+		optional("converged_within", scalar(d, "converged_within", &e.ConvergedWithin, parsePositiveDuration)),
+		optional("lost_pings", scalar(d, "lost_pings", &e.LostPings, parseCount(0, maxCount))))
+}
+
+func parsePositiveDuration(s string) (time.Duration, error) {
+	v, err := ParseDuration(s)
+	if err == nil && v == 0 {
+		err = errors.New("0 can never be reached: write a duration such as 30s")
+	}
+	return v, err
+}

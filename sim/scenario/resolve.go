@@ -1,0 +1,215 @@
+package scenario
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sort"
+	"strconv"
+
+	"receptor/mesh/wire"
+	"receptor/sim/seed"
+)
+
+// Resolve draws everything that the file leaves open. Equal seeds give equal
+// scenarios. The error is a Problems.
+func (f *File) Resolve(seed uint64) (*Scenario, error) {
+	s := &Scenario{
+		Name: f.name, Description: f.description, Seed: seed, For: f.duration,
+		Nodes: slices.Clone(f.nodes), Timeline: slices.Clone(f.timeline), Expect: f.expect,
+	}
+	if f.generate != nil {
+		nodes, links, err := f.generate.build(seed)
+		if err != nil {
+			return nil, Problems{{File: f.path, Line: f.generate.line, Text: err.Error()}}
+		}
+		s.Nodes = append(s.Nodes, nodes...)
+		s.Links = links
+	}
+	for _, l := range f.links {
+		s.Links = append(s.Links, l.draw(seed))
+	}
+	for i, t := range f.pings {
+		for _, drawn := range t.draw(seed, "pings "+strconv.Itoa(i), s.Nodes) {
+			s.Pings = append(s.Pings, drawn.Ping)
+		}
+	}
+	for i, t := range f.datagrams {
+		s.Datagrams = append(s.Datagrams, t.draw(seed, "datagrams "+strconv.Itoa(i), s.Nodes)...)
+	}
+	if err := s.check(f.path); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (l linkSpec) draw(seed uint64) Link {
+	d := drawer{seed, l.from + ">" + l.to}
+	v := Link{From: l.from, To: l.to, Backend: l.backend, Cost: drawCost(d.rand("cost"), l.cost), line: l.line}
+	v.Forward.Delay, v.Back.Delay = drawPair(d, "delay", l.delay, drawDuration)
+	v.Forward.Jitter, v.Back.Jitter = drawPair(d, "jitter", l.jitter, drawDuration)
+	v.Forward.Loss, v.Back.Loss = drawPair(d, "loss", l.loss, drawFraction)
+	return v
+}
+
+// draw returns the series itself, or one for each of its random pairs.
+func (t trafficSpec) draw(master uint64, name string, nodes []Node) []Datagram {
+	if t.pairs == 0 {
+		return []Datagram{t.Datagram}
+	}
+	if len(nodes) < 2 {
+		return nil
+	}
+	r := seed.Rand(master, "pairs", name)
+	series := make([]Datagram, t.pairs)
+	for i := range series {
+		series[i] = t.Datagram
+		series[i].From, series[i].To = distinct(r, nodes)
+	}
+	return series
+}
+
+func distinct(r *rand.Rand, nodes []Node) (from, to string) {
+	i := r.IntN(len(nodes))
+	k := r.IntN(len(nodes) - 1)
+	if k >= i {
+		k++
+	}
+	return nodes[i].ID, nodes[k].ID
+}
+
+// Check reports what is wrong with a scenario that was built in code, as a
+// Problems.
+func (s *Scenario) Check() error { return s.check("") }
+
+func (s *Scenario) check(file string) error {
+	c := checker{file: file, nodes: map[string]int{}, links: map[[2]string]int{}}
+	c.nodesOf(s)
+	c.linksOf(s)
+	c.eventsOf(s)
+	if len(c.problems) == 0 {
+		return nil
+	}
+	sort.SliceStable(c.problems, func(i, j int) bool { return c.problems[i].Line < c.problems[j].Line })
+	return c.problems
+}
+
+type checker struct {
+	file     string
+	problems Problems
+	nodes    map[string]int    // ID to line
+	links    map[[2]string]int // both orders of the ends to line
+}
+
+func (c *checker) fail(line int, format string, args ...any) {
+	c.problems = append(c.problems, Problem{c.file, line, fmt.Sprintf(format, args...)})
+}
+
+func (c *checker) nodesOf(s *Scenario) {
+	if len(s.Nodes) == 0 {
+		c.fail(0, "there are no nodes: list them under nodes, or say how to generate them")
+	}
+	if len(s.Nodes) > MaxNodes {
+		c.fail(0, "there are %d nodes, at most %d are possible", len(s.Nodes), MaxNodes)
+	}
+	for _, n := range s.Nodes {
+		if err := wire.CheckNodeID(n.ID); err != nil {
+			c.fail(n.line, "%v", err)
+		}
+		if line, twice := c.nodes[n.ID]; twice {
+			c.fail(n.line, "node %q is there twice%s", n.ID, firstOn(line))
+			continue
+		}
+		c.nodes[n.ID] = n.line
+	}
+}
+
+func firstOn(line int) string {
+	if line == 0 {
+		return " (it is one of the generated ones)"
+	}
+	return fmt.Sprintf(", first on line %d", line)
+}
+
+func (c *checker) node(line int, what, id string) bool {
+	if _, ok := c.nodes[id]; ok {
+		return true
+	}
+	known := make([]string, 0, len(c.nodes))
+	for k := range c.nodes {
+		known = append(known, k)
+	}
+	sort.Strings(known)
+	hint := ""
+	if len(known) <= 30 {
+		hint = suggest(id, known)
+	}
+	c.fail(line, "%s: there is no node %q%s", what, id, hint)
+	return false
+}
+
+func (c *checker) linksOf(s *Scenario) {
+	if len(s.Links) > MaxLinks {
+		c.fail(0, "there are %d links, at most %d are possible", len(s.Links), MaxLinks)
+	}
+	for _, l := range s.Links {
+		what := "link " + l.Name()
+		fromOK, toOK := c.node(l.line, what, l.From), c.node(l.line, what, l.To)
+		if !fromOK || !toOK {
+			continue
+		}
+		if l.From == l.To {
+			c.fail(l.line, "%s: a node refuses a link to itself", what)
+		}
+		if line, twice := c.links[[2]string{l.From, l.To}]; twice {
+			c.fail(l.line, "%s: the two nodes are linked already%s, and refuse a second link", what, firstOn(line))
+		}
+		c.links[[2]string{l.From, l.To}] = l.line
+		c.links[[2]string{l.To, l.From}] = l.line
+		c.wiresOf(l)
+	}
+}
+
+func (c *checker) wiresOf(l Link) {
+	if err := wire.CheckCost(l.Cost); err != nil {
+		c.fail(l.line, "link %s: %v", l.Name(), err)
+	}
+	if l.Backend != TCP && l.Backend != UDP {
+		c.fail(l.line, "link %s: backend %q is neither %s nor %s", l.Name(), l.Backend, TCP, UDP)
+	}
+	for _, w := range []Wire{l.Forward, l.Back} {
+		if w.Delay < 0 || w.Jitter < 0 || !(w.Loss >= 0 && w.Loss < 1) {
+			c.fail(l.line, "link %s: delay %v, jitter %v, loss %v: none may be negative, and loss must be below 1",
+				l.Name(), w.Delay, w.Jitter, w.Loss)
+		}
+	}
+}
+
+func (c *checker) eventsOf(s *Scenario) {
+	if s.For <= 0 {
+		c.fail(0, "a run must last longer than %v", s.For)
+	}
+	for _, p := range s.Pings {
+		c.traffic("ping", p)
+	}
+	for _, g := range s.Datagrams {
+		c.traffic("datagram", g.Ping)
+		if g.Size < MinDatagram || g.Size > wire.MaxPayload || g.Hops < 0 || g.Hops > wire.MaxHops {
+			c.fail(g.line, "datagram: size %d must be from %d to %d, and hops %d from 0 to %d",
+				g.Size, MinDatagram, wire.MaxPayload, g.Hops, wire.MaxHops)
+		}
+	}
+	for _, a := range s.Timeline {
+		if _, ok := c.links[a.Link]; !ok {
+			c.fail(a.line, "action: there is no link between %q and %q", a.Link[0], a.Link[1])
+		}
+	}
+}
+
+func (c *checker) traffic(what string, p Ping) {
+	c.node(p.line, what+": from", p.From)
+	c.node(p.line, what+": to", p.To)
+	if p.At < 0 || p.Every < 0 || p.Count < 1 {
+		c.fail(p.line, "%s: at %v and every %v must not be negative, and count %d at least 1", what, p.At, p.Every, p.Count)
+	}
+}

@@ -1,0 +1,156 @@
+// Package scenario holds the files that describe a simulated mesh and what
+// happens to it: their YAML form, the generators of topologies, and the
+// drawing of everything that a file leaves to the seed.
+//
+// A File is what a person wrote: it may contain ranges and a generator. A
+// Scenario is what one seed makes of it: nothing is left to draw, and Encode
+// writes it as a file that replays alone.
+package scenario
+
+import (
+	"fmt"
+	"time"
+)
+
+// Backend is the kind of a link: what the wire's faults do to its frames.
+type Backend string
+
+// Backends that a link can have.
+const (
+	// TCP delivers in order: loss means delay, and a break when it lasts.
+	TCP Backend = "tcp"
+	// UDP loses frames, and jitter may change their order.
+	UDP Backend = "udp"
+)
+
+// Scenario is a mesh, what happens to it, and what to expect, with nothing
+// left to draw.
+type Scenario struct {
+	Name        string
+	Description string
+	// Seed is the one that it was resolved with, and that a run of the written
+	// file takes when it is told no other.
+	Seed uint64
+	// For is how long a run takes, in virtual time.
+	For       time.Duration
+	Nodes     []Node
+	Links     []Link
+	Pings     []Ping
+	Datagrams []Datagram
+	Timeline  []Action
+	Expect    Expect
+}
+
+// Node is one node of the mesh.
+type Node struct {
+	ID string
+
+	line int // of the file, for errors; 0: generated or built in code
+}
+
+// Link joins two nodes: From dials, To listens.
+type Link struct {
+	From, To string
+	Backend  Backend
+	// Cost is the same at both ends (PROTOCOL section 2.3).
+	Cost float64
+	// Forward is what the wire does to frames from From to To, Back to the others.
+	Forward, Back Wire
+
+	line int
+}
+
+// Name names the link for a person.
+func (l Link) Name() string { return l.From + "-" + l.To }
+
+// Wire is one direction of a link.
+type Wire struct {
+	Delay time.Duration
+	// Jitter is the most that is added to Delay; it is uniform from zero.
+	Jitter time.Duration
+	// Loss is the probability that one transmission of a frame is lost.
+	Loss float64
+}
+
+// Ping is a series of pings.
+type Ping struct {
+	From, To string
+	At       time.Duration // of the first one
+	Every    time.Duration // between two
+	Count    int
+
+	line int
+}
+
+// Datagram is a series of datagrams to the service that the simulator runs on
+// every node.
+type Datagram struct {
+	Ping
+	// Size is that of the payload, in bytes.
+	Size int
+	// Hops is the number of hops to live that they are sent with.
+	Hops int
+}
+
+// Do is what an action does to a link.
+type Do string
+
+// What an action can do.
+const (
+	Down Do = "down" // the wire carries nothing, in either direction
+	Up   Do = "up"
+)
+
+// Action is something that happens to a link at a time.
+type Action struct {
+	At time.Duration
+	// Link names the two ends, in either order.
+	Link [2]string
+	Do   Do
+
+	line int
+}
+
+// Expect is what must be true of a run beyond the invariants.
+type Expect struct {
+	// ConvergedWithin bounds the time from the start, and from every action, to
+	// the moment from which all databases and routes are right; 0: any time.
+	ConvergedWithin time.Duration
+	// LostPings is how many pings may go unanswered; negative: any number.
+	LostPings int
+}
+
+// Problem is one mistake in a scenario.
+type Problem struct {
+	File string // "" when it was built in code
+	Line int    // 0 when no line is to blame
+	Text string
+}
+
+// String returns file:line: text, as far as they are known.
+func (p Problem) String() string {
+	switch {
+	case p.File != "" && p.Line > 0:
+		return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Text)
+	case p.File != "":
+		return p.File + ": " + p.Text
+	default:
+		return p.Text
+	}
+}
+
+// Problems is all that is wrong with a scenario, as an error with one line for
+// each.
+type Problems []Problem
+
+// Error lists the problems, one a line.
+func (ps Problems) Error() string {
+	text := ""
+	for i, p := range ps {
+		if i > 0 {
+			text += "\n"
+		}
+		text += p.String()
+	}
+	return text
+}

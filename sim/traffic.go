@@ -1,0 +1,104 @@
+package sim
+
+import (
+	"time"
+
+	"receptor/mesh"
+	"receptor/sim/check"
+	"receptor/sim/scenario"
+)
+
+// pingTimeout is how long the workload waits for the answer to a ping.
+const pingTimeout = 10 * time.Second
+
+// traffic is the workload of a scenario under way.
+type traffic struct {
+	pinged, answered, unanswered int
+
+	lastNumber uint64 // of a datagram
+}
+
+func (t *traffic) schedule(w *world) {
+	for _, p := range w.scenario.Pings {
+		w.repeat(p, func() { t.ping(w, w.index[p.From], w.index[p.To]) })
+	}
+	for _, d := range w.scenario.Datagrams {
+		w.repeat(d.Ping, func() { t.send(w, w.index[d.From], w.index[d.To], d) })
+	}
+}
+
+// repeat calls f at the times of a series.
+func (w *world) repeat(p scenario.Ping, f func()) {
+	left := p.Count
+	var next func()
+	next = func() {
+		if left--; left > 0 {
+			w.after(p.Every, next)
+		}
+		f()
+	}
+	w.after(p.At, next)
+}
+
+func (t *traffic) ping(w *world, from, to int) {
+	t.pinged++
+	w.trace.record(w.now, eventPing, int32(from), int32(to), nil)
+	certain := w.certain(from, to)
+	target := w.ids[to]
+	done := false
+	w.nodes[from].PingAsync(target, mesh.MaxHops, pingTimeout, func(r mesh.PingReply, err error) {
+		if done {
+			w.report(w.now, w.ids[from], check.RulePing, "its ping of %s ended twice", target)
+		}
+		done = true
+		switch {
+		case err == nil && r.From != target:
+			w.report(w.now, w.ids[from], check.RulePing, "%s answered its ping of %s", r.From, target)
+		case err == nil:
+			t.answered++
+		default:
+			t.unanswered++
+			if certain && w.convergence.Quiet() {
+				w.report(w.now, w.ids[from], check.RulePing, "its ping of %s failed, although nothing was in the way: %v", target, err)
+			}
+		}
+	})
+}
+
+// certain reports whether a ping that is sent now must be answered unless
+// something happens in between: the mesh is quiet and right, the target within
+// reach, and no link loses frames.
+func (w *world) certain(from, to int) bool {
+	if _, converged := w.convergence.Converged(); !converged || !w.convergence.Quiet() {
+		return false
+	}
+	return w.paths.Reachable(from, to) && w.paths.MaxHops(from, to) <= mesh.MaxHops &&
+		2*w.paths.Crossing() < pingTimeout && w.conditions.Loss == 0
+}
+
+func (t *traffic) send(w *world, from, to int, d scenario.Datagram) {
+	t.lastNumber++
+	w.trace.record(w.now, eventDatagram, int32(from), int32(to), nil)
+	payload := check.AppendNumber(make([]byte, 0, d.Size), t.lastNumber)
+	payload = payload[:d.Size]
+	w.datagrams.Shipped(t.lastNumber, from, to, d.Hops)
+	addr := mesh.Addr{Node: w.ids[to], Service: check.Service}
+	err := w.nodes[from].SendDatagram(check.Service, addr, payload, byte(d.Hops))
+	if err != nil && w.mustTake(from, to) {
+		w.report(w.now, w.ids[from], check.RuleDatagram, "it refused a datagram for %s, to which there is a path: %v", w.ids[to], err)
+	}
+}
+
+// mustTake reports whether a node must have a route to another now.
+func (w *world) mustTake(from, to int) bool {
+	return w.convergence.Quiet() && w.paths.Reachable(from, to)
+}
+
+func (t *traffic) received(w *world, node int, from mesh.Addr, payload []byte) {
+	number, ok := check.Number(payload)
+	if !ok || from.Service != check.Service {
+		w.report(w.now, w.ids[node], check.RuleDatagram, "it was given a datagram from %s that is not of the workload", from)
+		return
+	}
+	w.datagrams.Received(w.now, node, number, from.Node)
+}
