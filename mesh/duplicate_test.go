@@ -32,6 +32,29 @@ func TestNewerDuplicateLeaves(t *testing.T) {
 	}
 }
 
+// The same at one and the same node: the link of the older one stays up, and
+// the newcomer is told why it is refused.
+func TestDuplicateAtOneNode(t *testing.T) {
+	n := newNet(t, "hub", "x")
+	n.link("hub", "x", 1)
+	n.advance(5 * time.Second)
+	newcomer := n.start("x")
+	for range 3 { // it dials again and again
+		n.join(n.nodes["hub"], newcomer, LinkOptions{Cost: 1}, LinkOptions{Cost: 1})
+		n.advance(time.Second)
+	}
+	if !last[DuplicateID](t, n.events["x"]).Leaving {
+		t.Error("the newcomer has not left")
+	}
+	if down := count[LinkDown](n.events["hub"]); down != 0 {
+		t.Errorf("the hub lost %d links, want none", down)
+	}
+	n.wantRoutes("hub", map[string]string{"x": "x"})
+	if up := n.nodes["x"].Status().Connections; len(up) != 1 {
+		t.Errorf("the older one has links %v, want that to the hub", up)
+	}
+}
+
 // A node that has long been up obeys no message that it is a duplicate: such a
 // message is forged. Those who believed it hear of the node again at once.
 func TestForgedSuspicionIsIgnored(t *testing.T) {

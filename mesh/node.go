@@ -97,6 +97,7 @@ type deadlines struct {
 	routes    time.Time // compute the routes
 	forget    time.Time // look for departed nodes
 	idleCheck time.Time // look for dead links
+	challenge time.Time // look for links that did not answer
 }
 
 // New returns a node without links.
@@ -153,6 +154,12 @@ func (n *Node) Attach(link transport.Link, opts LinkOptions) transport.Receiver 
 	s := &session{node: n, link: link, opts: opts}
 	if n.closed {
 		s.state = stateClosed
+		link.Close()
+		return s
+	}
+	if len(n.starting) >= maxStarting {
+		s.state = stateClosed
+		n.emit(LinkFailed{Link: link.String(), Err: errTooMany})
 		link.Close()
 		return s
 	}
@@ -220,6 +227,9 @@ func (n *Node) fire() {
 		n.dropIdleLinks(now)
 		n.due.idleCheck = now.Add(idleCheckInterval)
 	}
+	if isDue(n.due.challenge, now) {
+		n.dropUnanswered(now)
+	}
 	if isDue(n.due.update, now) {
 		n.due.update = now.Add(updateInterval)
 		n.floodOwn(0)
@@ -240,7 +250,7 @@ func isDue(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }
 // nextDeadline returns the first of all deadlines. It requires mu.
 func (n *Node) nextDeadline() time.Time {
 	next := n.services.nextDeadline()
-	for _, at := range []time.Time{n.due.update, n.due.routes, n.due.forget, n.due.idleCheck} {
+	for _, at := range []time.Time{n.due.update, n.due.routes, n.due.forget, n.due.idleCheck, n.due.challenge} {
 		next = earlier(next, at)
 	}
 	for _, s := range n.starting {

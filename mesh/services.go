@@ -2,7 +2,6 @@ package mesh
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -20,6 +19,8 @@ const (
 	// both live equally long, nothing outlives the tombstone that refuses it.
 	advertisementLife = 5 * time.Minute
 	maxAdvertisements = 65536
+	// maxAdvertisementBytes bounds the frames of all known services together.
+	maxAdvertisementBytes = 64 << 20
 )
 
 // Advertise says how a service is made known to the mesh.
@@ -34,6 +35,7 @@ type services struct {
 	own       map[string]ownService
 	workTypes []wire.WorkCommand
 	known     map[serviceKey]*knownService
+	bytes     int       // of the frames of all known services
 	refresh   time.Time // advertise all own services then
 	expire    time.Time // look for silent ones then
 }
@@ -83,7 +85,24 @@ func (s *services) frames() [][]byte {
 
 // dropNode forgets the services of a node that has departed.
 func (s *services) dropNode(id string) {
-	maps.DeleteFunc(s.known, func(k serviceKey, _ *knownService) bool { return k.node == id })
+	for _, k := range s.keys() {
+		if k.node == id {
+			s.forget(k)
+		}
+	}
+}
+
+func (s *services) put(k serviceKey, known *knownService) {
+	s.forget(k)
+	s.known[k] = known
+	s.bytes += len(known.frame)
+}
+
+func (s *services) forget(k serviceKey) {
+	if old := s.known[k]; old != nil {
+		s.bytes -= len(old.frame)
+		delete(s.known, k)
+	}
 }
 
 // advertise begins to tell the mesh of a service of this node.
@@ -142,7 +161,7 @@ func (n *Node) serviceTimer(now time.Time) {
 				s.expire = earlier(s.expire, due)
 				continue
 			}
-			delete(s.known, k)
+			s.forget(k)
 			if !known.Cancel {
 				n.emit(ServiceChanged{Node: k.node, Service: k.service, Withdrawn: true})
 			}
@@ -180,8 +199,8 @@ func (n *Node) receiveAdvertisement(now time.Time, frame []byte, from *session) 
 	switch {
 	case old != nil && !ad.Time.After(old.Time):
 		return nil
-	case old == nil && len(n.services.known) >= maxAdvertisements:
-		return fmt.Errorf("%w (%d)", errTooManyServices, maxAdvertisements)
+	case old == nil && len(n.services.known) >= maxAdvertisements, n.services.bytes+len(frame) > maxAdvertisementBytes:
+		return errTooManyServices
 	}
 	n.learn(now, ad, frame, from)
 	return nil
@@ -193,7 +212,7 @@ func (n *Node) receiveAdvertisement(now time.Time, frame []byte, from *session) 
 func (n *Node) learn(now time.Time, ad *wire.ServiceAdvertisement, frame []byte, from *session) {
 	key := serviceKey{ad.NodeID, ad.Service}
 	old := n.services.known[key]
-	n.services.known[key] = &knownService{ServiceAdvertisement: *ad, frame: frame, heard: now}
+	n.services.put(key, &knownService{ServiceAdvertisement: *ad, frame: frame, heard: now})
 	n.bring(&n.services.expire, now.Add(advertisementLife))
 	if changed(old, ad) {
 		n.emit(ServiceChanged{Node: ad.NodeID, Service: ad.Service, Withdrawn: ad.Cancel})

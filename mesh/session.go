@@ -24,16 +24,17 @@ const (
 	stateClosed
 )
 
-// replaceAfter is how old a link must be before another one from the same peer
-// replaces it: two nodes that dial each other at one instant must not.
-const replaceAfter = 2 * time.Second
-
 // Reasons of LinkRefused and LinkDown.
 var (
 	errRejected    = errors.New("the peer rejected the link")
 	errNoHandshake = fmt.Errorf("no routing update arrived in %d tries", handshakeTries)
 	errReplaced    = errors.New("the peer opened another link")
+	errTooMany     = fmt.Errorf("%d links wait for their handshake already", maxStarting)
 )
+
+// maxStarting bounds the links that are not established: whoever can connect
+// can make one.
+const maxStarting = 1024
 
 // session is the protocol on one link. It implements transport.Receiver; its
 // state is the node's, under the node's mutex, but for the two atomics that
@@ -59,6 +60,8 @@ type session struct {
 	epoch    uint64
 	sequence uint64 // of the peer's last update about itself on this link
 	features []string
+
+	challenge *challenge // another link claims to be of this peer
 }
 
 // greet sends a handshake update, or gives up. It requires the node's mutex,
@@ -137,11 +140,15 @@ func (s *session) establish(now time.Time, u *wire.RoutingUpdate) bool {
 	if cost, ok := s.opts.NodeCost[s.peer]; ok {
 		s.cost = cost
 	}
-	if reason := s.whyNot(now, u); reason != "" {
+	if reason := s.whyNot(); reason != "" {
 		s.refuse(now, reason)
 		return false
 	}
 	if old := n.peerSession(s.peer); old != nil {
+		if !s.replaces(now, old, u) {
+			s.refuse(now, "a link to a node of that ID is already established")
+			return false
+		}
 		old.end(now, errReplaced)
 	}
 	if len(n.peers) == 0 {
@@ -159,23 +166,16 @@ func (s *session) establish(now time.Time, u *wire.RoutingUpdate) bool {
 	return true
 }
 
-// whyNot returns the reason to refuse the link, or "".
-func (s *session) whyNot(now time.Time, u *wire.RoutingUpdate) string {
+// whyNot returns the reason to refuse the link, whatever other links there are,
+// or "".
+func (s *session) whyNot() string {
 	n := s.node
-	if s.peer == n.id {
+	switch {
+	case s.peer == n.id:
 		return "it uses this node's own ID"
-	}
-	if s.opts.AllowedPeers != nil && !slices.Contains(s.opts.AllowedPeers, s.peer) {
+	case s.opts.AllowedPeers != nil && !slices.Contains(s.opts.AllowedPeers, s.peer):
 		return "it is not in the allowed peers list"
-	}
-	if old := n.peerSession(s.peer); old != nil {
-		// A peer that no longer lists us has lost the link that we still hold.
-		_, lists := u.Connections[n.id]
-		if u.NodeID != s.peer || lists || now.Sub(old.since) < replaceAfter {
-			return "a link to a node of that ID is already established"
-		}
-	}
-	if !n.canList(s.peer) {
+	case !n.canList(s.peer):
 		return "this node has as many links as fit in a routing update"
 	}
 	return ""
@@ -234,8 +234,13 @@ func (s *session) hasFeature(name string) bool { return slices.Contains(s.featur
 func (s *session) refuse(now time.Time, reason string) {
 	s.link.Send(wire.Reject())
 	s.node.emit(LinkRefused{Peer: s.peer, Link: s.link.String(), Reason: reason})
-	s.end(now, errors.New(reason))
+	s.end(now, refusal(reason))
 }
+
+// refusal is the error of a link that this node refused.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
 
 // end closes the link, if it is not, and tells the node's parts.
 func (s *session) end(now time.Time, err error) {
@@ -246,11 +251,14 @@ func (s *session) end(now time.Time, err error) {
 	wasUp := s.state == stateEstablished
 	s.state = stateClosed
 	s.established.Store(false)
+	s.dropChallenge()
 	s.link.Close()
 	same := func(o *session) bool { return o == s }
 	if !wasUp {
 		n.starting = slices.DeleteFunc(n.starting, same)
-		n.emit(LinkFailed{Link: s.link.String(), Err: err})
+		if _, told := err.(refusal); !told {
+			n.emit(LinkFailed{Link: s.link.String(), Err: err})
+		}
 		return
 	}
 	n.peers = slices.DeleteFunc(n.peers, same)

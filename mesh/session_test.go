@@ -96,9 +96,30 @@ func TestReturningPeerReplacesItsLink(t *testing.T) {
 	fromA, fromB := n.link("a", "b", 1)
 	n.advance(5 * time.Second)
 	fromA.Cut()
-	fromB.Cut() // a learns nothing of what happens to b
+	fromB.Cut() // a learns nothing of what happens to b's end
+	fromB.Close()
+	n.advance(time.Second)
+	n.link("a", "b", 1)
+	n.advance(time.Second)
+	n.wantRoutes("a", map[string]string{"b": "b"})
+	n.wantRoutes("b", map[string]string{"a": "a"})
+}
+
+// A peer that has restarted while we still hold its old link gets in as soon as
+// that link has failed to answer.
+func TestRestartedPeerGetsIn(t *testing.T) {
+	n := newNet(t, "a", "b")
+	fromA, fromB := n.link("a", "b", 1)
+	n.advance(5 * time.Second)
+	fromA.Cut()
+	fromB.Cut()
 	n.nodes["b"].Close()
 	n.nodes["b"] = n.start("b")
+	n.link("a", "b", 1)
+	n.advance(challengeTimeout + time.Second)
+	if down := last[LinkDown](t, n.events["a"]); down.Err != errUnanswered {
+		t.Errorf("the old link ended with %v, want %v", down.Err, errUnanswered)
+	}
 	n.link("a", "b", 1)
 	n.advance(time.Second)
 	n.wantRoutes("a", map[string]string{"b": "b"})

@@ -75,7 +75,7 @@ func (l *logBuffer) String() string {
 }
 
 // freePort returns a TCP port of the loopback that was free just now.
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -85,7 +85,7 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-func start(t *testing.T, dir, id string, args ...string) (*node, error) {
+func start(t testing.TB, dir, id string, args ...string) (*node, error) {
 	t.Helper()
 	n := &node{log: newLogBuffer(), socket: filepath.Join(dir, id+".sock")}
 	args = append([]string{
@@ -122,7 +122,7 @@ func start(t *testing.T, dir, id string, args ...string) (*node, error) {
 	return n, err
 }
 
-func mustStart(t *testing.T, dir, id string, args ...string) *node {
+func mustStart(t testing.TB, dir, id string, args ...string) *node {
 	t.Helper()
 	n, err := start(t, dir, id, args...)
 	if err != nil {
@@ -138,7 +138,7 @@ func mustStart(t *testing.T, dir, id string, args ...string) *node {
 }
 
 // client opens a control session on the node's socket.
-func (n *node) client(t *testing.T) *control.Client {
+func (n *node) client(t testing.TB) *control.Client {
 	t.Helper()
 	conn, err := net.Dial("unix", n.socket)
 	if err != nil {
@@ -153,7 +153,7 @@ func (n *node) client(t *testing.T) *control.Client {
 }
 
 // submit starts a unit and returns its ID.
-func (n *node) submit(t *testing.T, fields map[string]string, stdin string) string {
+func (n *node) submit(t testing.TB, fields map[string]string, stdin string) string {
 	t.Helper()
 	s, err := n.client(t).Submit(fields)
 	if err != nil {
@@ -165,7 +165,7 @@ func (n *node) submit(t *testing.T, fields map[string]string, stdin string) stri
 	return s.UnitID
 }
 
-func (n *node) state(t *testing.T, unit string) string {
+func (n *node) state(t testing.TB, unit string) string {
 	t.Helper()
 	answer, err := n.client(t).Do("work status " + unit)
 	if err != nil {
@@ -180,7 +180,7 @@ func (n *node) state(t *testing.T, unit string) string {
 
 // startChain starts nodes one, two, three in a row, the last of which has the
 // work types cat and sh, and returns when all have routes to all.
-func startChain(t *testing.T) (one, two, three *node, restartTwo func() *node) {
+func startChain(t testing.TB) (one, two, three *node, restartTwo func() *node) {
 	t.Helper()
 	dir := t.TempDir()
 	port1, port2 := freePort(t), freePort(t)
@@ -304,5 +304,24 @@ func TestStartErrorsNameTheItem(t *testing.T) {
 	}
 	if _, err := os.Stat(first.socket); errors.Is(err, fs.ErrNotExist) {
 		t.Error("the second node has removed the socket of the first")
+	}
+}
+
+// BenchmarkRemoteCat submits a unit over two hops, reads its result, and
+// releases it.
+func BenchmarkRemoteCat(b *testing.B) {
+	one, _, _, _ := startChain(b)
+	for b.Loop() {
+		unit := one.submit(b, map[string]string{"node": "three", "worktype": "cat"}, "hello\n")
+		results, err := one.client(b).Results(unit, 0)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if got, err := io.ReadAll(results); err != nil || string(got) != "hello\n" {
+			b.Fatalf("results %q (%v)", got, err)
+		}
+		if _, err := one.client(b).Do("work release " + unit); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -15,6 +15,9 @@ const (
 	// MaxNodes bounds the names in a database. Beyond it unknown nodes are
 	// refused: a peer that invents node IDs must not exhaust the memory.
 	MaxNodes = 65536
+	// MaxEdges bounds the connections of all nodes together, and with them the
+	// memory that all updates take.
+	MaxEdges = 1 << 20
 	// ForgetAfter is how long a node may be unreachable before its record
 	// goes. It is several update periods, so that a healed partition finds
 	// most records still there.
@@ -26,6 +29,7 @@ type DB struct {
 	index map[string]int32
 	nodes []node
 	free  []int32
+	edges int // of all nodes
 	spf   spf
 }
 
@@ -91,7 +95,11 @@ func (db *DB) Apply(u *wire.RoutingUpdate) Verdict {
 			return Stale
 		}
 	}
-	if db.unnamed(u) > MaxNodes-(len(db.nodes)-len(db.free)) {
+	had := 0
+	if known {
+		had = len(db.nodes[i].edges)
+	}
+	if db.unnamed(u) > MaxNodes-(len(db.nodes)-len(db.free)) || db.edges-had+len(u.Connections) > MaxEdges {
 		return Full
 	}
 	i = db.slot(u.NodeID)
@@ -237,11 +245,13 @@ func (db *DB) setEdges(i int32, connections map[string]float64) bool {
 		db.nodes[e.to].refs++
 	}
 	db.nodes[i].edges = edges
+	db.edges += len(edges)
 	db.release(old)
 	return true
 }
 
 func (db *DB) release(edges []edge) {
+	db.edges -= len(edges)
 	for _, e := range edges {
 		db.nodes[e.to].refs--
 		db.drop(e.to)

@@ -157,6 +157,30 @@ func TestTableIsBounded(t *testing.T) {
 	}
 }
 
+// So is the number of connections, though all lie between a few nodes.
+func TestConnectionsAreBounded(t *testing.T) {
+	db := New("me")
+	links := make(map[string]float64)
+	for k := range 4000 {
+		links[fmt.Sprint("n", k)] = 1
+	}
+	full := 0
+	for i := range 400 {
+		if db.Apply(update(fmt.Sprint("n", i), 1, links)) == Full {
+			full++
+		}
+	}
+	if db.edges > MaxEdges || full == 0 {
+		t.Errorf("%d connections are known after %d refusals, at most %d are allowed", db.edges, full, MaxEdges)
+	}
+	for i := range 400 { // the same nodes without connections
+		db.Apply(update(fmt.Sprint("n", i), 2, nil))
+	}
+	if db.edges != 0 {
+		t.Errorf("%d connections are counted when there are none", db.edges)
+	}
+}
+
 // Costs that add up to more than a float holds lead nowhere, and do not panic.
 func TestOverflowingCosts(t *testing.T) {
 	db := New("me")

@@ -11,6 +11,14 @@ import (
 // names of directories and appear in every update.
 const MaxNodeID = 255
 
+// Bounds of what a routing update says beside its connections: those have names
+// of bounded length, and a database bounds their number.
+const (
+	maxUpdateID    = 64
+	maxFeatures    = 32
+	maxFeatureName = 32
+)
+
 // Features of a node, told in its own updates. Deployed nodes ignore the field,
 // and drop it when they pass an update on: an update that arrives with it came
 // by a path on which every node knows it.
@@ -68,6 +76,9 @@ func ParseRouting(frame []byte) (*RoutingUpdate, error) {
 	if err := CheckNodeID(u.ForwardingNode); err != nil {
 		return nil, fmt.Errorf("routing update: ForwardingNode: %w", err)
 	}
+	if err := u.checkSizes(); err != nil {
+		return nil, fmt.Errorf("routing update of %q: %w", u.NodeID, err)
+	}
 	for peer, cost := range u.Connections {
 		if err := CheckNodeID(peer); err != nil {
 			return nil, fmt.Errorf("routing update of %q: connection: %w", u.NodeID, err)
@@ -77,6 +88,21 @@ func ParseRouting(frame []byte) (*RoutingUpdate, error) {
 		}
 	}
 	return u, nil
+}
+
+func (u *RoutingUpdate) checkSizes() error {
+	if len(u.UpdateID) > maxUpdateID {
+		return fmt.Errorf("UpdateID of %d bytes, at most %d are possible", len(u.UpdateID), maxUpdateID)
+	}
+	if len(u.Features) > maxFeatures {
+		return fmt.Errorf("%d Features, at most %d are possible", len(u.Features), maxFeatures)
+	}
+	for _, f := range u.Features {
+		if len(f) > maxFeatureName {
+			return fmt.Errorf("feature name of %d bytes, at most %d are possible", len(f), maxFeatureName)
+		}
+	}
+	return nil
 }
 
 // CheckNodeID reports why id cannot be a node ID, or nil.

@@ -152,6 +152,9 @@ func TestDecodeRefuses(t *testing.T) {
 		{"negative cost", "\x01" + `{"NodeID":"a","ForwardingNode":"a","Connections":{"b":-1}}`, `connection to "b": cost -1`},
 		{"zero cost", "\x01" + `{"NodeID":"a","ForwardingNode":"a","Connections":{"b":0}}`, `connection to "b": cost 0`},
 		{"long ID", "\x01" + `{"NodeID":"` + strings.Repeat("x", 256) + `","ForwardingNode":"a"}`, "256 bytes"},
+		{"long update ID", "\x01" + `{"NodeID":"a","ForwardingNode":"a","UpdateID":"` + strings.Repeat("x", 65) + `"}`, "UpdateID of 65 bytes"},
+		{"many features", "\x01" + `{"NodeID":"a","ForwardingNode":"a","Features":["` + strings.Repeat(`","`, 40) + `"]}`, "41 Features"},
+		{"long feature", "\x01" + `{"NodeID":"a","ForwardingNode":"a","Features":["` + strings.Repeat("x", 33) + `"]}`, "33 bytes"},
 		{"advertisement without service", "\x02" + `{"NodeID":"a","Service":""}`, "service name is empty"},
 		{"long service", "\x02" + `{"NodeID":"a","Service":"123456789"}`, "9 bytes"},
 	}
