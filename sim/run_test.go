@@ -131,6 +131,31 @@ func TestShippedTopologies(t *testing.T) {
 	}
 }
 
+// Failures that do not end must be noticed, by silence alone on a UDP-like
+// link, and nodes that are cut off must be forgotten.
+func TestFailuresThatLast(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"silent link": `
+for: 60s
+nodes: [a, b, c]
+links: [{from: a, to: b, backend: udp}, {from: b, to: c, backend: udp}, {from: c, to: a, backend: udp}]
+timeline: [{at: 10s, link: [a, b], do: down}]
+`,
+		"departed nodes": `
+for: 200s
+nodes: [a, b, c, d]
+links: [{from: a, to: b}, {from: b, to: c}, {from: c, to: d}]
+timeline: [{at: 10s, link: [b, c], do: down}]
+`,
+	} {
+		r := run(t, resolve(t, parse(t, text), 1), Options{})
+		if !r.Quiet || r.ConvergedAtSeconds == nil || len(r.Violations) > 0 {
+			t.Errorf("%s: quiet %v, converged at %v, violations %v", name, r.Quiet, r.ConvergedAtSeconds, r.Violations)
+		}
+	}
+}
+
 func TestExpectationsAreJudged(t *testing.T) {
 	t.Parallel()
 	// The ring is broken twice: c is cut off, and pings of it are lost.

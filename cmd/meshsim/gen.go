@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -89,11 +90,15 @@ func parseRange[T cmp.Ordered](flag, text string, parse func(string) (T, error))
 	return r, nil
 }
 
-// asWritten returns the flags that were given, in the order of their names.
+// asWritten returns the flags that were given, in that order.
 func asWritten(f *pflag.FlagSet) string {
 	text := ""
 	f.Visit(func(flag *pflag.Flag) {
-		text += " --" + flag.Name + " " + flag.Value.String()
+		value := flag.Value.String()
+		if strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' }) {
+			value = strconv.Quote(value)
+		}
+		text += " --" + flag.Name + " " + value
 	})
 	return text
 }

@@ -38,7 +38,8 @@ var rules = map[string]rule{
 		waits:   []string{"exchange.go", "control.go", "unit.go", "results.go"},
 	},
 	"internal/version": {},
-	"internal/config":  {imports: []string{yaml, shlex}},
+	"internal/suggest": {},
+	"internal/config":  {imports: []string{"internal/suggest", yaml, shlex}},
 	"internal/host":    {imports: []string{"work", unix}, waits: []string{anyFile}, clock: []string{anyFile}},
 	"internal/daemon": {
 		imports: []string{"control", "work", "mesh", "mesh/wire", "transport", "internal/config"},
@@ -47,7 +48,7 @@ var rules = map[string]rule{
 	"internal/archtest": {},
 	"sim":               {imports: []string{"sim/...", "mesh/...", "transport", highway}},
 	"sim/check":         {imports: []string{"mesh/...", "sim/scenario", "transport", highway}},
-	"sim/scenario":      {imports: []string{"mesh/wire", "sim/seed", yaml}},
+	"sim/scenario":      {imports: []string{"internal/suggest", "mesh/wire", "sim/seed", yaml}},
 	"sim/seed":          {imports: []string{highway}},
 	"cmd/receptor": {
 		imports: []string{"control", "internal/...", "transport/..."}, waits: []string{"main.go"}, secrets: []string{"main.go"},

@@ -97,8 +97,14 @@ func (c *Convergence) soil(node int) {
 	}
 }
 
-// Due returns when Look wants to be called next.
-func (c *Convergence) Due() time.Duration { return min(c.settleAt, c.boundAt) }
+// Due returns when Look wants to be called next. A look at the changed nodes is
+// left out when one at all nodes comes soon after.
+func (c *Convergence) Due() time.Duration {
+	if c.boundAt-c.settleAt < settled {
+		return c.boundAt
+	}
+	return c.settleAt
+}
 
 // Look judges the nodes. It is to be called before anything happens after Due,
 // and at the end of a run.

@@ -16,16 +16,16 @@ import (
 func (f *File) Resolve(seed uint64) (*Scenario, error) {
 	s := &Scenario{
 		Name: f.name, Description: f.description, Seed: seed, For: f.duration,
-		Nodes: slices.Clone(f.nodes), Timeline: slices.Clone(f.timeline), Expect: f.expect,
+		Timeline: slices.Clone(f.timeline), Expect: f.expect,
 	}
 	if f.generate != nil {
 		nodes, links, err := f.generate.build(seed)
 		if err != nil {
 			return nil, Problems{{File: f.path, Line: f.generate.line, Text: err.Error()}}
 		}
-		s.Nodes = append(s.Nodes, nodes...)
-		s.Links = links
+		s.Nodes, s.Links = nodes, links
 	}
+	s.Nodes = append(s.Nodes, f.nodes...)
 	for _, l := range f.links {
 		s.Links = append(s.Links, l.draw(seed))
 	}
@@ -140,11 +140,11 @@ func (c *checker) node(line int, what, id string) bool {
 		known = append(known, k)
 	}
 	sort.Strings(known)
-	hint := ""
+	meant := ""
 	if len(known) <= 30 {
-		hint = suggest(id, known)
+		meant = hint(id, known)
 	}
-	c.fail(line, "%s: there is no node %q%s", what, id, hint)
+	c.fail(line, "%s: there is no node %q%s", what, id, meant)
 	return false
 }
 

@@ -66,7 +66,7 @@ func (d *decoder) mapping(n *yaml.Node, what string, fields ...field) {
 		seen[key.Value] = key.Line
 		at := slices.IndexFunc(fields, func(f field) bool { return f.key == key.Value })
 		if at < 0 {
-			d.fail(key, "%s: unknown key %q%s", what, key.Value, suggest(key.Value, keysOf(fields)))
+			d.fail(key, "%s: unknown key %q%s", what, key.Value, hint(key.Value, keysOf(fields)))
 			continue
 		}
 		fields[at].read(resolveAlias(value))
@@ -201,7 +201,7 @@ func parseOneOf[T ~string](words ...T) func(string) (T, error) {
 		for i, w := range words {
 			known[i] = string(w)
 		}
-		return "", fmt.Errorf("%q is unknown%s", s, suggest(s, known))
+		return "", fmt.Errorf("%q is unknown%s", s, hint(s, known))
 	}
 }
 

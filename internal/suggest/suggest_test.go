@@ -1,4 +1,4 @@
-package config
+package suggest
 
 import "testing"
 
@@ -12,7 +12,7 @@ func TestNearest(t *testing.T) {
 		"": "", "tls": "", "zzzz": "",
 	}
 	for name, want := range tests {
-		if got := nearest(name, known); got != want {
+		if got := Nearest(name, known); got != want {
 			t.Errorf("nearest to %q is %q, want %q", name, got, want)
 		}
 	}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"receptor/internal/version"
+	"receptor/sim/scenario"
+)
+
+// meshsim runs one command line.
+func meshsim(args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	a := app{stdout: &out, stderr: &errs, wall: func() time.Duration { return 0 }}
+	code = a.main(args)
+	return code, out.String(), errs.String()
+}
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "mesh.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+const small = `
+name: small
+for: 10s
+nodes: [a, b]
+links: [{from: a, to: b, delay: 1ms..9ms}]
+workload: {pings: [{from: a, to: b, at: 5s}], datagrams: [{from: a, to: b, at: 5s}]}
+`
+
+func TestBadInputIsExplained(t *testing.T) {
+	t.Parallel()
+	good := write(t, small)
+	bad := write(t, "nodes: [a]\nlinkz: []\n")
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "no command"},
+		{[]string{"rum"}, `unknown command "rum"`},
+		{[]string{"run"}, "scenario file is missing"},
+		{[]string{"run", good, good}, "one scenario file is expected, not 2"},
+		{[]string{"run", "no-such-file.yaml"}, "no-such-file.yaml: no such file"},
+		{[]string{"run", bad}, bad + `:2: scenario: unknown key "linkz" (did you mean "links"?)`},
+		{[]string{"run", good, "--engine", "full"}, `engine "full" is not available`},
+		{[]string{"run", good, "--seed", "x"}, "invalid argument"},
+		{[]string{"run", good, "--sead", "1"}, "unknown flag: --sead"},
+		{[]string{"run", good, "--for", "0s"}, "a run must take longer"},
+		{[]string{"run", good, "--trace", t.TempDir()}, "write trace"},
+		{[]string{"run", good, "--resolved", t.TempDir()}, "write resolved scenario"},
+		{[]string{"gen"}, "kind of topology is missing"},
+		{[]string{"gen", "rnig", "--nodes", "3"}, `no kind of topology "rnig"`},
+		{[]string{"gen", "ring"}, "--nodes is missing"},
+		{[]string{"gen", "ring", "--nodes", "2"}, "a ring needs at least 3 nodes"},
+		{[]string{"gen", "ring", "--nodes", "3", "--cost", "0"}, `--cost: "0" is not a cost`},
+		{[]string{"gen", "ring", "--nodes", "3", "--delay", "5", "--loss", "2"}, "--delay: 5 has no unit"},
+		{[]string{"gen", "ring", "--nodes", "3", "--delay", "5", "--loss", "2"}, `--loss: "2" is not a loss`},
+		{[]string{"gen", "ring", "--nodes", "3", "--backend", "ipx"}, "--backend ipx: tcp or udp are possible"},
+		{[]string{"gen", "ring", "--nodes", "3", "--for", "-1s"}, "a run must take longer"},
+	} {
+		code, stdout, stderr := meshsim(c.args...)
+		if code != exitBadInput || !strings.Contains(stderr, c.want) || stdout != "" {
+			t.Errorf("%q: exit code %d, stdout %q, stderr %q; want 2 and %q", c.args, code, stdout, stderr, c.want)
+		}
+	}
+}
+
+func TestVersionAndHelp(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--version"}, version.Version},
+		{[]string{"--help"}, "meshsim run FILE"},
+		{[]string{"run", "--help"}, "--trace"},
+		{[]string{"gen", "--help"}, "random-regular"},
+	} {
+		code, stdout, stderr := meshsim(c.args...)
+		if code != exitOK || !strings.Contains(stdout, c.want) || stderr != "" {
+			t.Errorf("%q: exit code %d, stdout %q, stderr %q; want %q", c.args, code, stdout, stderr, c.want)
+		}
+	}
+}
+
+func TestRunPrintsASummary(t *testing.T) {
+	t.Parallel()
+	code, stdout, stderr := meshsim("run", write(t, small), "--seed", "4")
+	if code != exitOK || stderr != "" {
+		t.Fatalf("exit code %d, stderr %q", code, stderr)
+	}
+	for _, want := range []string{
+		"small\n", "2 nodes, 1 links, seed 4", "10s of virtual time", "converged   at ", "pings       1 sent, 1 answered",
+		"datagrams   1 sent, 1 delivered", "violations  none",
+	} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("no %q in\n%s", want, stdout)
+		}
+	}
+}
+
+func TestViolationsAreExitCode1(t *testing.T) {
+	t.Parallel()
+	path := write(t, small+"expect: {converged_within: 1ns}\n")
+	code, stdout, _ := meshsim("run", path, "--for", "5s")
+	if code != exitViolated || !strings.Contains(stdout, "mesh: converged: the mesh took") {
+		t.Errorf("exit code %d:\n%s", code, stdout)
+	}
+	if want := "meshsim run " + path + " --seed 1 --for 5s"; !strings.Contains(stdout, want) {
+		t.Errorf("the command that replays it, %q, is not in\n%s", want, stdout)
+	}
+	code, stdout, _ = meshsim("run", path, "--json")
+	if code != exitViolated || !strings.Contains(stdout, `"rule":"converged"`) {
+		t.Errorf("exit code %d:\n%s", code, stdout)
+	}
+}
+
+// The resolved file, run on its own, is the same run.
+func TestResolvedFileAndTrace(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	resolved, trace := filepath.Join(dir, "r.yaml"), filepath.Join(dir, "trace")
+	hash := func(args ...string) string {
+		code, stdout, stderr := meshsim(append([]string{"run", "--json"}, args...)...)
+		var r struct {
+			TraceHash string `json:"trace_hash"`
+		}
+		if err := json.Unmarshal([]byte(stdout), &r); err != nil || code != exitOK {
+			t.Fatalf("%q: exit code %d, %v: %s%s", args, code, err, stdout, stderr)
+		}
+		return r.TraceHash
+	}
+	first := hash(write(t, small), "--seed", "9", "--resolved", resolved, "--trace", trace)
+	if again := hash(resolved); again != first {
+		t.Errorf("the resolved file has hash %s, the original %s", again, first)
+	}
+	text, err := os.ReadFile(trace)
+	if err != nil || !strings.HasPrefix(string(text), `{"t":0.000000000,"event":"dial","node":"a","peer":"b"}`+"\n") {
+		t.Errorf("trace begins with %.100q (%v)", text, err)
+	}
+}
+
+func TestGenPrintsAFileThatRuns(t *testing.T) {
+	t.Parallel()
+	for _, kind := range scenario.Kinds() {
+		args := []string{"gen", string(kind), "--nodes", "10", "--seed", "3", "--cost", "1..4", "--delay", "1ms..5ms", "--for", "5s"}
+		code, text, stderr := meshsim(args...)
+		if code != exitOK {
+			t.Errorf("%q: exit code %d: %s", args, code, stderr)
+			continue
+		}
+		if want := "# Made by: meshsim gen " + string(kind) + " --nodes 10 --seed 3 "; !strings.HasPrefix(text, want) {
+			t.Errorf("%s: the file begins with %.80q, want %q", kind, text, want)
+		}
+		if code, stdout, stderr := meshsim("run", write(t, text)); code != exitOK {
+			t.Errorf("%s: exit code %d: %s%s", kind, code, stdout, stderr)
+		}
+		if _, again, _ := meshsim(args...); again != text {
+			t.Errorf("%s: the same command printed two files", kind)
+		}
+	}
+}

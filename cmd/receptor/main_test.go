@@ -1,0 +1,61 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"receptor/internal/version"
+)
+
+func TestExitCodes(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "conf.yaml")
+	if err := os.WriteFile(file, []byte("- nod:\n    id: x\n- tcp-peer:\n    adress: y:1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	plain := filepath.Join(dir, "plain")
+	if err := os.WriteFile(plain, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name           string
+		args           []string
+		code           int
+		stdout, stderr []string
+	}{
+		{"help", []string{"--help"}, 0, []string{"--tcp-listener", "allowruntimeparams", "Exit codes"}, nil},
+		{"version", []string{"--version"}, 0, []string{version.Version + "\n"}, nil},
+		{"nothing", nil, exitUsage, nil, []string{"no backends", "see receptor --help"}},
+		{"unknown item", []string{"--tcp-pear", "address=x:1"}, exitUsage, nil, []string{`"--tcp-pear"`, `did you mean "--tcp-peer"`}},
+		{"all mistakes of a file", []string{"-c", file}, exitUsage, nil, []string{
+			"receptor: " + file + ":1: ", `"nod"`, "receptor: " + file + ":4: ", `"adress"`, `did you mean "address"`,
+		}},
+		{"missing file", []string{"-c", filepath.Join(dir, "none")}, exitUsage, nil, []string{"no such file"}},
+		{"unusable datadir", []string{"--node", "id=x", "datadir=" + plain, "--local-only"}, exitFailed, nil, []string{"datadir", plain}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			if code := run(test.args, &stdout, &stderr); code != test.code {
+				t.Errorf("exit code %d, want %d", code, test.code)
+			}
+			wantAll(t, "stdout", stdout.String(), test.stdout)
+			wantAll(t, "stderr", stderr.String(), test.stderr)
+		})
+	}
+}
+
+func wantAll(t *testing.T, name, got string, parts []string) {
+	t.Helper()
+	if len(parts) == 0 && got != "" {
+		t.Errorf("%s: %q, want nothing", name, got)
+	}
+	for _, part := range parts {
+		if !strings.Contains(got, part) {
+			t.Errorf("%s: %q, want it to contain %q", name, got, part)
+		}
+	}
+}

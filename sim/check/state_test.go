@@ -1,0 +1,65 @@
+package check
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestJudgeFindsWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	paths := NewPaths(square())
+	for _, c := range []struct {
+		name   string
+		change func(*State)
+		want   string // part of the finding; "": none
+	}{
+		{"all is right", func(*State) {}, ""},
+		{"a record is missing", func(s *State) { delete(s.Known, "c") }, "no record of c, whose links are {b:1 d:1}"},
+		{"its own record is missing", func(s *State) { delete(s.Known, "a") }, "no record of a"},
+		{"a link is missing", func(s *State) { delete(s.Known["c"], "d") }, "it holds {b:1} as the links of c, which are {b:1 d:1}"},
+		{"a link has another cost", func(s *State) { s.Known["c"]["d"] = 2 }, "{b:1 d:2}"},
+		{"a link leads elsewhere", func(s *State) { delete(s.Known["c"], "d"); s.Known["c"]["a"] = 1 }, "{a:1 b:1}"},
+		{"a departed node is on record", func(s *State) { s.Known["e"] = nil }, "record of e, which has departed"},
+		{"a stranger is on record", func(s *State) { s.Known["z"] = nil }, "do not exist: z"},
+		{"a route is missing", func(s *State) { delete(s.Routes, "d") }, "no route to d, which can be reached at cost 3"},
+		{"a route is too dear", func(s *State) { s.Routes["d"] = "d" }, "through d, which costs 4 at least; the least cost is 3"},
+		{"a next hop is no neighbour", func(s *State) { s.Routes["d"] = "c" }, "through c, to which it has no link"},
+		{"a next hop does not exist", func(s *State) { s.Routes["d"] = "z" }, "through z, which does not exist"},
+		{"a route leads nowhere", func(s *State) { s.Routes["e"] = "b" }, "but no path leads there"},
+		{"a route leads to a stranger", func(s *State) { s.Routes["z"] = "b" }, "do not exist: z"},
+	} {
+		s := truth()
+		c.change(&s)
+		f := paths.judge(0, s)
+		switch {
+		case f == nil && c.want != "":
+			t.Errorf("%s: nothing was found, want %q", c.name, c.want)
+		case f != nil && (c.want == "" || !strings.Contains(f.text, c.want)):
+			t.Errorf("%s: found %q, want %q", c.name, f.text, c.want)
+		}
+	}
+}
+
+// Of two next hops of equal cost either will do.
+func TestJudgeTakesEitherOfTwoEqualPaths(t *testing.T) {
+	t.Parallel()
+	g := NewGraph([]string{"a", "b", "c", "d"})
+	for _, l := range [][2]int{{0, 1}, {1, 2}, {2, 3}, {3, 0}} {
+		g.Link(l[0], l[1], 0.1, 0)
+	}
+	for _, via := range []string{"b", "d"} {
+		if text := NewPaths(g).judgeRoutes(0, map[string]string{"b": "b", "d": "d", "c": via}); text != "" {
+			t.Errorf("through %s: %s", via, text)
+		}
+	}
+}
+
+func TestJudgeOfANodeAlone(t *testing.T) {
+	t.Parallel()
+	p := NewPaths(square())
+	for _, known := range []map[string]map[string]float64{{}, {"e": {}}} {
+		if f := p.judge(4, State{Known: known}); f != nil {
+			t.Errorf("with records %v: %s", known, f.text)
+		}
+	}
+}
