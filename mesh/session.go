@@ -113,6 +113,9 @@ func (s *session) receiveControl(now time.Time, frame []byte) error {
 	}
 	switch t {
 	case wire.TypeRouting:
+		if s.isKnown(frame) {
+			return nil
+		}
 		u, err := wire.ParseRouting(frame)
 		if err != nil {
 			return err
@@ -130,6 +133,16 @@ func (s *session) receiveControl(now time.Time, frame []byte) error {
 		s.end(now, errRejected)
 	}
 	return nil
+}
+
+// isKnown reports whether a frame is an update that is certainly of no use. Those
+// of the peer about itself speak of the link too, so they are always read.
+func (s *session) isKnown(frame []byte) bool {
+	if s.state != stateEstablished {
+		return false
+	}
+	k, ok := wire.PeekRouting(frame)
+	return ok && string(k.NodeID) != s.peer && s.node.db.IsStale(k)
 }
 
 // establish decides about a link when its first routing update arrives.

@@ -173,6 +173,17 @@ func (db *DB) Frames() [][]byte {
 	return frames
 }
 
+// IsStale reports whether an update with this key is not newer than the record
+// of its node: Apply would drop it.
+func (db *DB) IsStale(k wire.RoutingKey) bool {
+	i, ok := db.index[string(k.NodeID)]
+	if !ok || i == self || !db.nodes[i].known {
+		return false
+	}
+	n := &db.nodes[i]
+	return !wire.Newer(k.Epoch, k.Sequence, n.epoch, n.sequence)
+}
+
 // SetLinks replaces the owner's own links: peer node ID to cost.
 func (db *DB) SetLinks(links map[string]float64) { db.setEdges(self, links) }
 

@@ -187,6 +187,53 @@ func TestAdvertisementAlwaysHasWorkCommands(t *testing.T) {
 	}
 }
 
+// The key of every recorded update can be read without decoding it.
+func TestPeekCapture(t *testing.T) {
+	peeked := 0
+	for _, frame := range captured(t) {
+		if Type(frame[0]) != TypeRouting {
+			continue
+		}
+		k, ok := PeekRouting(frame)
+		u, err := ParseRouting(frame)
+		if !ok || err != nil || string(k.NodeID) != u.NodeID || k.Epoch != u.UpdateEpoch || k.Sequence != u.UpdateSequence {
+			t.Errorf("peeked %s, %d, %d (%v) at %s", k.NodeID, k.Epoch, k.Sequence, ok, frame)
+		}
+		peeked++
+	}
+	if peeked == 0 {
+		t.Error("the capture has no updates")
+	}
+}
+
+func TestPeekLeavesTheRestToParse(t *testing.T) {
+	for _, body := range []string{
+		``, `{`, `{"NodeID":"a`, `{"NodeID":"a","UpdateID":"x","UpdateEpoch":1,"UpdateSequence":`,
+		`{"NodeID":"a","UpdateID":"x","UpdateEpoch":1,"UpdateSequence":2`, // cut: the number may be longer
+		`{"NodeID":"a\u0062","UpdateID":"x","UpdateEpoch":1,"UpdateSequence":2,"Connections":{}}`,
+		`{ "NodeID":"a","UpdateID":"x","UpdateEpoch":1,"UpdateSequence":2,"Connections":{}}`,
+		`{"UpdateID":"x","NodeID":"a","UpdateEpoch":1,"UpdateSequence":2,"Connections":{}}`,
+		`{"NodeID":"a","UpdateID":"x","UpdateEpoch":18446744073709551616,"UpdateSequence":2,"Connections":{}}`,
+		`{"NodeID":"a","UpdateID":"x","UpdateEpoch":1,"UpdateSequence":2,"Connections":{},"ForwardingNode":"b","SuspectedDuplicate":7}`,
+		`{"NodeID":"a","UpdateID":"x","UpdateEpoch":1,"UpdateSequence":2,"Connections":{},"ForwardingNode":"b","SuspectedDuplicate":01}`,
+		`{"NodeID":"a","UpdateID":"x","UpdateEpoch":1.5,"UpdateSequence":2,"Connections":{}}`,
+	} {
+		if k, ok := PeekRouting([]byte("\x01" + body)); ok {
+			t.Errorf("peeked %s, %d, %d at %s", k.NodeID, k.Epoch, k.Sequence, body)
+		}
+	}
+}
+
+func BenchmarkPeekRouting(b *testing.B) {
+	frame := captured(b)[2]
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, ok := PeekRouting(frame); !ok {
+			b.Fatal("not an update")
+		}
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	for _, frame := range captured(f) {
 		f.Add(frame)
