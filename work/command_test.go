@@ -33,6 +33,7 @@ func TestCommandUnit(t *testing.T) {
 	}
 	p.exit(Succeeded, "exit status 0")
 	n.wantEnd(live, "")
+	p.output("from the background") // is no output of the unit any more
 	n.wantEnd(n.results(id, 6), "second")
 	n.wantEnd(n.results(id, 12), "")
 	n.wantEnd(n.results(id, 1000), "")

@@ -222,6 +222,15 @@ func TestFollowBackoff(t *testing.T) {
 	s.wakes(time.Second)
 }
 
+// A link that breaks ends several exchanges. That is one reason to wait.
+func TestFollowBackoffOnce(t *testing.T) {
+	s := startedScript(t)
+	s.resultsEnded(s.now, errBroken)
+	s.statusEnded(s.now, Status{}, errBroken)
+	s.starts()
+	s.wakes(time.Second)
+}
+
 func TestFollowSubmissionFails(t *testing.T) {
 	for _, c := range []struct {
 		name   string

@@ -19,6 +19,7 @@ type memFS struct {
 	dirs  map[string]bool
 	// broken, if set, decides about each change; op is "create", "rename"…
 	broken func(op, name string) error
+	ops    []string // all changes, in order
 }
 
 type memFile struct {
@@ -39,6 +40,7 @@ func (m *memFS) setBroken(broken func(op, name string) error) {
 }
 
 func (m *memFS) check(op, name string) error {
+	m.ops = append(m.ops, op+" "+name)
 	if m.broken == nil {
 		return nil
 	}
@@ -168,6 +170,20 @@ func (m *memFS) append(name, content string) {
 	defer m.mu.Unlock()
 	f := m.files[name]
 	f.data = append(f.data, content...)
+}
+
+// history returns the changes so far to what is below a directory, without its
+// name.
+func (m *memFS) history(dir string) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var list []string
+	for _, op := range m.ops {
+		if strings.Contains(op, dir) {
+			list = append(list, strings.ReplaceAll(op, dir, "."))
+		}
+	}
+	return list
 }
 
 // tree lists all there is below a directory.

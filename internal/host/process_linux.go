@@ -188,15 +188,16 @@ func (s *supervisor) letGo() {
 	s.process, s.pidfd = nil, nil
 }
 
-// awaitChild returns when a supervisor that this process has started is gone,
-// and with it the one that had been there before, if so.
+// awaitChild returns when the supervisor that this process has started is
+// gone, and so is the one that had claimed the unit before it, if any.
 func (s *supervisor) awaitChild(child *os.Process) {
 	state, err := child.Wait()
 	if err != nil {
 		s.end(err.Error())
 		return
 	}
-	if state.ExitCode() != exitClaimed {
+	claimant, _, err := readClaim(s.dir)
+	if err != nil || claimant == child.Pid {
 		s.end(describeExit(state))
 		return
 	}
@@ -273,7 +274,16 @@ func (s *supervisor) Cancel() error {
 }
 
 // Sweep implements work.Process.
-func (s *supervisor) Sweep() error { return killMarked(s.dir) }
+func (s *supervisor) Sweep() error {
+	pid, _, err := readClaim(s.dir)
+	if errors.Is(err, work.ErrNeverStarted) {
+		return nil // of a deployed node: its processes cannot be told from others
+	}
+	if err != nil {
+		return err
+	}
+	return killUnit(s.dir, pid)
+}
 
 // Forget implements work.Process.
 func (s *supervisor) Forget() {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,8 +15,8 @@ import (
 // is the unit's directory.
 const unitVariable = "RECEPTOR_UNIT_DIR"
 
-// process is a running process.
-type process struct{ pid, parent, group int }
+// process is a process that has not ended.
+type process struct{ pid, parent, group, session int }
 
 // processes lists what runs on the machine. Processes that end meanwhile may
 // be missing.
@@ -26,7 +27,7 @@ func processes() ([]process, error) {
 	}
 	var list []process
 	for _, pid := range pids {
-		// "PID (NAME) STATE PARENT GROUP …", and a name may hold anything.
+		// "PID (NAME) STATE PARENT GROUP SESSION …", and a name may hold anything.
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		end := bytes.LastIndexByte(stat, ')')
 		if err != nil || end < 0 {
@@ -34,7 +35,8 @@ func processes() ([]process, error) {
 		}
 		p := process{pid: pid}
 		var state string
-		if _, err := fmt.Sscan(string(stat[end+1:]), &state, &p.parent, &p.group); err == nil {
+		_, err = fmt.Sscan(string(stat[end+1:]), &state, &p.parent, &p.group, &p.session)
+		if err == nil && state != "Z" && state != "X" {
 			list = append(list, p)
 		}
 	}
@@ -69,16 +71,17 @@ func descendants(list []process, root int) []process {
 	return below
 }
 
-// killMarked kills every process of the unit in dir. Those may start others
-// while it looks, so it looks until it finds none.
-func killMarked(dir string) error {
-	const passes = 20
+// killUnit kills every process of the unit in dir, whose supervisor is gone and
+// had the given process ID, and waits for their ends. They may start others
+// meanwhile, so it looks until it finds none.
+func killUnit(dir string, supervisor int) error {
+	const passes = 100
 	for range passes {
-		found, err := marked(dir)
+		found, unsure, err := ofUnit(dir, supervisor)
 		if err != nil {
 			return err
 		}
-		if len(found) == 0 {
+		if len(found)+len(unsure) == 0 {
 			return nil
 		}
 		for _, pid := range found {
@@ -86,26 +89,45 @@ func killMarked(dir string) error {
 				return fmt.Errorf("kill process %d of the unit in %s: %w", pid, dir, err)
 			}
 		}
+		for _, pid := range append(found, unsure...) {
+			awaitEnd(pid, 10*time.Millisecond)
+		}
 	}
 	return fmt.Errorf("processes of the unit in %s go on after SIGKILL", dir)
 }
 
-// marked returns the processes of the unit in dir.
-func marked(dir string) ([]int, error) {
-	pids, err := pids()
+// ofUnit finds the processes of the unit in dir by the mark in their
+// environment. One that is being replaced by another program has none for a
+// moment; if it is in the supervisor's session it may be of the unit.
+func ofUnit(dir string, supervisor int) (found, unsure []int, err error) {
+	list, err := processes()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	mark := unitVariable + "=" + dir
-	var found []int
-	for _, pid := range pids {
-		// That of other users' processes, or of one that ends, cannot be read.
-		environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-		if err == nil && pid != os.Getpid() && contains(environ, mark) {
-			found = append(found, pid)
+	for _, p := range list {
+		// That of another user's process cannot be read.
+		environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.pid))
+		switch {
+		case err != nil || p.pid == os.Getpid():
+		case contains(environ, mark):
+			found = append(found, p.pid)
+		case len(environ) == 0 && p.session == supervisor:
+			unsure = append(unsure, p.pid)
 		}
 	}
-	return found, nil
+	return found, unsure, nil
+}
+
+// awaitEnd returns when a process has ended, or after a while.
+func awaitEnd(pid int, patience time.Duration) {
+	pidfd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return
+	}
+	defer unix.Close(pidfd)
+	// Interrupted or not, whoever needs to know will look again.
+	_, _ = unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, int(patience.Milliseconds()))
 }
 
 // contains tells whether a list with a zero byte after each item has an item.

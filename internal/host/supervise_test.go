@@ -201,9 +201,7 @@ func TestSupervisorKilled(t *testing.T) {
 	d.rest(r)
 	d.wantStatus(unit, work.Failed, "the supervisor of the command ended early (signal: killed)")
 	for _, pid := range pids {
-		if runs(pid) {
-			t.Errorf("process %d still runs", pid)
-		}
+		wantDead(t, pid)
 	}
 }
 
@@ -223,9 +221,7 @@ func TestSupervisorKilledWithoutDaemon(t *testing.T) {
 
 	d = startDaemon(t, dir)
 	d.wantStatus(unit, work.Failed, "ended early (while this node was down)")
-	if runs(pid) {
-		t.Errorf("process %d still runs", pid)
-	}
+	wantDead(t, pid)
 	if got := d.rest(d.results(unit)); !strings.HasSuffix(got, "\n") {
 		t.Errorf("the output before that is lost: %q", got)
 	}
@@ -299,17 +295,115 @@ func TestBackgroundProcess(t *testing.T) {
 	if !runs(pid) {
 		t.Fatalf("process %d does not run any more", pid)
 	}
-	pidfd, err := unix.PidfdOpen(pid, 0)
+	open(t, g)
+	wantDead(t, pid)
+	if got := d.rest(d.results(unit)); got != out {
+		t.Errorf("output was %q and is now %q", out, got)
+	}
+}
+
+func TestTotalMemory(t *testing.T) {
+	if got := TotalMemoryMiB(); got < 16 || got > 1<<24 {
+		t.Errorf("%d MiB", got)
+	}
+}
+
+// watch tells what a Watcher is told.
+type watch struct {
+	output, status chan struct{}
+	ended          chan string
+}
+
+func newWatch() *watch {
+	return &watch{output: make(chan struct{}, 100), status: make(chan struct{}, 100), ended: make(chan string, 1)}
+}
+
+func (w *watch) OutputGrew()                        { w.output <- struct{}{} }
+func (w *watch) StatusChanged()                     { w.status <- struct{}{} }
+func (w *watch) Ended(claimed bool, problem string) { w.ended <- problem }
+
+// The supervisor of a deployed node makes no claim. It is known by the process
+// ID in the status and by its arguments.
+func TestAttachToDeployedSupervisor(t *testing.T) {
+	p, err := NewProcesses()
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := os.NewFile(uintptr(pidfd), "background")
-	defer f.Close()
-	open(t, g)
-	if _, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, 10_000); err != nil {
+	defer p.Close()
+	dir := t.TempDir()
+	if _, err := p.Attach(dir, 0, newWatch()); err != work.ErrNeverStarted {
+		t.Errorf("without a process: %v", err)
+	}
+	if _, err := p.Attach(dir, os.Getpid(), newWatch()); err != work.ErrSupervisorGone {
+		t.Errorf("with the ID of another process: %v", err)
+	}
+	cmd := exec.Command("sh", "-c", "echo; read x", "--command-runner", "command=x", "params=", "unitdir="+dir)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
 		t.Fatal(err)
 	}
-	if got := d.rest(d.results(unit)); got != out {
-		t.Errorf("output was %q and is now %q", out, got)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWatch()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stdout.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Attach(dir, cmd.Process.Pid, w); err != nil {
+		t.Fatal(err)
+	}
+	stdin.Close()
+	cmd.Wait()
+	if got := <-w.ended; got != "its process is gone" {
+		t.Errorf("ended: %s", got)
+	}
+	if _, err := p.Attach(dir, cmd.Process.Pid, newWatch()); err != work.ErrSupervisorGone {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// A supervisor that finds the unit claimed leaves the watching to the one that
+// has claimed it.
+func TestStartAfterClaim(t *testing.T) {
+	p, err := NewProcesses()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	dir := t.TempDir()
+	if err := work.WriteStatus(FS{}, dir, work.Status{WorkType: "sh"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, work.StdinFile), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g := gate(t)
+	job := work.Job{Dir: dir, Command: "sh", Args: []string{"-c", "read x <" + g}}
+	first, second := newWatch(), newWatch()
+	if _, err := p.Start(job, first); err != nil {
+		t.Fatal(err)
+	}
+	<-first.status // it runs
+	other, err := NewProcesses()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	process, err := other.Start(job, second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := process.Cancel(); err != nil {
+		t.Error(err)
+	}
+	for _, w := range []*watch{first, second} {
+		<-w.ended
+	}
+	if s, err := work.ReadStatus(FS{}, dir); err != nil || s.State != work.Canceled {
+		t.Errorf("status %+v, %v", s, err)
 	}
 }

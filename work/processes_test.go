@@ -1,0 +1,103 @@
+package work
+
+import (
+	"errors"
+	"path"
+	"sync"
+)
+
+// testProcesses are supervisors that do what a test says.
+type testProcesses struct {
+	fs      *memFS
+	started chan *testProcess
+	mu      sync.Mutex
+	found   map[string]error // what Attach says, by directory; nil error: it runs
+	starts  int
+	fail    error
+}
+
+type testProcess struct {
+	Job
+	fs       *memFS
+	watcher  Watcher
+	canceled chan struct{}
+	mu       sync.Mutex
+	swept    bool
+	gone     bool
+}
+
+func (p *testProcesses) Start(job Job, w Watcher) (Process, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fail != nil {
+		return nil, p.fail
+	}
+	p.starts++
+	proc := &testProcess{Job: job, fs: p.fs, watcher: w, canceled: make(chan struct{}, 10)}
+	p.started <- proc
+	return proc, nil
+}
+
+func (p *testProcesses) Attach(dir string, _ int, w Watcher) (Process, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	err, ok := p.found[dir]
+	proc := &testProcess{Job: Job{Dir: dir}, fs: p.fs, watcher: w, canceled: make(chan struct{}, 10)}
+	switch {
+	case !ok:
+		return nil, ErrNeverStarted
+	case err == nil:
+		p.started <- proc
+		return proc, nil
+	case errors.Is(err, ErrSupervisorGone):
+		p.started <- proc
+		return proc, err
+	}
+	return nil, err
+}
+
+func (p *testProcess) Cancel() error {
+	p.canceled <- struct{}{}
+	return nil
+}
+
+func (p *testProcess) Sweep() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.swept = true
+	return nil
+}
+
+func (p *testProcess) Forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gone = true
+}
+
+// output is what the command writes.
+func (p *testProcess) output(s string) {
+	p.fs.append(path.Join(p.Dir, StdoutFile), s)
+	p.watcher.OutputGrew()
+}
+
+// status is what the supervisor writes.
+func (p *testProcess) status(state State, detail string) {
+	s, err := ReadStatus(p.fs, p.Dir)
+	if err != nil {
+		panic(err)
+	}
+	s.State, s.Detail, s.StdoutSize = state, detail, int64(len(p.fs.get(path.Join(p.Dir, StdoutFile))))
+	if state.Terminal() {
+		s.ExtraData = nil
+	}
+	if err := WriteStatus(p.fs, p.Dir, s); err != nil {
+		panic(err)
+	}
+	p.watcher.StatusChanged()
+}
+
+// exit is a command that ends.
+func (p *testProcess) exit(state State, detail string) {
+	p.status(state, detail)
+	p.watcher.Ended(true, "exit status 0")
+}
