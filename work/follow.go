@@ -95,6 +95,7 @@ type follower struct {
 	remoteSize   int64
 
 	underway [exchanges]bool
+	anew     [exchanges]bool // to be broken off, and begun again if still wanted
 	again    [exchanges]bool // what fails is begun again without a pause
 	retry    backoff
 
@@ -104,7 +105,6 @@ type follower struct {
 
 	held   bool      // exResults waits for the answer to exStatus
 	stale  bool      // the answer that exStatus will bring is older than that
-	reopen bool      // exResults is to be broken off and begun anew
 	heard  time.Time // when output came last, or exResults began
 	early  int       // how often it ended, with nothing, while the unit ran
 	stalls int       // how often it brought nothing although the unit has ended
@@ -159,6 +159,7 @@ func (f *follower) next(now time.Time) plan {
 	switch {
 	case f.extra.LocalReleased:
 		f.nextRelease(now, &p)
+		f.breakOff(&p)
 		return p
 	case f.settling(now, &p):
 		// an exSubmit that is being broken off decides by how far it has come
@@ -170,6 +171,7 @@ func (f *follower) next(now time.Time) plan {
 	default:
 		f.nextFollow(now, &p)
 	}
+	f.breakOff(&p)
 	if f.state.Terminal() && !f.abandoned {
 		for _, x := range p.start {
 			f.underway[x] = false
@@ -178,6 +180,15 @@ func (f *follower) next(now time.Time) plan {
 		f.stopAll(&p, -1)
 	}
 	return p
+}
+
+// breakOff stops the exchanges that are to begin anew.
+func (f *follower) breakOff(p *plan) {
+	for x := range exchanges {
+		if f.underway[x] && f.anew[x] {
+			p.stop = append(p.stop, x)
+		}
+	}
 }
 
 // stopAll stops every exchange but one.
@@ -196,7 +207,7 @@ func (f *follower) begin(now time.Time, p *plan, x exchange) {
 	case now.Before(f.retry.until):
 		p.wakeAt(f.retry.until)
 	default:
-		f.underway[x], f.again[x] = true, false
+		f.underway[x], f.again[x], f.anew[x] = true, false, false
 		p.start = append(p.start, x)
 	}
 }
@@ -291,10 +302,7 @@ func (f *follower) nextFollow(now time.Time, p *plan) {
 	case !f.extra.RemoteStarted && !f.extra.Expiration.IsZero():
 		p.wakeAt(f.extra.Expiration)
 	}
-	switch {
-	case f.reopen:
-		p.stop = append(p.stop, exResults)
-	case f.extra.RemoteStarted && !f.held:
+	if f.extra.RemoteStarted && !f.held {
 		if !f.underway[exResults] {
 			f.heard = now
 		}

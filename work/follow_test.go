@@ -222,6 +222,45 @@ func TestFollowBackoff(t *testing.T) {
 	s.wakes(time.Second)
 }
 
+// When the remote node has been away, what waits on connections to it is broken
+// off and begun again: it may have restarted, and no longer know of them.
+func TestFollowRejoined(t *testing.T) {
+	s := startedScript(t)
+	s.received(s.now, 100)
+	s.rejoined(s.now)
+	s.starts()
+	if !slices.Equal(s.plan.stop, []exchange{exResults, exStatus}) {
+		t.Fatalf("stops %v, want the results and the status", s.plan.stop)
+	}
+	s.resultsEnded(s.now, errStopped)
+	s.statusEnded(s.now, Status{}, errStopped)
+	s.starts(exResults, exStatus)
+	s.starts()
+	if len(s.plan.stop) != 0 {
+		t.Errorf("then it stops %v", s.plan.stop)
+	}
+
+	// A submission is not broken off: it could not be sent again.
+	s = newScript(t, RemoteExtra{})
+	s.starts(exSubmit)
+	s.rejoined(s.now)
+	s.starts()
+	if len(s.plan.stop) != 0 {
+		t.Errorf("it stops %v", s.plan.stop)
+	}
+
+	// A release is, and begins again.
+	s = newScript(t, RemoteExtra{RemoteUnitID: "remote01", RemoteStarted: true, LocalReleased: true})
+	s.starts(exRelease)
+	s.rejoined(s.now)
+	s.starts()
+	if !slices.Equal(s.plan.stop, []exchange{exRelease}) {
+		t.Errorf("it stops %v, want the release", s.plan.stop)
+	}
+	s.ordered(s.now, exRelease, errStopped)
+	s.starts(exRelease)
+}
+
 // A link that breaks ends several exchanges. That is one reason to wait.
 func TestFollowBackoffOnce(t *testing.T) {
 	s := startedScript(t)

@@ -82,7 +82,6 @@ func (f *follower) received(now time.Time, n int64) {
 // resultsEnded: exResults has ended; err is nil when the remote node ended it.
 func (f *follower) resultsEnded(now time.Time, err error) {
 	f.underway[exResults] = false
-	f.reopen = false
 	var refused *refusal
 	switch {
 	case err == nil:
@@ -141,7 +140,7 @@ func (f *follower) tell(now time.Time, s Status) {
 		f.held = false
 		f.stalls++
 	case f.underway[exResults] && behind && now.Sub(f.heard) >= askLast:
-		f.reopen = true
+		f.anew[exResults] = true
 		if s.State.Terminal() {
 			f.stalls++
 		}
@@ -193,6 +192,20 @@ func (f *follower) ordered(now time.Time, x exchange, err error) {
 func (f *follower) reachable() {
 	f.retry = backoff{}
 	f.again = f.underway
+}
+
+// rejoined: there is a route to the remote node after there was none. It may
+// have restarted, and knows nothing then of the connections that exchanges wait
+// on; those would notice only when they idle out. Not so exSubmit, which must
+// not be sent again.
+func (f *follower) rejoined(now time.Time) {
+	f.reachable()
+	for _, x := range []exchange{exResults, exStatus, exCancel, exRelease} {
+		f.anew[x] = f.underway[x]
+	}
+	if f.extra.RemoteStarted {
+		f.ask = now
+	}
 }
 
 // failed: the remote node was not reached, or the connection broke.

@@ -298,3 +298,52 @@ func TestSubmissionIsRecordedFirst(t *testing.T) {
 	c.clock.advance(time.Second)
 	accept().greet().create("")
 }
+
+// The remote node restarts and is back: the sessions from before are dead
+// without a sign, also the one that was kept for questions, and none of them
+// is waited for.
+func TestRemoteNodeIsBack(t *testing.T) {
+	c := newCluster(t)
+	a := c.node("a")
+	accept := c.played("b")
+	id, result := a.submitLater("b", "input")
+	s := accept().greet()
+	s.create("input")
+	s.send(`{"unitid":"remote01","result":"Job Started"}` + "\n")
+	<-result
+	answered := 0
+	for range 2 { // in either order
+		s := accept().greet()
+		line, err := s.in.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(line, `"subcommand":"status"`) {
+			answered++
+			s.send(`{"State":1,"StateName":"Running","Detail":"Running: PID 7","StdoutSize":0,"WorkType":"cat","ExtraData":null}` + "\n")
+		}
+	}
+	if answered != 1 {
+		t.Fatalf("the status was asked for %d times", answered)
+	}
+	a.await(id, Running, "Running: PID 7")
+
+	a.m.NodeReachable("b")
+	for range 2 {
+		s := accept().greet()
+		line, err := s.in.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case strings.Contains(line, `"subcommand":"status"`):
+			s.send(`{"State":2,"StateName":"Succeeded","Detail":"exit status 0","StdoutSize":3,"WorkType":"cat","ExtraData":null}` + "\n")
+		case strings.Contains(line, `"subcommand":"results"`):
+			s.send("Streaming results for work unit remote01\nend")
+			s.conn.CloseWrite()
+		default:
+			t.Errorf("unexpected command %s", line)
+		}
+	}
+	a.await(id, Succeeded, "exit status 0")
+}

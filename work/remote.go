@@ -156,7 +156,17 @@ func (r *remote) step(happen func(now time.Time)) {
 
 func (r *remote) wake() { r.step(func(time.Time) {}) }
 
-func (r *remote) nodeReachable() { r.step(func(time.Time) { r.f.reachable() }) }
+// nodeReachable tells that the remote node has been away and is back. Sessions
+// from before are worth nothing, also the one that is kept for questions.
+func (r *remote) nodeReachable() {
+	r.step(func(now time.Time) {
+		r.f.rejoined(now)
+		if r.peer != nil {
+			r.peer.Close()
+			r.peer = nil
+		}
+	})
+}
 
 // act asks the follower what to do and does it. It requires mu.
 func (r *remote) act() {
