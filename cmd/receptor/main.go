@@ -5,23 +5,18 @@
 package main
 
 import (
-	crand "crypto/rand"
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"os/signal"
-	"runtime"
 	"syscall"
 
-	"receptor/control"
 	"receptor/internal/config"
 	"receptor/internal/daemon"
 	"receptor/internal/host"
 	"receptor/internal/version"
 	"receptor/transport"
-	"receptor/transport/tcp"
 )
 
 const (
@@ -87,7 +82,7 @@ func serve(cfg *config.Config, stdout io.Writer) error {
 	}
 	defer processes.Close()
 	log := daemon.NewLog(stdout, transport.System, cfg.LogLevel)
-	d, err := daemon.Start(cfg, newHost(processes), log)
+	d, err := daemon.Start(cfg, host.Machine(processes), log)
 	if err != nil {
 		return err
 	}
@@ -104,31 +99,4 @@ func serve(cfg *config.Config, stdout io.Writer) error {
 		log.Errorf("%v", err)
 		return err
 	}
-}
-
-func newHost(processes *host.Processes) daemon.Host {
-	return daemon.Host{
-		Clock:   transport.System,
-		NewRand: newRand,
-		NewTCPListener: func(addr string, warn func(error)) transport.Backend {
-			return tcp.NewListener(addr, warn)
-		},
-		NewTCPDialer: func(addr string, redial bool, clock transport.Clock, r *rand.Rand, warn func(error)) transport.Backend {
-			return tcp.NewDialer(addr, redial, clock, r, warn)
-		},
-		ListenUnix: host.ListenUnix,
-		FS:         host.FS{},
-		Processes:  processes,
-		Info: control.NodeInfo{
-			Version:         version.Version,
-			SystemCPUCount:  runtime.NumCPU(),
-			SystemMemoryMiB: int(host.TotalMemoryMiB()),
-		},
-	}
-}
-
-func newRand() rand.Source {
-	var seed [32]byte
-	crand.Read(seed[:]) // never fails
-	return rand.NewChaCha8(seed)
 }

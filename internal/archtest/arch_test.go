@@ -40,7 +40,10 @@ var rules = map[string]rule{
 	"internal/version": {},
 	"internal/suggest": {},
 	"internal/config":  {imports: []string{"internal/suggest", yaml, shlex}},
-	"internal/host":    {imports: []string{"work", unix}, waits: []string{anyFile}, clock: []string{anyFile}},
+	"internal/host": {
+		imports: []string{"control", "internal/daemon", "internal/version", "transport", "transport/tcp", "work", unix},
+		waits:   []string{anyFile}, clock: []string{anyFile}, secrets: []string{"daemon.go"},
+	},
 	"internal/daemon": {
 		imports: []string{"control", "work", "mesh", "mesh/wire", "transport", "internal/config"},
 		waits:   []string{"reach.go", "daemon.go"},
@@ -51,7 +54,7 @@ var rules = map[string]rule{
 	"sim/scenario":      {imports: []string{"internal/suggest", "mesh/wire", "sim/seed", yaml}},
 	"sim/seed":          {imports: []string{highway}},
 	"cmd/receptor": {
-		imports: []string{"control", "internal/...", "transport/..."}, waits: []string{"main.go"}, secrets: []string{"main.go"},
+		imports: []string{"internal/...", "transport"}, waits: []string{"main.go"},
 	},
 	"cmd/receptorctl": {imports: []string{"control", "internal/version", pflag, "golang.org/x/term"}, waits: []string{anyFile}, clock: []string{anyFile}},
 	"cmd/meshsim":     {imports: []string{"sim/...", "internal/version", pflag}, clock: []string{"main.go"}},

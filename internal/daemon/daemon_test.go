@@ -1,3 +1,5 @@
+//go:build linux
+
 package daemon_test
 
 import (
@@ -7,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -21,7 +22,6 @@ import (
 	"receptor/internal/daemon"
 	"receptor/internal/host"
 	"receptor/transport"
-	"receptor/transport/tcp"
 )
 
 // TestMain makes this program its own supervisor of units of work.
@@ -105,20 +105,7 @@ func start(t testing.TB, dir, id string, args ...string) (*node, error) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { processes.Close() })
-	n.Daemon, err = daemon.Start(cfg, daemon.Host{
-		Clock:   transport.System,
-		NewRand: func() rand.Source { return rand.NewPCG(rand.Uint64(), rand.Uint64()) },
-		NewTCPListener: func(addr string, warn func(error)) transport.Backend {
-			return tcp.NewListener(addr, warn)
-		},
-		NewTCPDialer: func(addr string, redial bool, clock transport.Clock, r *rand.Rand, warn func(error)) transport.Backend {
-			return tcp.NewDialer(addr, redial, clock, r, warn)
-		},
-		ListenUnix: host.ListenUnix,
-		FS:         host.FS{},
-		Processes:  processes,
-		Info:       control.NodeInfo{Version: "test", SystemCPUCount: 3, SystemMemoryMiB: 4},
-	}, daemon.NewLog(n.log, transport.System, cfg.LogLevel))
+	n.Daemon, err = daemon.Start(cfg, host.Machine(processes), daemon.NewLog(n.log, transport.System, cfg.LogLevel))
 	return n, err
 }
 

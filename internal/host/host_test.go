@@ -38,9 +38,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// daemon is what of a node is needed to run commands: a manager behind a
+// testDaemon is what of a node is needed to run commands: a manager behind a
 // control service on a Unix socket.
-type daemon struct {
+type testDaemon struct {
 	t         *testing.T
 	dir       string // of the units
 	socket    string
@@ -52,13 +52,13 @@ type daemon struct {
 
 // startDaemon starts a daemon on a directory, with the work type "sh" that
 // runs a script and "cat".
-func startDaemon(t *testing.T, dir string) *daemon {
+func startDaemon(t *testing.T, dir string) *testDaemon {
 	t.Helper()
 	processes, err := NewProcesses()
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &daemon{t: t, dir: filepath.Join(dir, "node"), socket: filepath.Join(dir, "sock"),
+	d := &testDaemon{t: t, dir: filepath.Join(dir, "node"), socket: filepath.Join(dir, "sock"),
 		processes: processes, events: make(chan work.Event, 1000)}
 	d.manager = work.NewManager(work.Options{
 		NodeID: "node", Dir: d.dir, FS: FS{}, Clock: transport.System,
@@ -89,13 +89,13 @@ func startDaemon(t *testing.T, dir string) *daemon {
 }
 
 // stop stops the daemon; what it has started goes on.
-func (d *daemon) stop() {
+func (d *testDaemon) stop() {
 	d.server.Close()
 	d.manager.Close()
 	d.processes.Close()
 }
 
-func (d *daemon) client() *control.Client {
+func (d *testDaemon) client() *control.Client {
 	d.t.Helper()
 	conn, err := net.Dial("unix", d.socket)
 	if err != nil {
@@ -110,7 +110,7 @@ func (d *daemon) client() *control.Client {
 }
 
 // submit runs a unit and returns its ID once it has started.
-func (d *daemon) submit(workType, params, stdin string) string {
+func (d *testDaemon) submit(workType, params, stdin string) string {
 	d.t.Helper()
 	fields := map[string]string{"node": "node", "worktype": workType}
 	if params != "" {
@@ -127,12 +127,12 @@ func (d *daemon) submit(workType, params, stdin string) string {
 }
 
 // script submits a shell script.
-func (d *daemon) script(text string) string {
+func (d *testDaemon) script(text string) string {
 	d.t.Helper()
 	return d.submit("sh", "'"+text+"'", "")
 }
 
-func (d *daemon) do(format string, args ...any) string {
+func (d *testDaemon) do(format string, args ...any) string {
 	d.t.Helper()
 	answer, err := d.client().Do(fmt.Sprintf(format, args...))
 	if err != nil {
@@ -141,7 +141,7 @@ func (d *daemon) do(format string, args ...any) string {
 	return string(answer)
 }
 
-func (d *daemon) results(unit string) io.Reader {
+func (d *testDaemon) results(unit string) io.Reader {
 	d.t.Helper()
 	r, err := d.client().Results(unit, 0)
 	if err != nil {
@@ -151,7 +151,7 @@ func (d *daemon) results(unit string) io.Reader {
 }
 
 // line reads a line of live output.
-func (d *daemon) line(r io.Reader) string {
+func (d *testDaemon) line(r io.Reader) string {
 	d.t.Helper()
 	var line []byte
 	for b := make([]byte, 1); ; {
@@ -166,7 +166,7 @@ func (d *daemon) line(r io.Reader) string {
 }
 
 // rest reads output to its end: the unit is complete then.
-func (d *daemon) rest(r io.Reader) string {
+func (d *testDaemon) rest(r io.Reader) string {
 	d.t.Helper()
 	b, err := io.ReadAll(r)
 	if err != nil {
@@ -175,7 +175,7 @@ func (d *daemon) rest(r io.Reader) string {
 	return string(b)
 }
 
-func (d *daemon) wantStatus(unit string, state work.State, detail string) {
+func (d *testDaemon) wantStatus(unit string, state work.State, detail string) {
 	d.t.Helper()
 	var s struct {
 		State  work.State
@@ -190,7 +190,7 @@ func (d *daemon) wantStatus(unit string, state work.State, detail string) {
 }
 
 // supervisorOf returns the process ID of the unit's supervisor.
-func (d *daemon) supervisorOf(unit string) int {
+func (d *testDaemon) supervisorOf(unit string) int {
 	d.t.Helper()
 	pid, alive, err := readClaim(filepath.Join(d.dir, unit))
 	if err != nil || !alive {
@@ -200,7 +200,7 @@ func (d *daemon) supervisorOf(unit string) int {
 }
 
 // supervisorOfStarted waits until the command has started.
-func (d *daemon) supervisorOfStarted(unit string) int {
+func (d *testDaemon) supervisorOfStarted(unit string) int {
 	d.t.Helper()
 	for e := range d.events {
 		if c, ok := e.(work.UnitChanged); ok && c.Unit == unit && c.State == work.Running {
