@@ -37,6 +37,7 @@ fuzz:
 	go test -fuzz FuzzDecode -fuzztime 1m ./mesh/wire
 	go test -fuzz FuzzParseYAML -fuzztime 1m ./internal/config
 	go test -fuzz FuzzParseRequest -fuzztime 1m ./control
+	go test -fuzz FuzzParse -fuzztime 1m ./sim/scenario
 
 lint: vet fmt staticcheck
 

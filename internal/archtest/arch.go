@@ -130,6 +130,10 @@ func (r rule) check(file string, src []byte) (problems []string, commented bool,
 			if !mayWait {
 				complain(n, "go statement: goroutines of this package start in %v", r.waits)
 			}
+		case *ast.CallExpr:
+			if f, ok := n.Fun.(*ast.SelectorExpr); ok && f.Sel.Name == "Go" && !mayWait {
+				complain(n, "call of Go: goroutines of this package start in %v", r.waits)
+			}
 		case *ast.SelectStmt:
 			if !mayWait {
 				complain(n, "select: this package waits in %v", r.waits)

@@ -79,6 +79,7 @@ func TestRulesFindProblems(t *testing.T) {
 		{"old rand", `import "math/rand"`, "use math/rand/v2"},
 		{"crypto/rand", `import "crypto/rand"`, "randomness comes in"},
 		{"goroutine", `func f() { go f() }`, ":3: go statement"},
+		{"goroutine of a group", "import \"sync\"\nfunc f(g *sync.WaitGroup) { g.Go(func() {}) }", ":4: call of Go"},
 		{"select", `func f() { select {} }`, ":3: select"},
 		{"clock", "import \"time\"\nvar now = time.Now()", ":4: time.Now"},
 		{"renamed clock", "import t \"time\"\nvar d = t.Since(t.Time{})", "time.Since"},
