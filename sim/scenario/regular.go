@@ -42,7 +42,7 @@ func joinEnds(n, degree int, r *rand.Rand) ([]edge, bool) {
 	failures := 0
 	for len(free) > 0 {
 		i, k := r.IntN(len(free)), r.IntN(len(free))
-		e := edge{min(free[i], free[k]), max(free[i], free[k])}
+		e := newEdge(free[i], free[k])
 		if e[0] == e[1] || have[e] {
 			// Few ends are left when this happens often: no pair of them may fit.
 			if failures++; failures > 100+10*degree*degree {
@@ -59,26 +59,4 @@ func joinEnds(n, degree int, r *rand.Rand) ([]edge, bool) {
 		}
 	}
 	return edges, true
-}
-
-func connected(n int, edges []edge) bool {
-	parent := make([]int, n)
-	for i := range parent {
-		parent[i] = i
-	}
-	root := func(i int) int {
-		for parent[i] != i {
-			parent[i] = parent[parent[i]]
-			i = parent[i]
-		}
-		return i
-	}
-	parts := n
-	for _, e := range edges {
-		if a, b := root(e[0]), root(e[1]); a != b {
-			parent[a] = b
-			parts--
-		}
-	}
-	return parts == 1
 }

@@ -183,6 +183,14 @@ func parseCount(low, high int) func(string) (int, error) {
 	}
 }
 
+func parsePositive(s string) (float64, error) {
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil || !(v > 0) || math.IsInf(v, 0) {
+		return 0, fmt.Errorf("%q is not a positive number", s)
+	}
+	return v, nil
+}
+
 func parseSeed(s string) (uint64, error) {
 	v, err := strconv.ParseUint(s, 0, 64)
 	if err != nil {
