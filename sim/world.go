@@ -122,6 +122,9 @@ func (w *world) addCable(l scenario.Link) {
 // act carries out an action of the timeline.
 func (w *world) act(a scenario.Action) {
 	c := w.byEnds[a.Link]
+	if c == nil || a.Do != scenario.Up && a.Do != scenario.Down {
+		return // the engine learns the others in the next commits
+	}
 	if up := a.Do == scenario.Up; up != c.up {
 		c.setUp(up)
 		w.redraw()

@@ -39,12 +39,15 @@ func ParseRange[T cmp.Ordered](text string, parse func(string) (T, error)) (Rang
 }
 
 // pair is a value for each direction of a link.
-type pair[T cmp.Ordered] struct {
-	forward, back Range[T]
+type pair struct {
+	forward, back Range[float64]
 	same          bool // one value was written: it is drawn once, for both
 }
 
-func both[T cmp.Ordered](r Range[T]) pair[T] { return pair[T]{r, r, true} }
+func both(r Range[float64]) pair { return pair{r, r, true} }
+
+// drawFunc draws a value from a range.
+type drawFunc func(*rand.Rand, Range[float64]) float64
 
 // drawer draws the values of one link. Each value has a stream of its own, so
 // that fixing one in the file leaves the others as they were.
@@ -55,7 +58,7 @@ type drawer struct {
 
 func (d drawer) rand(purpose string) *rand.Rand { return seed.Rand(d.seed, purpose, d.name) }
 
-func drawPair[T cmp.Ordered](d drawer, purpose string, p pair[T], draw func(*rand.Rand, Range[T]) T) (forward, back T) {
+func drawPair(d drawer, purpose string, p pair, draw drawFunc) (forward, back float64) {
 	forward = draw(d.rand(purpose+" forward"), p.forward)
 	if p.same {
 		return forward, forward
@@ -74,6 +77,15 @@ func drawDuration(r *rand.Rand, of Range[time.Duration]) time.Duration {
 		step = time.Microsecond
 	}
 	return min(of.Min+time.Duration(r.Int64N(int64((of.Max-of.Min)/step)+1))*step, of.Max)
+}
+
+// nanoseconds is a range of durations in the numbers of wireKeys.
+func nanoseconds(of Range[time.Duration]) Range[float64] {
+	return Range[float64]{float64(of.Min), float64(of.Max)}
+}
+
+func drawNanoseconds(r *rand.Rand, of Range[float64]) float64 {
+	return float64(drawDuration(r, Range[time.Duration]{time.Duration(of.Min), time.Duration(of.Max)}))
 }
 
 // drawCost draws a whole number between whole bounds, so that paths of equal

@@ -26,6 +26,7 @@ func (s *Scenario) Encode(comment string) []byte {
 	work := block()
 	work.add("pings", listOf(s.Pings, func(p Ping) *yaml.Node { return p.encode().node }))
 	work.add("datagrams", listOf(s.Datagrams, Datagram.encode))
+	work.add("services", listOf(s.Services, Service.encode))
 	doc.add("workload", work.node)
 	doc.add("timeline", listOf(s.Timeline, Action.encode))
 	doc.add("expect", s.Expect.encode())
@@ -42,11 +43,23 @@ func (s *Scenario) Encode(comment string) []byte {
 }
 
 func (s *Scenario) encodeNodes() *yaml.Node {
-	list := listOf(s.Nodes, func(n Node) *yaml.Node { return textNode(n.ID) })
+	list := listOf(s.Nodes, Node.encode)
 	if list != nil && len(s.Nodes) <= fewNodes {
 		list.Style = yaml.FlowStyle
 	}
 	return list
+}
+
+func (n Node) encode() *yaml.Node {
+	if n.Clock == (Clock{}) {
+		return textNode(n.ID)
+	}
+	m := flow()
+	m.text("id", n.ID)
+	clock := flow()
+	clock.clock(n.Clock)
+	m.add("clock", clock.node)
+	return m.node
 }
 
 func (l Link) encode() *yaml.Node {
@@ -57,9 +70,10 @@ func (l Link) encode() *yaml.Node {
 		m.text("backend", string(l.Backend))
 	}
 	m.plain("cost", formatFloat(l.Cost))
-	m.both("delay", l.Forward.Delay.String(), l.Back.Delay.String(), "0s")
-	m.both("jitter", l.Forward.Jitter.String(), l.Back.Jitter.String(), "0s")
-	m.both("loss", formatFloat(l.Forward.Loss), formatFloat(l.Back.Loss), "0")
+	m.text("distribution", string(l.Forward.Shape))
+	for _, k := range wireKeys {
+		m.both(k, k.get(&l.Forward), k.get(&l.Back))
+	}
 	return m.node
 }
 
@@ -80,14 +94,45 @@ func (g Datagram) encode() *yaml.Node {
 	return m.node
 }
 
+func (s Service) encode() *yaml.Node {
+	m := flow()
+	m.text("node", s.Node)
+	m.text("name", s.Name)
+	m.duration("at", s.At)
+	m.positive("for", s.For)
+	return m.node
+}
+
 func (a Action) encode() *yaml.Node {
 	m := flow()
 	m.duration("at", a.At)
-	ends := listOf(a.Link[:], textNode)
-	ends.Style = yaml.FlowStyle
-	m.add("link", ends)
 	m.text("do", string(a.Do))
+	if a.Link != [2]string{} {
+		m.add("link", names(a.Link[:]))
+	}
+	if a.OneWay {
+		m.plain("one_way", "true")
+	}
+	m.text("node", a.Node)
+	m.add("nodes", names(a.Nodes))
+	m.text("via", a.Via)
+	m.positive("for", a.For)
+	m.positive("every", a.Every)
+	m.positive("by", a.By)
+	if a.OldEpoch {
+		m.text("epoch", oldEpoch)
+	}
+	m.clock(a.Clock)
 	return m.node
+}
+
+// String returns the action as files have it.
+func (a Action) String() string {
+	text, err := yaml.Marshal(a.encode())
+	if err != nil {
+		panic(fmt.Sprintf("scenario: encode a tree of scalars: %v", err))
+	}
+	return strings.TrimSpace(string(text))
 }
 
 func (e Expect) encode() *yaml.Node {
@@ -97,6 +142,9 @@ func (e Expect) encode() *yaml.Node {
 	}
 	if e.LostPings >= 0 {
 		m.plain("lost_pings", strconv.Itoa(e.LostPings))
+	}
+	if e.Converges {
+		m.plain("converges", "true")
 	}
 	return m.node
 }
@@ -131,19 +179,42 @@ func (m mapping) plain(key, value string) {
 
 func (m mapping) duration(key string, d time.Duration) { m.plain(key, d.String()) }
 
+// positive leaves out zero.
+func (m mapping) positive(key string, d time.Duration) {
+	if d != 0 {
+		m.duration(key, d)
+	}
+}
+
+func (m mapping) clock(c Clock) {
+	m.positive("offset", c.Offset)
+	if c.Drift != 0 {
+		m.plain("drift", formatFloat(c.Drift))
+	}
+}
+
 // both writes one value when the directions are equal, and nothing when they
 // are what a file means by silence.
-func (m mapping) both(key, forward, back, silent string) {
+func (m mapping) both(k wireKey, forward, back float64) {
 	switch {
 	case forward == silent && back == silent:
 	case forward == back:
-		m.plain(key, forward)
+		m.plain(k.name, k.write(forward))
 	default:
 		directions := flow()
-		directions.plain("forward", forward)
-		directions.plain("back", back)
-		m.add(key, directions.node)
+		directions.plain("forward", k.write(forward))
+		directions.plain("back", k.write(back))
+		m.add(k.name, directions.node)
 	}
+}
+
+// names is a list on one line, nil for none.
+func names(ids []string) *yaml.Node {
+	list := listOf(ids, textNode)
+	if list != nil {
+		list.Style = yaml.FlowStyle
+	}
+	return list
 }
 
 // textNode is a string, quoted where it would read as something else.

@@ -42,7 +42,7 @@ func TestEncodeIsForPeople(t *testing.T) {
 for: 90s
 nodes: [a, b]
 links: [{from: a, to: b, cost: 2, delay: 5ms, loss: {forward: 0.1, back: 0}}]
-timeline: [{at: 2s, link: [a, b], do: down}]
+timeline: [{at: 2s, do: down, link: [a, b]}]
 expect: {lost_pings: 3}
 `))
 	if err != nil {
@@ -61,7 +61,7 @@ nodes: [a, b]
 links:
   - {from: a, to: b, cost: 2, delay: 5ms, loss: {forward: 0.1, back: 0}}
 timeline:
-  - {at: 2s, link: [a, b], do: down}
+  - {at: 2s, do: down, link: [a, b]}
 expect:
   lost_pings: 3
 `, "\n")

@@ -34,7 +34,9 @@ type File struct {
 	generate    *Generate
 	pings       []trafficSpec
 	datagrams   []trafficSpec
+	services    []Service
 	timeline    []Action
+	faults      *Faults
 	expect      Expect
 }
 
@@ -43,9 +45,8 @@ type linkSpec struct {
 	from, to string
 	backend  Backend
 	cost     Range[float64]
-	delay    pair[time.Duration]
-	jitter   pair[time.Duration]
-	loss     pair[float64]
+	shape    Shape
+	wires    map[string]pair // by the names of wireKeys
 	line     int
 }
 
@@ -111,6 +112,7 @@ func (d *decoder) root(n *yaml.Node, f *File) {
 		optional("links", d.list("links", func(n *yaml.Node) { f.links = append(f.links, d.link(n)) })),
 		optional("generate", func(n *yaml.Node) { f.generate = d.generator(n) }),
 		optional("workload", func(n *yaml.Node) { d.workload(n, f) }),
+		optional("faults", func(n *yaml.Node) { f.faults = d.faults(n) }),
 		optional("timeline", d.list("timeline", func(n *yaml.Node) { f.timeline = append(f.timeline, d.action(n)) })),
 		optional("expect", func(n *yaml.Node) { d.expect(n, &f.expect) }),
 	)
@@ -122,7 +124,9 @@ func parseNodeID(s string) (string, error) { return s, wire.CheckNodeID(s) }
 func (d *decoder) node(n *yaml.Node) Node {
 	v := Node{line: n.Line}
 	if n.Kind == yaml.MappingNode {
-		d.mapping(n, "node", required("id", scalar(d, "node id", &v.ID, parseNodeID)))
+		d.mapping(n, "node",
+			required("id", scalar(d, "node id", &v.ID, parseNodeID)),
+			optional("clock", func(n *yaml.Node) { d.mapping(n, "node: clock", d.clockFields(&v.Clock)...) }))
 	} else {
 		scalar(d, "node", &v.ID, parseNodeID)(n)
 	}
@@ -130,7 +134,7 @@ func (d *decoder) node(n *yaml.Node) Node {
 }
 
 func (d *decoder) link(n *yaml.Node) linkSpec {
-	l := linkSpec{backend: TCP, cost: Fixed(1.0), delay: both(Fixed(time.Duration(0))), line: n.Line}
+	l := linkSpec{backend: TCP, cost: Fixed(1.0), line: n.Line}
 	d.mapping(n, "link", append(d.wireFields(&l),
 		required("from", scalar(d, "link: from", &l.from, parseText)),
 		required("to", scalar(d, "link: to", &l.to, parseText)))...)
@@ -139,7 +143,8 @@ func (d *decoder) link(n *yaml.Node) linkSpec {
 
 // wireFields are the keys that a link and a generator share.
 func (d *decoder) wireFields(l *linkSpec) []field {
-	return []field{
+	l.wires = make(map[string]pair)
+	fields := []field{
 		optional("backend", scalar(d, "backend", &l.backend, parseOneOf(TCP, UDP))),
 		optional("cost", func(n *yaml.Node) {
 			if n.Kind == yaml.MappingNode {
@@ -148,10 +153,12 @@ func (d *decoder) wireFields(l *linkSpec) []field {
 			}
 			scalar(d, "cost", &l.cost, rangeParser(ParseCost))(n)
 		}),
-		optional("delay", pairOf(d, "delay", &l.delay, ParseDuration)),
-		optional("jitter", pairOf(d, "jitter", &l.jitter, ParseDuration)),
-		optional("loss", pairOf(d, "loss", &l.loss, ParseLoss)),
+		optional("distribution", scalar(d, "distribution", &l.shape, parseOneOf(Uniform, Normal, Exponential))),
 	}
+	for _, k := range wireKeys {
+		fields = append(fields, optional(k.name, d.pairOf(k, l.wires)))
+	}
+	return fields
 }
 
 func rangeParser[T interface{ ~int64 | ~float64 }](parse func(string) (T, error)) func(string) (Range[T], error) {
@@ -159,17 +166,18 @@ func rangeParser[T interface{ ~int64 | ~float64 }](parse func(string) (T, error)
 }
 
 // pairOf reads one value for both directions, or {forward: ..., back: ...}.
-func pairOf[T interface{ ~int64 | ~float64 }](d *decoder, what string, into *pair[T], parse func(string) (T, error)) read {
+func (d *decoder) pairOf(k wireKey, into map[string]pair) read {
 	return func(n *yaml.Node) {
+		var p pair
 		if n.Kind != yaml.MappingNode {
-			scalar(d, what, &into.forward, rangeParser(parse))(n)
-			*into = both(into.forward)
+			scalar(d, k.name, &p.forward, rangeParser(k.parse))(n)
+			into[k.name] = both(p.forward)
 			return
 		}
-		into.same = false
-		d.mapping(n, what,
-			required("forward", scalar(d, what+": forward", &into.forward, rangeParser(parse))),
-			required("back", scalar(d, what+": back", &into.back, rangeParser(parse))))
+		d.mapping(n, k.name,
+			required("forward", scalar(d, k.name+": forward", &p.forward, rangeParser(k.parse))),
+			required("back", scalar(d, k.name+": back", &p.back, rangeParser(k.parse))))
+		into[k.name] = p
 	}
 }
 
@@ -186,7 +194,18 @@ func (d *decoder) workload(n *yaml.Node, f *File) {
 				optional("size", scalar(d, "size", &t.Size, parseCount(MinDatagram, wire.MaxPayload))),
 				optional("hops", scalar(d, "hops", &t.Hops, parseCount(0, wire.MaxHops))))
 			f.datagrams = append(f.datagrams, t)
-		})))
+		})),
+		optional("services", d.list("services", func(n *yaml.Node) { f.services = append(f.services, d.service(n)) })))
+}
+
+func (d *decoder) service(n *yaml.Node) Service {
+	s := Service{line: n.Line}
+	d.mapping(n, "service",
+		required("node", scalar(d, "service: node", &s.Node, parseText)),
+		required("name", scalar(d, "service: name", &s.Name, parseText)),
+		optional("at", scalar(d, "service: at", &s.At, ParseDuration)),
+		optional("for", scalar(d, "service: for", &s.For, parsePositiveDuration)))
+	return s
 }
 
 // MinDatagram is the least size of a datagram of the workload: its number has
@@ -215,11 +234,44 @@ func (d *decoder) traffic(n *yaml.Node, what string, t *trafficSpec, more ...fie
 
 func (d *decoder) action(n *yaml.Node) Action {
 	a := Action{line: n.Line}
-	d.mapping(n, "action",
+	problems := len(d.problems)
+	d.mapping(n, "action", append(d.clockFields(&a.Clock),
 		required("at", scalar(d, "action: at", &a.At, ParseDuration)),
-		required("link", func(n *yaml.Node) { a.Link = d.ends(n) }),
-		required("do", scalar(d, "action: do", &a.Do, parseOneOf(Down, Up))))
+		required("do", scalar(d, "action: do", &a.Do, parseOneOf(dos()...))),
+		optional("for", scalar(d, "action: for", &a.For, parsePositiveDuration)),
+		optional("link", func(n *yaml.Node) { a.Link = d.ends(n) }),
+		optional("one_way", scalar(d, "action: one_way", &a.OneWay, parseBool)),
+		optional("node", scalar(d, "action: node", &a.Node, parseText)),
+		optional("nodes", d.list("action: nodes", func(n *yaml.Node) {
+			id := ""
+			scalar(d, "action: nodes", &id, parseText)(n)
+			a.Nodes = append(a.Nodes, id)
+		})),
+		optional("every", scalar(d, "action: every", &a.Every, parsePositiveDuration)),
+		optional("by", scalar(d, "action: by", &a.By, parsePositiveDuration)),
+		optional("epoch", func(n *yaml.Node) {
+			which := newEpoch
+			scalar(d, "action: epoch", &which, parseOneOf(newEpoch, oldEpoch))(n)
+			a.OldEpoch = which == oldEpoch
+		}),
+		optional("via", scalar(d, "action: via", &a.Via, parseText)))...)
+	if text := a.problem(); text != "" && len(d.problems) == problems {
+		d.fail(n, "action: %s", text)
+	}
 	return a
+}
+
+// Values of the key epoch.
+const (
+	newEpoch = "new"
+	oldEpoch = "old"
+)
+
+func (d *decoder) clockFields(c *Clock) []field {
+	return []field{
+		optional("offset", scalar(d, "offset", &c.Offset, parseOffset)),
+		optional("drift", scalar(d, "drift", &c.Drift, parseDrift)),
+	}
 }
 
 func (d *decoder) ends(n *yaml.Node) (ends [2]string) {
@@ -236,7 +288,8 @@ func (d *decoder) ends(n *yaml.Node) (ends [2]string) {
 func (d *decoder) expect(n *yaml.Node, e *Expect) {
 	d.mapping(n, "expect",
 		optional("converged_within", scalar(d, "converged_within", &e.ConvergedWithin, parsePositiveDuration)),
-		optional("lost_pings", scalar(d, "lost_pings", &e.LostPings, parseCount(0, maxCount))))
+		optional("lost_pings", scalar(d, "lost_pings", &e.LostPings, parseCount(0, maxCount))),
+		optional("converges", scalar(d, "converges", &e.Converges, parseBool)))
 }
 
 func parsePositiveDuration(s string) (time.Duration, error) {

@@ -24,7 +24,7 @@ var mistakes = []struct {
 	{"key twice", "nodes: [a]\nnodes: [b]", []string{`f.yaml:2: scenario: key "nodes" is there twice, first on line 1`}},
 	{"missing keys", "nodes: [a, {}]\nlinks:\n  - {from: a}\ntimeline:\n  - {at: 1s}", []string{
 		`f.yaml:1: node: key "id" is missing`, `f.yaml:3: link: key "to" is missing`,
-		`f.yaml:5: action: key "link" is missing`, `f.yaml:5: action: key "do" is missing`,
+		`f.yaml:5: action: key "do" is missing`,
 	}},
 	{"wrong kinds of values", "name: [x]\nnodes: a\nlinks: {a: b}\nworkload: []\nexpect:\n", []string{
 		`f.yaml:1: name must be a single value, not a list`, `f.yaml:2: nodes must be a list, not "a"`,
@@ -46,7 +46,7 @@ var mistakes = []struct {
 		`f.yaml:1: node "b" is there twice, first on line 1`, `f.yaml:3: link alpha-alpa: there is no node "alpa" (did you mean "alpha"?)`,
 		`f.yaml:4: link alpha-alpha: a node refuses a link to itself`,
 		`f.yaml:6: link b-alpha: the two nodes are linked already, first on line 5`,
-		`f.yaml:8: action: there is no link between "b" and "x"`,
+		`f.yaml:8: action down: there is no link between "b" and "x"`,
 	}},
 	{"actions", "nodes: [a, b]\nlinks: [{from: a, to: b}]\ntimeline:\n  - {at: 1s, link: [a], do: down}\n  - {at: 1s, link: [a, b], do: dwon}", []string{
 		`f.yaml:4: action: link must name two nodes, such as [a, b]`, `f.yaml:5: action: do: "dwon" is unknown (did you mean "down"?)`,
@@ -143,7 +143,7 @@ expect: {converged_within: 7s, lost_pings: 0}
 	l := s.Links[0]
 	l.line = 0
 	const ms = time.Millisecond
-	want := Link{From: "a", To: "b", Backend: UDP, Cost: 2.5, Forward: Wire{5 * ms, ms, 0}, Back: Wire{7 * ms, ms, 0.25}}
+	want := Link{From: "a", To: "b", Backend: UDP, Cost: 2.5, Forward: Wire{Delay: 5 * ms, Jitter: ms, Loss: 0}, Back: Wire{Delay: 7 * ms, Jitter: ms, Loss: 0.25}}
 	if l != want {
 		t.Errorf("link is %+v, want %+v", l, want)
 	}

@@ -97,15 +97,14 @@ type Generate struct {
 // NewGenerate returns the description of a topology whose links are TCP, cost 1
 // and take no time.
 func NewGenerate(kind Kind, nodes int) *Generate {
-	return &Generate{Kind: kind, Nodes: nodes, wire: linkSpec{
-		backend: TCP, cost: Fixed(1.0), delay: both(Fixed(time.Duration(0))),
-		jitter: both(Fixed(time.Duration(0))), loss: both(Fixed(0.0)),
-	}}
+	return &Generate{Kind: kind, Nodes: nodes, wire: linkSpec{backend: TCP, cost: Fixed(1.0)}}
 }
 
 // SetWire says what each link is drawn from, the same for both directions.
 func (g *Generate) SetWire(backend Backend, cost Range[float64], delay, jitter Range[time.Duration], loss Range[float64]) {
-	g.wire = linkSpec{backend: backend, cost: cost, delay: both(delay), jitter: both(jitter), loss: both(loss)}
+	g.wire = linkSpec{backend: backend, cost: cost, wires: map[string]pair{
+		"delay": both(nanoseconds(delay)), "jitter": both(nanoseconds(jitter)), "loss": both(loss),
+	}}
 }
 
 func (d *decoder) generator(n *yaml.Node) *Generate {

@@ -154,7 +154,7 @@ func TestSetWire(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := Wire{time.Second, 2 * time.Second, 0.5}
+	w := Wire{Delay: time.Second, Jitter: 2 * time.Second, Loss: 0.5}
 	if want := (Link{From: "n1", To: "n2", Backend: UDP, Cost: 3, Forward: w, Back: w}); s.Links[0] != want {
 		t.Errorf("link is %+v, want %+v", s.Links[0], want)
 	}

@@ -16,7 +16,7 @@ import (
 func (f *File) Resolve(seed uint64) (*Scenario, error) {
 	s := &Scenario{
 		Name: f.name, Description: f.description, Seed: seed, For: f.duration,
-		Timeline: slices.Clone(f.timeline), Expect: f.expect,
+		Services: slices.Clone(f.services), Timeline: slices.Clone(f.timeline), Expect: f.expect,
 	}
 	if f.generate != nil {
 		nodes, links, err := f.generate.build(seed)
@@ -40,15 +40,23 @@ func (f *File) Resolve(seed uint64) (*Scenario, error) {
 	if err := s.check(f.path); err != nil {
 		return nil, err
 	}
+	if f.faults != nil {
+		s.Draw(*f.faults)
+	}
 	return s, nil
 }
 
 func (l linkSpec) draw(seed uint64) Link {
 	d := drawer{seed, l.from + ">" + l.to}
 	v := Link{From: l.from, To: l.to, Backend: l.backend, Cost: drawCost(d.rand("cost"), l.cost), line: l.line}
-	v.Forward.Delay, v.Back.Delay = drawPair(d, "delay", l.delay, drawDuration)
-	v.Forward.Jitter, v.Back.Jitter = drawPair(d, "jitter", l.jitter, drawDuration)
-	v.Forward.Loss, v.Back.Loss = drawPair(d, "loss", l.loss, drawFraction)
+	v.Forward.Shape, v.Back.Shape = l.shape, l.shape
+	for _, k := range wireKeys {
+		if p, written := l.wires[k.name]; written {
+			forward, back := drawPair(d, k.name, p, k.draw)
+			k.set(&v.Forward, forward)
+			k.set(&v.Back, back)
+		}
+	}
 	return v
 }
 
@@ -121,6 +129,9 @@ func (c *checker) nodesOf(s *Scenario) {
 			continue
 		}
 		c.nodes[n.ID] = n.line
+		if text := n.Clock.problem(); text != "" {
+			c.fail(n.line, "node %q: %s", n.ID, text)
+		}
 	}
 }
 
@@ -178,9 +189,8 @@ func (c *checker) wiresOf(l Link) {
 		c.fail(l.line, "link %s: backend %q is neither %s nor %s", l.Name(), l.Backend, TCP, UDP)
 	}
 	for _, w := range []Wire{l.Forward, l.Back} {
-		if w.Delay < 0 || w.Jitter < 0 || !(w.Loss >= 0 && w.Loss < 1) {
-			c.fail(l.line, "link %s: delay %v, jitter %v, loss %v: none may be negative, and loss must be below 1",
-				l.Name(), w.Delay, w.Jitter, w.Loss)
+		if text := w.problem(l.Backend); text != "" {
+			c.fail(l.line, "link %s: %s", l.Name(), text)
 		}
 	}
 }
@@ -199,10 +209,52 @@ func (c *checker) eventsOf(s *Scenario) {
 				g.Size, MinDatagram, wire.MaxPayload, g.Hops, wire.MaxHops)
 		}
 	}
-	for _, a := range s.Timeline {
-		if _, ok := c.links[a.Link]; !ok {
-			c.fail(a.line, "action: there is no link between %q and %q", a.Link[0], a.Link[1])
+	for _, v := range s.Services {
+		c.node(v.line, "service "+v.Name, v.Node)
+		if err := checkService(v.Name); err != nil {
+			c.fail(v.line, "service of %s: %v", v.Node, err)
 		}
+		if v.At < 0 || v.For < 0 {
+			c.fail(v.line, "service %s: at %v and for %v must not be negative", v.Name, v.At, v.For)
+		}
+	}
+	for i := range s.Timeline {
+		c.action(&s.Timeline[i])
+	}
+}
+
+// checkService reports why a node of the simulator cannot offer a service.
+func checkService(name string) error {
+	s, err := wire.ParseService(name)
+	switch {
+	case err != nil:
+		return err
+	case s.Reserved() || name == simService:
+		return fmt.Errorf("the name %q is taken on every node; choose another", name)
+	}
+	return nil
+}
+
+// simService is what the simulator itself runs on every node (check.Service).
+const simService = "sim"
+
+func (c *checker) action(a *Action) {
+	if text := a.problem(); text != "" {
+		c.fail(a.line, "action: %s", text)
+		return
+	}
+	what := "action " + string(a.Do)
+	if _, ok := c.links[a.Link]; !ok && actions[a.Do].link {
+		c.fail(a.line, "%s: there is no link between %q and %q", what, a.Link[0], a.Link[1])
+	}
+	if a.Node != "" {
+		c.node(a.line, what, a.Node)
+	}
+	if a.Via != "" {
+		c.node(a.line, what+": via", a.Via)
+	}
+	for _, id := range a.Nodes {
+		c.node(a.line, what, id)
 	}
 }
 

@@ -37,6 +37,7 @@ type Scenario struct {
 	Links     []Link
 	Pings     []Ping
 	Datagrams []Datagram
+	Services  []Service
 	Timeline  []Action
 	Expect    Expect
 }
@@ -44,6 +45,8 @@ type Scenario struct {
 // Node is one node of the mesh.
 type Node struct {
 	ID string
+	// Clock is what its clock shows when a run begins.
+	Clock Clock
 
 	line int // of the file, for errors; 0: generated or built in code
 }
@@ -62,15 +65,6 @@ type Link struct {
 
 // Name names the link for a person.
 func (l Link) Name() string { return l.From + "-" + l.To }
-
-// Wire is one direction of a link.
-type Wire struct {
-	Delay time.Duration
-	// Jitter is the most that is added to Delay; it is uniform from zero.
-	Jitter time.Duration
-	// Loss is the probability that one transmission of a frame is lost.
-	Loss float64
-}
 
 // Ping is a series of pings.
 type Ping struct {
@@ -92,21 +86,11 @@ type Datagram struct {
 	Hops int
 }
 
-// Do is what an action does to a link.
-type Do string
-
-// What an action can do.
-const (
-	Down Do = "down" // the wire carries nothing, in either direction
-	Up   Do = "up"
-)
-
-// Action is something that happens to a link at a time.
-type Action struct {
-	At time.Duration
-	// Link names the two ends, in either order.
-	Link [2]string
-	Do   Do
+// Service is a service that a node offers and advertises for a while.
+type Service struct {
+	Node, Name string
+	At         time.Duration
+	For        time.Duration // 0: to the end
 
 	line int
 }
@@ -118,6 +102,9 @@ type Expect struct {
 	ConvergedWithin time.Duration
 	// LostPings is how many pings may go unanswered; negative: any number.
 	LostPings int
+	// Converges lets a run go on beyond For until nothing has disturbed the mesh
+	// for the convergence bound, when everything must be right.
+	Converges bool
 }
 
 // Problem is one mistake in a scenario.

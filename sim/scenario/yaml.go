@@ -191,6 +191,37 @@ func parsePositive(s string) (float64, error) {
 	return v, nil
 }
 
+func parseBool(s string) (bool, error) {
+	switch s {
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	}
+	return false, fmt.Errorf("%q is neither true nor false", s)
+}
+
+// parseOffset reads how far a clock is wrong; negative: it is slow.
+func parseOffset(s string) (time.Duration, error) {
+	v, err := time.ParseDuration(s)
+	if err != nil || v < -maxOffset || v > maxOffset {
+		return 0, fmt.Errorf("%q is not a duration such as 5s or -1h, of %v at most", s, maxOffset)
+	}
+	return v, nil
+}
+
+// maxOffset bounds how far a clock is wrong: ten years.
+const maxOffset = 10 * 365 * 24 * time.Hour
+
+func parseDrift(s string) (float64, error) {
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil || !(v >= -MaxDrift && v <= MaxDrift) {
+		return 0, fmt.Errorf("%q is not a drift: a number from %v to %v, such as 0.001 for a clock that gains a millisecond each second",
+			s, -MaxDrift, MaxDrift)
+	}
+	return v, nil
+}
+
 func parseSeed(s string) (uint64, error) {
 	v, err := strconv.ParseUint(s, 0, 64)
 	if err != nil {
