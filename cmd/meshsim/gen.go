@@ -21,12 +21,13 @@ func (a app) gen(args []string) error {
 	}
 	f := a.flags("gen KIND --nodes N [flags]\n\nKIND is one of " + strings.Join(kinds, ", ") + ".\n" +
 		"A value may be a range, MIN..MAX: then each link draws its own from the seed.")
-	nodes := f.Int("nodes", 0, "how many nodes (required)")
+	g := scenario.NewGenerate("", 0)
+	f.IntVar(&g.Nodes, "nodes", 0, "how many nodes (required, except for a fat-tree with --degree)")
 	seed := f.Uint64("seed", 1, "seed of everything drawn")
-	degree := f.Int("degree", 0, "random-regular: links of a node (4); tree: children of a node (2); hub: hubs (3)")
+	kindFlags(f, g)
 	backend := f.String("backend", string(scenario.TCP), "tcp or udp")
 	cost := f.String("cost", "1", "cost of a link")
-	delay := f.String("delay", "5ms", "time that a frame takes over a link")
+	delay := f.String("delay", "5ms", "time that a frame takes over a link (waxman: on top of that of the distance)")
 	jitter := f.String("jitter", "0s", "the most that is added to the delay of a frame, at random")
 	loss := f.String("loss", "0", "probability that a frame is lost")
 	name := f.String("name", "", "name of the scenario (default: KIND-N)")
@@ -41,20 +42,21 @@ func (a app) gen(args []string) error {
 	if !slices.Contains(kinds, kind) {
 		return fmt.Errorf("there is no kind of topology %q: %s are known", kind, strings.Join(kinds, ", "))
 	}
-	if !f.Changed("nodes") {
+	if g.Kind = scenario.Kind(kind); !f.Changed("nodes") && (g.Kind != scenario.FatTree || !f.Changed("degree")) {
 		return errors.New("--nodes is missing: say how many nodes")
 	}
-	g := scenario.NewGenerate(scenario.Kind(kind), *nodes)
-	g.Degree = *degree
-	if err := setWire(g, *backend, *cost, *delay, *jitter, *loss); err != nil {
+	if err := checkKindFlags(f); err != nil {
 		return err
 	}
-	if *name == "" {
-		*name = fmt.Sprintf("%s-%d", kind, *nodes)
+	if err := setWire(g, *backend, *cost, *delay, *jitter, *loss); err != nil {
+		return err
 	}
 	s, err := g.Scenario(*name, *seed)
 	if err != nil {
 		return err
+	}
+	if s.Name == "" {
+		s.Name = fmt.Sprintf("%s-%d", kind, len(s.Nodes))
 	}
 	if s.For = *length; s.For <= 0 {
 		return fmt.Errorf("--for %v: a run must take longer than that, such as 60s", s.For)
@@ -62,6 +64,27 @@ func (a app) gen(args []string) error {
 	_, err = a.stdout.Write(s.Encode("Made by: meshsim gen " + kind + asWritten(f)))
 	if err != nil {
 		return fmt.Errorf("write scenario: %w", err)
+	}
+	return nil
+}
+
+// kindFlags adds the flags that some kinds of topologies have.
+func kindFlags(f *pflag.FlagSet, g *scenario.Generate) {
+	f.IntVar(&g.Degree, "degree", 0, "random-regular: links of a node (4); tree: children of a node (2); hub: hubs (3); "+
+		"barabasi-albert: links that a node comes with (2); fat-tree: ports of a switch, an even number (as --nodes needs)")
+	f.Float64Var(&g.Probability, "probability", 0, "erdos-renyi: that of a link between two nodes (that of 4 links for a node)")
+	f.Float64Var(&g.Alpha, "alpha", 0, "waxman: probability of a link between two nodes at one place (that of 4 links for a node)")
+	f.Float64Var(&g.Beta, "beta", 0, "waxman: how far links reach, as a part of the diagonal of the square (0.1)")
+	f.Float64Var(&g.Side, "side", 0, "waxman: side of the square that nodes are on, in km (1000)")
+}
+
+// checkKindFlags refuses a written 0, which scenario.Generate takes for the
+// default.
+func checkKindFlags(f *pflag.FlagSet) error {
+	for _, name := range []string{"degree", "probability", "alpha", "beta", "side"} {
+		if f.Changed(name) && f.Lookup(name).Value.String() == "0" {
+			return fmt.Errorf("--%s 0: it must be above 0; leave it out for the default", name)
+		}
 	}
 	return nil
 }

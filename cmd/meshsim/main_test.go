@@ -61,6 +61,11 @@ func TestBadInputIsExplained(t *testing.T) {
 		{[]string{"gen"}, "kind of topology is missing"},
 		{[]string{"gen", "rnig", "--nodes", "3"}, `no kind of topology "rnig"`},
 		{[]string{"gen", "ring"}, "--nodes is missing"},
+		{[]string{"gen", "fat-tree"}, "--nodes is missing"},
+		{[]string{"gen", "fat-tree", "--degree", "3"}, "degree 3 is odd"},
+		{[]string{"gen", "line", "--nodes", "3", "--beta", "0.5"}, "generate line: this kind takes no beta"},
+		{[]string{"gen", "erdos-renyi", "--nodes", "3", "--probability", "2"}, "probability 2 is not possible"},
+		{[]string{"gen", "waxman", "--nodes", "3", "--alpha", "0"}, "--alpha 0: it must be above 0; leave it out"},
 		{[]string{"gen", "ring", "--nodes", "2"}, "a ring needs at least 3 nodes"},
 		{[]string{"gen", "ring", "--nodes", "3", "--cost", "0"}, `--cost: "0" is not a cost`},
 		{[]string{"gen", "ring", "--nodes", "3", "--delay", "5", "--loss", "2"}, "--delay: 5 has no unit"},
@@ -167,6 +172,50 @@ func TestGenPrintsAFileThatRuns(t *testing.T) {
 		}
 		if _, again, _ := meshsim(args...); again != text {
 			t.Errorf("%s: the same command printed two files", kind)
+		}
+	}
+}
+
+// Each flag of a kind must arrive in the topology.
+func TestGenFlagsOfKinds(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		args        string
+		name        string
+		nodes       int
+		links       int
+		longestLink time.Duration // the least that it takes; 0: not looked at
+	}{
+		{"tree --nodes 13 --degree 3", "tree-13", 13, 12, 0},
+		{"fat-tree --degree 4", "fat-tree-36", 36, 48, 0},
+		{"fat-tree --nodes 30 --degree 4 --name dc", "dc", 30, 42, 0},
+		{"barabasi-albert --nodes 20 --degree 1", "barabasi-albert-20", 20, 19, 0},
+		{"erdos-renyi --nodes 20 --probability 1", "erdos-renyi-20", 20, 190, 0},
+		{"waxman --nodes 20 --alpha 1 --beta 1000 --side 20000 --delay 0s", "waxman-20", 20, 190, 50 * time.Millisecond},
+	} {
+		code, text, stderr := meshsim(append([]string{"gen"}, strings.Fields(c.args)...)...)
+		if code != exitOK {
+			t.Errorf("%s: exit code %d: %s", c.args, code, stderr)
+			continue
+		}
+		f, err := scenario.Parse("f.yaml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := f.Resolve(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		longest := time.Duration(0)
+		for _, l := range s.Links {
+			longest = max(longest, l.Forward.Delay)
+		}
+		if s.Name != c.name || len(s.Nodes) != c.nodes || len(s.Links) != c.links || longest < c.longestLink {
+			t.Errorf("%s: %s has %d nodes, %d links of up to %v; want %s, %d, %d, %v or more",
+				c.args, s.Name, len(s.Nodes), len(s.Links), longest, c.name, c.nodes, c.links, c.longestLink)
+		}
+		if want := "# Made by: meshsim gen " + strings.Fields(c.args)[0] + " --"; !strings.HasPrefix(text, want) {
+			t.Errorf("%s: the file begins with %.60q", c.args, text)
 		}
 	}
 }
