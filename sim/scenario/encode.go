@@ -51,14 +51,19 @@ func (s *Scenario) encodeNodes() *yaml.Node {
 }
 
 func (n Node) encode() *yaml.Node {
-	if n.Clock == (Clock{}) {
+	if n.Kind != KindDeployed && n.Clock == (Clock{}) {
 		return textNode(n.ID)
 	}
 	m := flow()
 	m.text("id", n.ID)
-	clock := flow()
-	clock.clock(n.Clock)
-	m.add("clock", clock.node)
+	if n.Kind == KindDeployed {
+		m.text("kind", string(n.Kind))
+	}
+	if n.Clock != (Clock{}) {
+		clock := flow()
+		clock.clock(n.Clock)
+		m.add("clock", clock.node)
+	}
 	return m.node
 }
 

@@ -40,7 +40,7 @@ func TestEncodeIsForPeople(t *testing.T) {
 	t.Parallel()
 	f, err := Parse("f.yaml", []byte(`
 for: 90s
-nodes: [a, b]
+nodes: [{id: a, kind: ours}, {id: b, kind: deployed}]
 links: [{from: a, to: b, cost: 2, delay: 5ms, loss: {forward: 0.1, back: 0}}]
 timeline: [{at: 2s, do: down, link: [a, b]}]
 expect: {lost_pings: 3}
@@ -57,7 +57,7 @@ expect: {lost_pings: 3}
 # two
 seed: 4
 for: 1m30s
-nodes: [a, b]
+nodes: [a, {id: b, kind: deployed}]
 links:
   - {from: a, to: b, cost: 2, delay: 5ms, loss: {forward: 0.1, back: 0}}
 timeline:

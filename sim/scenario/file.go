@@ -122,10 +122,11 @@ func parseNodeID(s string) (string, error) { return s, wire.CheckNodeID(s) }
 
 // node reads an ID, or a mapping with the key id.
 func (d *decoder) node(n *yaml.Node) Node {
-	v := Node{line: n.Line}
+	v := Node{Kind: KindOurs, line: n.Line}
 	if n.Kind == yaml.MappingNode {
 		d.mapping(n, "node",
 			required("id", scalar(d, "node id", &v.ID, parseNodeID)),
+			optional("kind", scalar(d, "node: kind", &v.Kind, parseOneOf(KindOurs, KindDeployed))),
 			optional("clock", func(n *yaml.Node) { d.mapping(n, "node: clock", d.clockFields(&v.Clock)...) }))
 	} else {
 		scalar(d, "node", &v.ID, parseNodeID)(n)

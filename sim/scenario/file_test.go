@@ -48,6 +48,9 @@ var mistakes = []struct {
 		`f.yaml:6: link b-alpha: the two nodes are linked already, first on line 5`,
 		`f.yaml:8: action down: there is no link between "b" and "x"`,
 	}},
+	{"kinds of nodes", "nodes:\n  - {id: a, kind: deployd}\n  - {id: b, kind: [ours]}", []string{
+		`f.yaml:2: node: kind: "deployd" is unknown (did you mean "deployed"?)`, `f.yaml:3: node: kind must be a single value, not a list`,
+	}},
 	{"actions", "nodes: [a, b]\nlinks: [{from: a, to: b}]\ntimeline:\n  - {at: 1s, link: [a], do: down}\n  - {at: 1s, link: [a, b], do: dwon}", []string{
 		`f.yaml:4: action: link must name two nodes, such as [a, b]`, `f.yaml:5: action: do: "dwon" is unknown (did you mean "down"?)`,
 	}},

@@ -124,6 +124,9 @@ func (c *checker) nodesOf(s *Scenario) {
 		if err := wire.CheckNodeID(n.ID); err != nil {
 			c.fail(n.line, "%v", err)
 		}
+		if n.Kind != "" && n.Kind != KindOurs && n.Kind != KindDeployed {
+			c.fail(n.line, "node %q: kind %q is neither %s nor %s", n.ID, n.Kind, KindOurs, KindDeployed)
+		}
 		if line, twice := c.nodes[n.ID]; twice {
 			c.fail(n.line, "node %q is there twice%s", n.ID, firstOn(line))
 			continue

@@ -42,9 +42,23 @@ type Scenario struct {
 	Expect    Expect
 }
 
+// NodeKind says whose node it is.
+type NodeKind string
+
+// Kinds of nodes.
+const (
+	// KindOurs is a node of this project. It is the default: an empty Kind means
+	// the same.
+	KindOurs NodeKind = "ours"
+	// KindDeployed is a model of a deployed receptor 1.x node, which has none of
+	// our extensions and all of its habits (PROTOCOL sections 1 to 3).
+	KindDeployed NodeKind = "deployed"
+)
+
 // Node is one node of the mesh.
 type Node struct {
-	ID string
+	ID   string
+	Kind NodeKind
 	// Clock is what its clock shows when a run begins.
 	Clock Clock
 
