@@ -152,7 +152,7 @@ func (n *Node) deliver(frame []byte) {
 	ep := n.local.get(d.ToService)
 	if ep == nil {
 		n.drop(frame, DropServiceUnknown)
-		n.reportUnreachable(frame, n.id, wire.ProblemServiceUnknown)
+		n.reportUnreachable(frame, wire.ProblemServiceUnknown)
 		return
 	}
 	ep.datagram(Addr{Node: from, Service: d.FromService.String()}, d.Payload)

@@ -93,12 +93,16 @@ const (
 	DropUnknownSource  DropReason = "unknown source node"
 	DropServiceUnknown DropReason = "service unknown"
 	DropReaderSlow     DropReason = "reader of the service is too slow"
+	DropFirewall       DropReason = "dropped by firewall"
+	DropRejected       DropReason = "rejected by firewall"
 )
 
 // DatagramDropped: a datagram was neither delivered nor forwarded.
 type DatagramDropped struct {
 	Reason DropReason
 	Header wire.Header
+	// Rule is the number of the rule of the firewall, from 1, if one decided.
+	Rule int
 }
 
 // UnreachReceived: a node reports that a datagram of ours failed.

@@ -60,7 +60,20 @@ func (n *Node) forward(frame []byte) {
 
 // route sends a data frame, which it owns, towards its destination. The error
 // is for senders on this node; ErrNoRoute is the one that they are told.
+//
+// All that the node sends, takes and passes on comes by here once, so this is
+// the place of the firewall.
 func (n *Node) route(frame []byte) error {
+	if n.firewall != nil {
+		if passes, err := n.filter(frame); !passes {
+			return err
+		}
+	}
+	return n.pass(frame)
+}
+
+// pass is route beyond the firewall.
+func (n *Node) pass(frame []byte) error {
 	to := binary.BigEndian.Uint64(frame[wire.OffsetToNode:])
 	if to == n.hash {
 		n.deliver(frame)
@@ -74,7 +87,7 @@ func (n *Node) route(frame []byte) error {
 	hops := frame[wire.OffsetHops]
 	if hops == 0 {
 		n.drop(frame, DropExpired)
-		n.reportUnreachable(frame, next.name, wire.ProblemExpired)
+		n.reportUnreachable(frame, wire.ProblemExpired)
 		return nil
 	}
 	wire.SetHops(frame, hops-1)
@@ -84,10 +97,12 @@ func (n *Node) route(frame []byte) error {
 	return nil
 }
 
-func (n *Node) drop(frame []byte, reason DropReason) {
+func (n *Node) drop(frame []byte, reason DropReason) { n.dropBy(frame, reason, 0) }
+
+func (n *Node) dropBy(frame []byte, reason DropReason, rule int) {
 	d, err := wire.ParseData(frame)
 	if err == nil {
-		n.emit(DatagramDropped{Reason: reason, Header: d.Header})
+		n.emit(DatagramDropped{Reason: reason, Header: d.Header, Rule: rule})
 	}
 }
 
@@ -100,27 +115,41 @@ func (n *Node) name(hash uint64) string {
 	return n.table.Load().hops[hash].name
 }
 
-// reportUnreachable tells the sender of a datagram that it failed. A report
-// about a report would have no end, so those are not made.
-func (n *Node) reportUnreachable(frame []byte, toNode, problem string) {
+// reportUnreachable tells the sender of a datagram that it failed, if there is
+// anything to tell.
+func (n *Node) reportUnreachable(frame []byte, problem string) {
+	if report := n.makeReport(frame, problem); report != nil {
+		n.route(report)
+	}
+}
+
+// makeReport returns the frame that tells the sender of a datagram that it
+// failed. It returns nil for a report, since reports about reports would have no
+// end, and where a node has no name.
+func (n *Node) makeReport(frame []byte, problem string) []byte {
 	d, err := wire.ParseData(frame)
 	if err != nil || d.FromService == wire.ServiceUnreach {
-		return
+		return nil
 	}
-	from := n.name(d.FromNode)
-	if from == "" {
-		return
+	from, to := n.name(d.FromNode), n.name(d.ToNode)
+	if from == "" || to == "" {
+		return nil
 	}
 	u := wire.Unreach{
-		FromNode: from, ToNode: toNode,
+		FromNode: from, ToNode: to,
 		FromService: d.FromService.String(), ToService: d.ToService.String(),
 		Problem: problem,
 	}
-	n.send(wire.ServiceUnreach, d.FromNode, wire.ServiceUnreach, u.Encode(), MaxHops)
+	return n.makeFrame(wire.ServiceUnreach, d.FromNode, wire.ServiceUnreach, u.Encode(), MaxHops)
 }
 
 // send makes a data frame and routes it.
 func (n *Node) send(from wire.Service, to uint64, service wire.Service, payload []byte, hops byte) error {
+	return n.route(n.makeFrame(from, to, service, payload, hops))
+}
+
+// makeFrame makes a data frame of this node.
+func (n *Node) makeFrame(from wire.Service, to uint64, service wire.Service, payload []byte, hops byte) []byte {
 	h := wire.Header{HopsToLive: hops, FromNode: n.hash, ToNode: to, FromService: from, ToService: service}
-	return n.route(wire.AppendData(make([]byte, 0, wire.HeaderSize+len(payload)), h, payload))
+	return wire.AppendData(make([]byte, 0, wire.HeaderSize+len(payload)), h, payload)
 }

@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"receptor/mesh/firewall"
 	"receptor/mesh/linkstate"
 	"receptor/mesh/wire"
 	"receptor/transport"
@@ -58,6 +59,9 @@ type Config struct {
 	// MaxIdleLink is how long nothing may arrive on a link before it is
 	// dropped; zero means DefaultMaxIdleLink, and less is raised to that.
 	MaxIdleLink time.Duration
+	// Firewall has the rules for the datagrams that the node sends, takes and
+	// passes on; none accepts all.
+	Firewall []firewall.Rule
 	// Events, if set, is called for every event, possibly with the node's lock
 	// held: it must not block nor call into the node. Calls may overlap.
 	Events func(Event)
@@ -72,8 +76,9 @@ type Node struct {
 	maxIdle time.Duration
 	emit    func(Event)
 
-	table atomic.Pointer[table] // next hops, for the forwarding path
-	local endpoints             // services of this node
+	firewall *firewall.Firewall    // nil without rules
+	table    atomic.Pointer[table] // next hops, for the forwarding path
+	local    endpoints             // services of this node
 
 	mu       sync.Mutex
 	closed   bool
@@ -108,6 +113,10 @@ func New(c Config) (*Node, error) {
 	if strings.EqualFold(c.ID, localhost) {
 		return nil, fmt.Errorf("node ID %q means the own node everywhere; choose another", c.ID)
 	}
+	rules, err := firewall.New(c.Firewall, c.ID)
+	if err != nil {
+		return nil, err
+	}
 	now := c.Clock.Now()
 	rnd := rand.New(c.Rand)
 	n := &Node{
@@ -119,6 +128,8 @@ func New(c Config) (*Node, error) {
 		emit:    c.Events,
 		rand:    rnd,
 		db:      linkstate.New(c.ID),
+
+		firewall: rules,
 	}
 	if n.emit == nil {
 		n.emit = func(Event) {}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"receptor/mesh/firewall"
 	"receptor/mesh/wire"
 	"receptor/transport"
 	"receptor/transport/transporttest"
@@ -33,11 +34,11 @@ func newNet(t *testing.T, ids ...string) *testNet {
 }
 
 // start makes one more node, which may have the ID of another.
-func (n *testNet) start(id string) *Node {
+func (n *testNet) start(id string, rules ...firewall.Rule) *Node {
 	n.t.Helper()
 	n.seed++
 	node, err := New(Config{
-		ID: id, Clock: n.clock, Rand: rand.NewPCG(n.seed, 0),
+		ID: id, Clock: n.clock, Rand: rand.NewPCG(n.seed, 0), Firewall: rules,
 		Events: func(e Event) { n.events[id] = append(n.events[id], e) },
 	})
 	if err != nil {

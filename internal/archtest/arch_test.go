@@ -24,8 +24,9 @@ var rules = map[string]rule{
 	"transport/transporttest": {imports: []string{"transport"}},
 	"mesh/wire":               {imports: []string{highway}, pure: true},
 	"mesh/linkstate":          {imports: []string{"mesh/wire"}, pure: true},
+	"mesh/firewall":           {imports: []string{"mesh/wire"}, pure: true},
 	"mesh": {
-		imports: []string{"mesh/wire", "mesh/linkstate", "transport", quic},
+		imports: []string{"mesh/wire", "mesh/linkstate", "mesh/firewall", "transport", quic},
 		waits:   []string{"packetconn.go", "stream.go", "ping.go"},
 		secrets: []string{"stream.go", "insecuretls.go"},
 	},
@@ -39,7 +40,7 @@ var rules = map[string]rule{
 	},
 	"internal/version": {},
 	"internal/suggest": {},
-	"internal/config":  {imports: []string{"internal/suggest", yaml, shlex}},
+	"internal/config":  {imports: []string{"internal/suggest", "mesh/firewall", yaml, shlex}},
 	"internal/host": {
 		imports: []string{"control", "internal/daemon", "internal/version", "transport", "transport/tcp", "work", unix},
 		waits:   []string{anyFile}, clock: []string{anyFile}, secrets: []string{"daemon.go"},

@@ -15,14 +15,13 @@ const (
 	MaxServiceName = 8
 )
 
-// Offsets in a data frame, PROTOCOL section 2.1; those of the two fields that
-// forwarding looks at are public.
+// Offsets in a data frame, PROTOCOL section 2.1.
 const (
-	OffsetHops     = 1
-	offFromNode    = 4
-	OffsetToNode   = 12
-	offFromService = 20
-	offToService   = 28
+	OffsetHops        = 1
+	OffsetFromNode    = 4
+	OffsetToNode      = 12
+	OffsetFromService = 20
+	OffsetToService   = 28
 )
 
 // MaxHops is the number of hops to live that a fresh message starts with.
@@ -86,10 +85,10 @@ func ParseData(frame []byte) (Data, error) {
 	return Data{
 		Header: Header{
 			HopsToLive:  frame[OffsetHops],
-			FromNode:    binary.BigEndian.Uint64(frame[offFromNode:]),
+			FromNode:    binary.BigEndian.Uint64(frame[OffsetFromNode:]),
 			ToNode:      binary.BigEndian.Uint64(frame[OffsetToNode:]),
-			FromService: Service(frame[offFromService:offToService]),
-			ToService:   Service(frame[offToService:HeaderSize]),
+			FromService: Service(frame[OffsetFromService:OffsetToService]),
+			ToService:   Service(frame[OffsetToService:HeaderSize]),
 		},
 		Payload: frame[HeaderSize:],
 	}, nil
