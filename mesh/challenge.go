@@ -58,11 +58,17 @@ func (s *session) ask(now time.Time, epoch uint64) {
 	n := s.node
 	c := &challenge{epoch: epoch, until: now.Add(challengeTimeout)}
 	name := wire.Service([]byte(n.randomID()))
-	ep := &endpoint{datagram: func(from Addr, _ []byte) {
+	answer := func(from string) {
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		c.answered = c.answered || from.Node == s.peer
-	}}
+		c.answered = c.answered || from == s.peer
+	}
+	ep := &endpoint{
+		datagram: func(from Addr, _ []byte) { answer(from.Node) },
+		// A peer whose firewall rejects pings shows as well that it is there.
+		unreachable:  func(_ wire.Unreach, by string) { answer(by) },
+		passFirewall: true,
+	}
 	if n.local.add(name, ep) != nil {
 		return // that name is in use; the claimant will be back
 	}

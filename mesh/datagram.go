@@ -20,6 +20,9 @@ type endpoint struct {
 	unreachable func(u wire.Unreach, reportedBy string)
 	// closed, if set, is called when the node closes.
 	closed func()
+	// passFirewall: the datagrams are the node's own business, and none of the
+	// firewall's.
+	passFirewall bool
 }
 
 // endpoints are the services of a node, under a lock of their own: datagrams

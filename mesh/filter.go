@@ -26,10 +26,10 @@ func (n *Node) filter(frame []byte) (passes bool, err error) {
 		return false, ErrNoRoute
 	}
 	action, rule := n.firewall.Judge(firewall.MessageOf(frame, from, to))
-	switch action {
-	case firewall.Accept:
+	switch {
+	case action == firewall.Accept, to == n.id && n.passesFirewall(frame):
 		return true, nil
-	case firewall.Reject:
+	case action == firewall.Reject:
 		n.dropBy(frame, DropRejected, rule)
 		n.reportRejected(frame, from)
 	default:
@@ -53,4 +53,11 @@ func (n *Node) reportRejected(frame []byte, from string) {
 		return
 	}
 	n.pass(report)
+}
+
+// passesFirewall reports whether a datagram for this node is the node's own
+// business.
+func (n *Node) passesFirewall(frame []byte) bool {
+	ep := n.local.get(wire.Service(frame[wire.OffsetToService:wire.HeaderSize]))
+	return ep != nil && ep.passFirewall
 }

@@ -168,3 +168,28 @@ func TestFirewallMistakesFailNew(t *testing.T) {
 		t.Errorf("error %v, want one about fromnode of rule 1", err)
 	}
 }
+
+// Of two nodes with one ID the older keeps its link to a node with a firewall:
+// what shows that it is there is not for rules to stop, and a report that the
+// peer's firewall blocked the question shows it as well.
+func TestFirewallAndDuplicateAtOneNode(t *testing.T) {
+	everything := firewall.Rule{Action: firewall.Drop}
+	pings := firewall.Rule{Action: firewall.Reject, ToService: "ping"}
+	for _, test := range []struct{ hub, older []firewall.Rule }{{hub: []firewall.Rule{everything}}, {older: []firewall.Rule{pings}}} {
+		n := newNet(t)
+		n.nodes["hub"], n.nodes["x"] = n.start("hub", test.hub...), n.start("x", test.older...)
+		n.link("hub", "x", 1)
+		n.advance(5 * time.Second)
+		newcomer := n.start("x")
+		for range 5 { // it dials again and again
+			n.join(n.nodes["hub"], newcomer, LinkOptions{Cost: 1}, LinkOptions{Cost: 1})
+			n.advance(time.Second)
+		}
+		if down := count[LinkDown](n.events["hub"]); down != 0 {
+			t.Errorf("hub with %v, older one with %v: the hub lost %d links, want none", test.hub, test.older, down)
+		}
+		if !last[DuplicateID](t, n.events["x"]).Leaving {
+			t.Errorf("hub with %v, older one with %v: the newcomer has not left", test.hub, test.older)
+		}
+	}
+}
