@@ -164,7 +164,7 @@ func TestFirewallAndNoRoute(t *testing.T) {
 
 func TestFirewallMistakesFailNew(t *testing.T) {
 	_, err := New(Config{ID: "a", Firewall: []firewall.Rule{{Action: firewall.Drop, FromNode: "/(/"}}})
-	if err == nil || !strings.HasPrefix(err.Error(), "firewall rule 1: fromnode: ") {
+	if err == nil || !strings.HasPrefix(err.Error(), "firewall rule 1: fromnode is ") {
 		t.Errorf("error %v, want one about fromnode of rule 1", err)
 	}
 }

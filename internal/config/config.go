@@ -12,6 +12,8 @@ package config
 import (
 	"io/fs"
 	"time"
+
+	"receptor/mesh/firewall"
 )
 
 // A Config is everything a node is told at its start, complete with defaults and free of contradictions.
@@ -28,9 +30,10 @@ type Config struct {
 // A Node is the identity of the node itself.
 type Node struct {
 	Where                    Position
-	ID                       string        `param:"id" kind:"node-id" main:"yes" unset:"the host name" help:"node ID, unique in the mesh"`
-	DataDir                  string        `param:"datadir" kind:"path" default:"/tmp/receptor" help:"directory for the units of work, in a directory named by the node ID"`
-	MaxIdleConnectionTimeout time.Duration `param:"maxidleconnectiontimeout" kind:"idle-time" default:"21s" help:"a link on which nothing arrived for so long is dropped"`
+	ID                       string          `param:"id" kind:"node-id" main:"yes" unset:"the host name" help:"node ID, unique in the mesh"`
+	DataDir                  string          `param:"datadir" kind:"path" default:"/tmp/receptor" help:"directory for the units of work, in a directory named by the node ID"`
+	FirewallRules            []firewall.Rule `param:"firewallrules" kind:"firewall-rules" unset:"accept everything" help:"rules for the messages that the node sends, takes and passes on; the first that matches decides"`
+	MaxIdleConnectionTimeout time.Duration   `param:"maxidleconnectiontimeout" kind:"idle-time" default:"21s" help:"a link on which nothing arrived for so long is dropped"`
 }
 
 // logLevel is the item that sets Config.LogLevel. Its default holds for the item without a level; the level without

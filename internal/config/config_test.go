@@ -3,12 +3,17 @@ package config
 import (
 	"testing"
 	"time"
+
+	"receptor/mesh/firewall"
 )
 
 // everything is a configuration in which no parameter has its default.
 func everything() *Config {
 	return &Config{
-		Node:      Node{ID: "foo", DataDir: "/var/lib/receptor", MaxIdleConnectionTimeout: 30 * time.Second},
+		Node: Node{ID: "foo", DataDir: "/var/lib/receptor", MaxIdleConnectionTimeout: 30 * time.Second, FirewallRules: []firewall.Rule{
+			{Action: firewall.Accept, FromNode: "/a.*/", ToNode: "localhost", FromService: "x", ToService: "control"},
+			{Action: firewall.Reject, ToService: "control"},
+		}},
 		LogLevel:  Debug,
 		LocalOnly: true,
 		ControlServices: []ControlService{
@@ -35,6 +40,13 @@ func TestBothFormsMeanTheSame(t *testing.T) {
 - node:
     id: foo
     datadir: /var/lib/receptor
+    firewallrules:
+      - Action: accept
+        FromNode: /a.*/
+        ToNode: localhost
+        FromService: x
+        ToService: control
+      - {action: "reject", toservice: "control"}
     maxidleconnectiontimeout: 30s
 - log-level:
     level: debug
@@ -69,6 +81,8 @@ func TestBothFormsMeanTheSame(t *testing.T) {
 
 	fromLine, err := fromArgs(nil,
 		"--node", "id=foo", "datadir=/var/lib/receptor", "maxidleconnectiontimeout=30",
+		`firewallrules=[{"action":"accept","fromnode":"/a.*/","tonode":"localhost","fromservice":"x","toservice":"control"},`+
+			`{"action":"reject","toservice":"control"}]`,
 		"--log-level", "Debug", "--local-only",
 		"--control-service", "service=ctl", "filename=/run/r.sock", "permissions=0660",
 		"--control-service", "service=other",

@@ -4,6 +4,8 @@ import (
 	"math"
 	"strings"
 	"testing"
+
+	"receptor/mesh/firewall"
 )
 
 // FuzzParseYAML feeds any bytes as a configuration file: they make either a configuration that the rest of the daemon
@@ -17,6 +19,7 @@ func FuzzParseYAML(f *testing.F) {
 		"- tcp-peer: &a {<<: *a, address: 'a:1'}\n", "- &a [*a]\n", "&a [*a]\n", "- ? &a {*a : b}\n  : c\n",
 		"- work-command: {worktype: cat, command: cat, params: \"'a b' \\\\c\"}\n- local-only\n",
 		"- control-service: {filename: f, permissions: 0600}\n- local-only\n",
+		"- local-only\n- node:\n    firewallrules:\n      - {action: drop, fromnode: /a|b/}\n      - {Action: accept, <<: {toservice: c}}\n",
 		"node: {id: a}\n", "- a\n---\n- b\n", "- node: !x y\n", "- {<<: {node: a}}\n", "- node: \"\\0\"\n", "- tcp-peer: {adress: 1}\n",
 	} {
 		f.Add([]byte(seed))
@@ -44,6 +47,9 @@ func checkInvariants(t *testing.T, c *Config) {
 	t.Helper()
 	if id := c.Node.ID; id == "" || len(id) > 255 || strings.ContainsAny(id, "/\x00\n") || strings.EqualFold(id, "localhost") {
 		t.Errorf("node ID %q", id)
+	}
+	if _, err := firewall.New(c.Node.FirewallRules, c.Node.ID); err != nil {
+		t.Errorf("firewall rules %v: %v", c.Node.FirewallRules, err)
 	}
 	if !c.LocalOnly && len(c.TCPListeners)+len(c.TCPPeers) == 0 {
 		t.Error("no backends and not local-only")

@@ -11,6 +11,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"receptor/mesh/firewall"
 )
 
 // A kind is a type of parameter: what the Go type of its field is, what a user should write, and how that is read.
@@ -23,21 +25,22 @@ type kind struct {
 
 // kinds are all types of parameters, by the name that tags and --help call them.
 var kinds = map[string]kind{
-	"address":    scalar(`HOST:PORT, such as "mesh.example.org:2222"`, parseAddress),
-	"bool":       scalar("true or false", parseBool),
-	"cost":       costKind,
-	"host":       scalar(`an IP address or a host name, without port or brackets`, parseHost),
-	"idle-time":  scalar(`a duration such as "30s" or "2m", or a number of seconds; 21s or more`, parseIdleTime),
-	"level":      scalar(wantLevel, parseLevel),
-	"mode":       scalar(`permissions in octal with a leading 0, such as 0600; 0777 at most`, parseMode),
-	"node-costs": {reflect.TypeFor[map[string]float64](), wantNodeCosts, parseNodeCosts},
-	"node-id":    nodeIDKind,
-	"node-ids":   {reflect.TypeFor[[]string](), wantNodeIDs, parseNodeIDs},
-	"path":       scalar("the name of a file or directory", parsePath),
-	"port":       scalar("a whole number from 0 to 65535", parsePort),
-	"service":    scalar(`a name of 1 to 8 bytes without control characters, other than "ping" and "unreach"`, parseService),
-	"words":      scalar("words as for a shell, all quotes closed and no backslash at the end", parseWords),
-	"work-type":  scalar(`a name without control characters, other than "remote"`, parseWorkType),
+	"address":        scalar(`HOST:PORT, such as "mesh.example.org:2222"`, parseAddress),
+	"bool":           scalar("true or false", parseBool),
+	"cost":           costKind,
+	"firewall-rules": {reflect.TypeFor[[]firewall.Rule](), wantFirewallRules, parseFirewallRules},
+	"host":           scalar(`an IP address or a host name, without port or brackets`, parseHost),
+	"idle-time":      scalar(`a duration such as "30s" or "2m", or a number of seconds; 21s or more`, parseIdleTime),
+	"level":          scalar(wantLevel, parseLevel),
+	"mode":           scalar(`permissions in octal with a leading 0, such as 0600; 0777 at most`, parseMode),
+	"node-costs":     {reflect.TypeFor[map[string]float64](), wantNodeCosts, parseNodeCosts},
+	"node-id":        nodeIDKind,
+	"node-ids":       {reflect.TypeFor[[]string](), wantNodeIDs, parseNodeIDs},
+	"path":           scalar("the name of a file or directory", parsePath),
+	"port":           scalar("a whole number from 0 to 65535", parsePort),
+	"service":        scalar(`a name of 1 to 8 bytes without control characters, other than "ping" and "unreach"`, parseService),
+	"words":          scalar("words as for a shell, all quotes closed and no backslash at the end", parseWords),
+	"work-type":      scalar(`a name without control characters, other than "remote"`, parseWorkType),
 }
 
 // These are parts of lists and maps, too.

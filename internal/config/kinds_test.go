@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"receptor/mesh/firewall"
 )
 
 // read parses text as the command line gives it.
@@ -22,7 +24,10 @@ func TestKinds(t *testing.T) {
 		"address": {"a:1": "a:1", "10.0.0.1:65535": "10.0.0.1:65535", "[fe80::1%eth0]:2": "[fe80::1%eth0]:2", ":3": ":3"},
 		"bool": {"true": true, "Yes": true, "ON": true, "y": true, "t": true, "1": true,
 			"False": false, "no": false, "off": false, "n": false, "f": false, "0": false},
-		"cost":      {"1": 1.0, "1.0": 1.0, ".5": 0.5, "1e3": 1000.0, "0.001": 0.001},
+		"cost": {"1": 1.0, "1.0": 1.0, ".5": 0.5, "1e3": 1000.0, "0.001": 0.001},
+		"firewall-rules": {"[]": []firewall.Rule(nil),
+			`[{"action":"drop"}]`:                               []firewall.Rule{{Action: firewall.Drop}},
+			" [{Action: REJECT, tonode: /a|b/, toservice: 1}] ": []firewall.Rule{{Action: firewall.Reject, ToNode: "/a|b/", ToService: "1"}}},
 		"host":      {"0.0.0.0": "0.0.0.0", "::": "::", "fe80::1%eth0": "fe80::1%eth0", "localhost": "localhost"},
 		"idle-time": {"21": 21 * time.Second, "30s": 30 * time.Second, "22.5": 22500 * time.Millisecond, "2m": 2 * time.Minute},
 		"level":     {"error": Error, "WARNING": Warning, "Info": Info, "dEBUG": Debug},
@@ -38,9 +43,12 @@ func TestKinds(t *testing.T) {
 		"work-type": {"cat": "cat", "Remote": "Remote"},
 	}
 	refused := map[string][]string{
-		"address":    {"", "a", "a:", "a:0", "a:x", "a:65536", "a:-1", "::1:2", "a:1:2", "[::1]", "tcp://a:1"},
-		"bool":       {"", "2", "tru", "null"},
-		"cost":       {"", "0", "-1", "NaN", ".nan", "Inf", ".inf", "-Inf", "1e999", "one", "1,5", "0.0"},
+		"address": {"", "a", "a:", "a:0", "a:x", "a:65536", "a:-1", "::1:2", "a:1:2", "[::1]", "tcp://a:1"},
+		"bool":    {"", "2", "tru", "null"},
+		"cost":    {"", "0", "-1", "NaN", ".nan", "Inf", ".inf", "-Inf", "1e999", "one", "1,5", "0.0"},
+		"firewall-rules": {"", "drop", "{action: drop}", "[drop]", "[[]]", "[~]", "[{}]", "[{action: drop}", "[{action: deny}]", "[{action: [drop]}]",
+			"[{action: drop, fromnode: ''}]", "[{action: drop, fromnode: /(/}]", "[{action: drop, toservice: 123456789}]",
+			"[{action: drop, Action: drop}]", "[{action: drop, ? [a] : b}]"},
 		"host":       {"", "127.0.0.1:1", "[::1]", "a/24", "a b", "\x00"},
 		"idle-time":  {"", "20", "20.9s", "-30", "NaN", "Inf", "1e300", "9999999999999h", "30 s", "0"},
 		"level":      {"", "trace", "warn", "3"},

@@ -110,6 +110,7 @@ func (d *Daemon) startNode() error {
 		Clock:       d.host.Clock,
 		Rand:        d.host.NewRand(),
 		MaxIdleLink: d.cfg.Node.MaxIdleConnectionTimeout,
+		Firewall:    d.cfg.Node.FirewallRules,
 		Events:      d.meshEvent,
 	})
 	if err != nil {

@@ -85,12 +85,13 @@ func freePort(t testing.TB) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
+// start starts a node; parameters at the start of args are those of its item "node".
 func start(t testing.TB, dir, id string, args ...string) (*node, error) {
 	t.Helper()
 	n := &node{log: newLogBuffer(), socket: filepath.Join(dir, id+".sock")}
 	args = append([]string{
-		"--node", "id=" + id, "datadir=" + filepath.Join(dir, "data"), "--log-level", "debug",
-		"--control-service", "filename=" + n.socket,
+		"--log-level", "debug", "--control-service", "filename=" + n.socket,
+		"--node", "id=" + id, "datadir=" + filepath.Join(dir, "data"),
 	}, args...)
 	cl, err := config.ParseArgs(args)
 	if err != nil {
@@ -264,6 +265,14 @@ func TestDuplicateNodeLeaves(t *testing.T) {
 	var duplicate *daemon.DuplicateIDError
 	if !errors.As(err, &duplicate) || duplicate.ID != "same" {
 		t.Errorf("a node failed with %v, want a duplicate ID", err)
+	}
+}
+
+func TestFirewallRulesReachTheNode(t *testing.T) {
+	one := mustStart(t, t.TempDir(), "one", "firewallrules=[{action: reject, tonode: localhost, toservice: /p.*g/}]", "--local-only")
+	answer, err := one.client(t).Do("ping one")
+	if err != nil || !strings.Contains(string(answer), `"Error":"blocked by firewall"`) {
+		t.Errorf("ping answers %s (%v)", answer, err)
 	}
 }
 

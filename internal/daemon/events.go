@@ -45,7 +45,11 @@ func (d *Daemon) meshEvent(e mesh.Event) {
 	case mesh.UpdateAccepted:
 		d.log.Debugf("Routing update %d of %s by %s", e.Sequence, e.Node, e.From)
 	case mesh.DatagramDropped:
-		d.log.Debugf("Dropped a datagram to service %s: %s", e.Header.ToService, e.Reason)
+		if e.Rule != 0 {
+			d.log.Debugf("Dropped a datagram to service %s: %s, rule %d", e.Header.ToService, e.Reason, e.Rule)
+		} else {
+			d.log.Debugf("Dropped a datagram to service %s: %s", e.Header.ToService, e.Reason)
+		}
 	case mesh.UnreachReceived:
 		d.log.Debugf("Node %s reports: %s:%s to %s:%s: %s", e.ReportedBy, e.FromNode, e.FromService, e.ToNode, e.ToService, e.Problem)
 	}

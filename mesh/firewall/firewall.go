@@ -36,7 +36,7 @@ func ParseAction(name string) (Action, error) {
 			return a, nil
 		}
 	}
-	return 0, fmt.Errorf("unknown action %q: want %s", name, WantAction)
+	return 0, errors.New("there is no such action")
 }
 
 // String returns the name that ParseAction reads.
@@ -88,22 +88,25 @@ func New(rules []Rule, self string) (*Firewall, error) {
 // compile returns what is wrong with a rule, by key.
 func (c *rule) compile(r Rule, self string) (errs []error) {
 	if r.Action < Accept || r.Action > Drop {
-		errs = append(errs, fmt.Errorf("action: want %s", WantAction))
+		errs = append(errs, fmt.Errorf("action is %v: want %s", r.Action, WantAction))
 	}
 	c.action = r.Action
 	for _, field := range []struct {
-		key, text string
-		parse     func(string) (pattern, error)
-		compiled  *pattern
+		key, text, want string
+		check           func(string) error
+		compiled        *pattern
 	}{
-		{"fromnode", ownName(r.FromNode, self), parseNode, &c.fromNode},
-		{"tonode", ownName(r.ToNode, self), parseNode, &c.toNode},
-		{"fromservice", r.FromService, parseService, &c.fromService},
-		{"toservice", r.ToService, parseService, &c.toService},
+		{"fromnode", ownName(r.FromNode, self), WantNode, wire.CheckNodeID, &c.fromNode},
+		{"tonode", ownName(r.ToNode, self), WantNode, wire.CheckNodeID, &c.toNode},
+		{"fromservice", r.FromService, WantService, checkServiceName, &c.fromService},
+		{"toservice", r.ToService, WantService, checkServiceName, &c.toService},
 	} {
+		if field.text == "" {
+			continue
+		}
 		var err error
-		if *field.compiled, err = field.parse(field.text); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", field.key, err))
+		if *field.compiled, err = parse(field.text, field.check); err != nil {
+			errs = append(errs, fmt.Errorf("%s is %q: want %s: %w", field.key, field.text, field.want, err))
 		}
 	}
 	return errs

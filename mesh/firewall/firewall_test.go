@@ -127,25 +127,26 @@ func TestLocalhostIsTheNodeItself(t *testing.T) {
 }
 
 func TestMistakesAreAllNamed(t *testing.T) {
+	long := strings.Repeat("x", 256)
 	_, err := New([]Rule{
 		{Action: Drop},
 		{FromNode: "/a(/", ToNode: "/a"},
 		{Action: Reject, FromService: "123456789", ToService: "/"},
-		{Action: 9, FromNode: strings.Repeat("x", 256), ToService: "//", ToNode: "/a)|(b/"},
+		{Action: 9, FromNode: long, ToService: "//", ToNode: "/a)|(b/"},
 	}, "own")
 	if err == nil {
 		t.Fatal("no error")
 	}
 	want := []string{
-		"firewall rule 2: action: want accept, reject or drop",
-		`firewall rule 2: fromnode: "/a(/": error parsing regexp: missing closing ): ` + "`a(`: want " + WantNode,
-		`firewall rule 2: tonode: "/a" begins with a slash, but is no expression between two: want ` + WantNode,
-		`firewall rule 3: fromservice: service name "123456789" has 9 bytes, at most 8 are possible: want ` + WantService,
-		`firewall rule 3: toservice: "/" begins with a slash, but is no expression between two: want ` + WantService,
-		"firewall rule 4: action: want accept, reject or drop",
-		"firewall rule 4: fromnode: node ID of 256 bytes, at most 255 are possible: want " + WantNode,
-		`firewall rule 4: tonode: "/a)|(b/": error parsing regexp: unexpected ): ` + "`a)|(b`: want " + WantNode,
-		`firewall rule 4: toservice: "//" begins with a slash, but is no expression between two: want ` + WantService,
+		"firewall rule 2: action is Action(0): want accept, reject or drop",
+		`firewall rule 2: fromnode is "/a(/": want ` + WantNode + ": error parsing regexp: missing closing ): `a(`",
+		`firewall rule 2: tonode is "/a": want ` + WantNode + ": it begins with a slash, but is no expression between two",
+		`firewall rule 3: fromservice is "123456789": want ` + WantService + `: service name "123456789" has 9 bytes, at most 8 are possible`,
+		`firewall rule 3: toservice is "/": want ` + WantService + ": it begins with a slash, but is no expression between two",
+		"firewall rule 4: action is Action(9): want accept, reject or drop",
+		`firewall rule 4: fromnode is "` + long + `": want ` + WantNode + ": node ID of 256 bytes, at most 255 are possible",
+		`firewall rule 4: tonode is "/a)|(b/": want ` + WantNode + ": error parsing regexp: unexpected ): `a)|(b`",
+		`firewall rule 4: toservice is "//": want ` + WantService + ": it begins with a slash, but is no expression between two",
 	}
 	if got := err.Error(); got != strings.Join(want, "\n") {
 		t.Errorf("error:\n%s\nwant:\n%s", got, strings.Join(want, "\n"))

@@ -1,7 +1,7 @@
 package firewall
 
 import (
-	"fmt"
+	"errors"
 	"regexp"
 	"regexp/syntax"
 	"strings"
@@ -38,48 +38,35 @@ func (p *pattern) match(name []byte) bool {
 // CheckNode reports why text cannot be the fromnode or tonode of a rule, or
 // nil.
 func CheckNode(text string) error {
-	_, err := parseNode(text)
+	_, err := parse(text, wire.CheckNodeID)
 	return err
 }
 
 // CheckService reports why text cannot be the fromservice or toservice of a
 // rule, or nil.
 func CheckService(text string) error {
-	_, err := parseService(text)
+	_, err := parse(text, checkServiceName)
 	return err
 }
 
-func parseNode(text string) (pattern, error) {
-	return parse(text, WantNode, wire.CheckNodeID)
+func checkServiceName(name string) error {
+	_, err := wire.ParseService(name)
+	return err
 }
 
-func parseService(text string) (pattern, error) {
-	return parse(text, WantService, func(name string) error {
-		_, err := wire.ParseService(name)
-		return err
-	})
-}
+var errNotBetweenSlashes = errors.New("it begins with a slash, but is no expression between two")
 
-// parse reads a pattern that, if it is a name, must be one that check takes.
-func parse(text, want string, check func(string) error) (pattern, error) {
-	if text == "" {
-		return pattern{}, nil
-	}
+// parse reads an expression, or a name that check takes.
+func parse(text string, check func(name string) error) (pattern, error) {
 	if !strings.HasPrefix(text, "/") {
-		if err := check(text); err != nil {
-			return pattern{}, fmt.Errorf("%w: want %s", err, want)
-		}
-		return pattern{exactly: text}, nil
+		return pattern{exactly: text}, check(text)
 	}
 	expr, closed := strings.CutSuffix(text[1:], "/")
 	if !closed || expr == "" {
-		return pattern{}, fmt.Errorf("%q begins with a slash, but is no expression between two: want %s", text, want)
+		return pattern{}, errNotBetweenSlashes
 	}
 	re, err := wholeName(expr)
-	if err != nil {
-		return pattern{}, fmt.Errorf("%q: %w: want %s", text, err, want)
-	}
-	return pattern{re: re}, nil
+	return pattern{re: re}, err
 }
 
 // wholeName compiles an expression that must match a whole name. Deployed nodes
