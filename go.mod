@@ -5,6 +5,8 @@ go 1.26.0
 require (
 	github.com/google/shlex v0.0.0-20191202100458-e7afc7fbc510
 	github.com/minio/highwayhash v1.0.4
+	github.com/pion/logging v0.2.4
+	github.com/pion/transport/v3 v3.1.1
 	github.com/quic-go/quic-go v0.65.0
 	github.com/spf13/pflag v1.1.0
 	golang.org/x/sys v0.47.0
@@ -14,6 +16,7 @@ require (
 )
 
 require (
+	github.com/wlynxg/anet v0.0.5 // indirect
 	golang.org/x/crypto v0.54.0 // indirect
 	golang.org/x/net v0.56.0 // indirect
 )

@@ -1,6 +1,7 @@
 // Package transport defines what a mesh node stands on (clocks, links and the
 // backends that make links) and holds what real backends share: the bounded
-// send queue and the redialler. The backends themselves are in tcp/, udp/, ws/.
+// send queue, the dialer and the set of links. The backends themselves are in
+// tcp/, udp/, ws/.
 package transport
 
 import "time"

@@ -33,6 +33,8 @@ type rule struct {
 	secrets []string
 	// pure: no I/O, no logging, no clock.
 	pure bool
+	// tests: what tests of several packages share; it may import testing.
+	tests bool
 }
 
 // imports of the standard library that a pure package must not have.
@@ -169,7 +171,7 @@ func (r rule) forbids(file, p string) string {
 		return "no cgo in what ships"
 	case p == "math/rand":
 		return "use math/rand/v2 with a source of your own"
-	case p == "testing":
+	case p == "testing" && !r.tests:
 		return "only tests"
 	case p == "crypto/rand" && !listed(r.secrets, file):
 		return fmt.Sprintf("randomness comes in through the constructor; secrets of this package are made in %v", r.secrets)

@@ -13,15 +13,17 @@ const (
 	unix    = "golang.org/x/sys/unix"
 	shlex   = "github.com/google/shlex"
 	highway = "github.com/minio/highwayhash"
+	pion    = "github.com/pion/transport/v3"
 )
 
 // rules is the table of the architecture: imports point downwards, cmd ->
 // daemon -> control, work -> mesh -> transport; sim may import all of them, and
 // none imports sim.
 var rules = map[string]rule{
-	"transport":               {clock: []string{"transport.go"}},
+	"transport":               {waits: []string{"linkset.go", "dialer.go"}, clock: []string{"transport.go"}},
 	"transport/tcp":           {imports: []string{"transport"}, waits: []string{"tcp.go", "link.go"}, clock: []string{"tcp.go", "link.go"}},
-	"transport/transporttest": {imports: []string{"transport"}},
+	"transport/udp":           {imports: []string{"transport", pion}, waits: []string{"udp.go", "listener.go"}, clock: []string{"listener.go"}},
+	"transport/transporttest": {imports: []string{"transport"}, waits: []string{"conformance.go"}, tests: true},
 	"mesh/wire":               {imports: []string{highway}, pure: true},
 	"mesh/linkstate":          {imports: []string{"mesh/wire"}, pure: true},
 	"mesh/firewall":           {imports: []string{"mesh/wire"}, pure: true},
@@ -85,6 +87,7 @@ func TestRulesFindProblems(t *testing.T) {
 		{"clock", "import \"time\"\nvar now = time.Now()", ":4: time.Now"},
 		{"renamed clock", "import t \"time\"\nvar d = t.Since(t.Time{})", "time.Since"},
 		{"global random", "import \"math/rand/v2\"\nvar n = rand.IntN(3)", "rand.IntN"},
+		{"tests in what ships", `import "testing"`, "only tests"},
 		{"I/O in a pure package", `import "os"`, "the package is pure"},
 	}
 	for _, test := range tests {

@@ -19,10 +19,10 @@ func Machine(processes *Processes) daemon.Host {
 		Clock:   transport.System,
 		NewRand: newRand,
 		NewTCPListener: func(addr string, warn func(error)) transport.Backend {
-			return tcp.NewListener(addr, warn)
+			return tcp.NewListener(addr, nil, warn)
 		},
 		NewTCPDialer: func(addr string, redial bool, clock transport.Clock, r *rand.Rand, warn func(error)) transport.Backend {
-			return tcp.NewDialer(addr, redial, clock, r, warn)
+			return tcp.NewDialer(addr, nil, transport.DialOptions{Redial: redial, Clock: clock, Rand: r, Warn: warn})
 		},
 		ListenUnix: ListenUnix,
 		FS:         FS{},

@@ -2,6 +2,7 @@ package tcp
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -20,9 +21,11 @@ const (
 	readBuffer = 64 << 10
 	// writeBatch is how many frames one writev carries at most.
 	writeBatch = 64
+	// writeBuffer is what one TLS record carries at most.
+	writeBuffer = 16 << 10
 )
 
-// link is one TCP connection: 2-byte little-endian length, then the frame
+// link is one TCP or TLS connection: 2-byte little-endian length, then the frame
 // (PROTOCOL section 1).
 type link struct {
 	conn   net.Conn
@@ -33,7 +36,7 @@ type link struct {
 // Serve runs one link on a connection that somebody else made, until it ends.
 func Serve(conn net.Conn, accept transport.Acceptor) {
 	l := newLink(conn)
-	l.run(accept(l))
+	l.Run(accept(l))
 }
 
 func newLink(conn net.Conn) *link {
@@ -61,9 +64,8 @@ func (l *link) Close() {
 // String implements transport.Link.
 func (l *link) String() string { return "tcp " + l.conn.RemoteAddr().String() }
 
-// run delivers frames to r until the link ends, and returns after it has told
-// r so.
-func (l *link) run(r transport.Receiver) {
+// Run implements transport.Runner.
+func (l *link) Run(r transport.Receiver) {
 	written := make(chan error, 1)
 	go func() {
 		err := l.write()
@@ -102,24 +104,51 @@ func (l *link) read(r transport.Receiver) error {
 
 // write sends what is queued until the queue is closed and empty.
 func (l *link) write() error {
-	var (
-		lengths [writeBatch][2]byte
-		frames  = make([][]byte, 0, writeBatch)
-		vec     = make(net.Buffers, 0, 2*writeBatch)
-	)
+	send := vectored(l.conn)
+	if _, ok := l.conn.(*tls.Conn); ok {
+		send = buffered(l.conn)
+	}
+	frames := make([][]byte, 0, writeBatch)
 	for {
 		frames = l.queue.Take(frames[:0], writeBatch)
 		if len(frames) == 0 {
 			return nil
 		}
-		pending := vec[:0]
+		if err := send(frames); err != nil {
+			return err
+		}
+		clear(frames)
+	}
+}
+
+// vectored returns a function that writes up to writeBatch frames from where
+// they are, in one system call.
+func vectored(conn net.Conn) func(frames [][]byte) error {
+	var (
+		lengths [writeBatch][2]byte
+		parts   = make(net.Buffers, 0, 2*writeBatch)
+	)
+	return func(frames [][]byte) error {
+		pending := parts[:0]
 		for i, frame := range frames {
 			binary.LittleEndian.PutUint16(lengths[i][:], uint16(len(frame)))
 			pending = append(pending, lengths[i][:], frame)
 		}
-		if _, err := pending.WriteTo(l.conn); err != nil {
-			return err
+		_, err := pending.WriteTo(conn)
+		return err
+	}
+}
+
+// buffered returns a function that writes frames through a buffer, for a
+// connection that makes a record of each write.
+func buffered(conn net.Conn) func(frames [][]byte) error {
+	w := bufio.NewWriterSize(conn, writeBuffer)
+	return func(frames [][]byte) error {
+		for _, frame := range frames {
+			// An error of these stays, and is Flush's too.
+			w.Write(binary.LittleEndian.AppendUint16(w.AvailableBuffer(), uint16(len(frame))))
+			w.Write(frame)
 		}
-		clear(frames)
+		return w.Flush()
 	}
 }

@@ -1,20 +1,24 @@
-// Package tcp makes mesh links over TCP.
+// Package tcp makes mesh links over TCP, with or without TLS.
 package tcp
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"receptor/transport"
 )
 
 const (
-	dialTimeout = 15 * time.Second
+	// handshakeTimeout bounds the TLS handshake of an accepted connection.
+	handshakeTimeout = 15 * time.Second
+	// maxHandshakes bounds the TLS handshakes that go on at once: whoever can
+	// connect can begin one. Beyond it a connection is closed.
+	maxHandshakes = 256
 	// acceptPause keeps a listener that cannot accept (no file descriptors
 	// left) from spinning.
 	acceptPause = 100 * time.Millisecond
@@ -22,16 +26,22 @@ const (
 
 // Listener accepts links on a TCP port. It implements transport.Backend.
 type Listener struct {
-	addr string
-	warn func(error)
-	ln   net.Listener
-	set  linkSet
+	addr  string
+	tls   *tls.Config
+	warn  func(error)
+	ln    net.Listener
+	ctx   context.Context
+	end   context.CancelFunc
+	links transport.LinkSet
+
+	handshakes atomic.Int32
 }
 
-// NewListener returns a backend that listens on addr, "host:port". warn is told
-// of errors that do not end it.
-func NewListener(addr string, warn func(error)) *Listener {
-	return &Listener{addr: addr, warn: warn}
+// NewListener returns a backend that listens on addr, "host:port", with TLS
+// unless config is nil. warn is told of errors that do not end it.
+func NewListener(addr string, config *tls.Config, warn func(error)) *Listener {
+	ctx, end := context.WithCancel(context.Background())
+	return &Listener{addr: addr, tls: config, warn: warn, ctx: ctx, end: end}
 }
 
 // Start implements transport.Backend.
@@ -41,14 +51,11 @@ func (l *Listener) Start(accept transport.Acceptor) error {
 		return fmt.Errorf("tcp listener: %w", err)
 	}
 	l.ln = ln
-	if l.set.begin() {
-		go l.acceptLoop(accept)
-	}
+	l.links.Go(func() { l.acceptLoop(accept) })
 	return nil
 }
 
 func (l *Listener) acceptLoop(accept transport.Acceptor) {
-	defer l.set.wait.Done()
 	for {
 		conn, err := l.ln.Accept()
 		if errors.Is(err, net.ErrClosed) {
@@ -59,8 +66,36 @@ func (l *Listener) acceptLoop(accept transport.Acceptor) {
 			time.Sleep(acceptPause)
 			continue
 		}
-		l.set.start(conn, accept, func() {})
+		if l.tls == nil {
+			l.run(conn, accept)
+			continue
+		}
+		if l.handshakes.Add(1) > maxHandshakes || !l.links.Go(func() { l.secure(conn, accept) }) {
+			l.handshakes.Add(-1)
+			conn.Close()
+		}
 	}
+}
+
+// secure does the TLS handshake: no link begins, and no frame is queued, before
+// the peer has shown what the configuration wants to see.
+func (l *Listener) secure(conn net.Conn, accept transport.Acceptor) {
+	defer l.handshakes.Add(-1)
+	ctx, cancel := context.WithTimeout(l.ctx, handshakeTimeout)
+	defer cancel()
+	secured := tls.Server(conn, l.tls)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		if l.ctx.Err() == nil {
+			l.warn(fmt.Errorf("%s: TLS handshake with %s: %w", l, conn.RemoteAddr(), err))
+		}
+		return
+	}
+	l.run(secured, accept)
+}
+
+func (l *Listener) run(conn net.Conn, accept transport.Acceptor) {
+	l.links.Run(newLink(conn), accept, func() {})
 }
 
 // Addr returns the address that the started listener listens on.
@@ -68,10 +103,11 @@ func (l *Listener) Addr() net.Addr { return l.ln.Addr() }
 
 // Close implements transport.Backend.
 func (l *Listener) Close() {
+	l.end()
 	if l.ln != nil {
 		l.ln.Close()
 	}
-	l.set.close()
+	l.links.Close()
 }
 
 // String implements transport.Backend.
@@ -79,28 +115,29 @@ func (l *Listener) String() string { return "tcp listener " + l.addr }
 
 // Dialer keeps a link to one TCP address up. It implements transport.Backend.
 type Dialer struct {
-	addr     string
-	warn     func(error)
-	accept   transport.Acceptor
-	redialer *transport.Redialer
-	cancel   context.CancelFunc
-	set      linkSet
+	*transport.Dialer
+	addr string
 }
 
-// NewDialer returns a backend that dials addr, "host:port", and redials when
-// the link ends unless redial is false. clock and rand set the pauses between;
-// warn is told of dials that fail.
-func NewDialer(addr string, redial bool, clock transport.Clock, rand *rand.Rand, warn func(error)) *Dialer {
-	d := &Dialer{addr: addr, warn: warn}
-	ctx, cancel := context.WithCancel(context.Background())
-	d.cancel = cancel
-	d.redialer = transport.NewRedialer(clock, rand, func(ended func(bool)) {
-		if !redial {
-			ended = func(bool) {}
+// NewDialer returns a backend that dials addr, "host:port", with TLS unless
+// config is nil. A config that names no server verifies the host of addr.
+func NewDialer(addr string, config *tls.Config, opts transport.DialOptions) *Dialer {
+	connect := func(ctx context.Context) (transport.Runner, error) {
+		conn, err := dial(ctx, addr, config)
+		if err != nil {
+			return nil, err
 		}
-		d.dial(ctx, ended)
-	})
-	return d
+		return newLink(conn), nil
+	}
+	return &Dialer{transport.NewDialer("tcp peer "+addr, opts, connect), addr}
+}
+
+func dial(ctx context.Context, addr string, config *tls.Config) (net.Conn, error) {
+	if config == nil {
+		return new(net.Dialer).DialContext(ctx, "tcp", addr)
+	}
+	dialer := tls.Dialer{Config: config}
+	return dialer.DialContext(ctx, "tcp", addr)
 }
 
 // Start implements transport.Backend.
@@ -108,101 +145,5 @@ func (d *Dialer) Start(accept transport.Acceptor) error {
 	if _, _, err := net.SplitHostPort(d.addr); err != nil {
 		return fmt.Errorf("tcp peer: %w: want host:port", err)
 	}
-	d.accept = accept
-	d.redialer.Start()
-	return nil
-}
-
-func (d *Dialer) dial(ctx context.Context, ended func(connected bool)) {
-	if !d.set.begin() {
-		return
-	}
-	go func() {
-		defer d.set.wait.Done()
-		dialer := net.Dialer{Timeout: dialTimeout}
-		conn, err := dialer.DialContext(ctx, "tcp", d.addr)
-		if err != nil {
-			if ctx.Err() == nil {
-				d.warn(fmt.Errorf("tcp peer: %w", err))
-				ended(false)
-			}
-			return
-		}
-		d.set.start(conn, d.accept, func() { ended(true) })
-	}()
-}
-
-// Close implements transport.Backend.
-func (d *Dialer) Close() {
-	d.redialer.Close()
-	d.cancel()
-	d.set.close()
-}
-
-// String implements transport.Backend.
-func (d *Dialer) String() string { return "tcp peer " + d.addr }
-
-// linkSet holds the links of a backend, so that closing it ends them.
-type linkSet struct {
-	wait sync.WaitGroup // the backend's goroutines
-
-	mu     sync.Mutex
-	closed bool
-	links  map[*link]struct{}
-}
-
-// begin counts a goroutine that calls wait.Done at its end. It reports false
-// when the backend is closed and none may start.
-func (s *linkSet) begin() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.closed {
-		s.wait.Add(1)
-	}
-	return !s.closed
-}
-
-// start runs a link on conn in a goroutine of its own, and calls ended after it.
-func (s *linkSet) start(conn net.Conn, accept transport.Acceptor, ended func()) {
-	l := newLink(conn)
-	if !s.add(l) {
-		conn.Close()
-		return
-	}
-	go func() {
-		defer s.wait.Done()
-		l.run(accept(l))
-		s.remove(l)
-		ended()
-	}()
-}
-
-func (s *linkSet) add(l *link) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return false
-	}
-	if s.links == nil {
-		s.links = make(map[*link]struct{})
-	}
-	s.links[l] = struct{}{}
-	s.wait.Add(1)
-	return true
-}
-
-func (s *linkSet) remove(l *link) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.links, l)
-}
-
-func (s *linkSet) close() {
-	s.mu.Lock()
-	s.closed = true
-	for l := range s.links {
-		l.Close()
-	}
-	s.mu.Unlock()
-	s.wait.Wait()
+	return d.Dialer.Start(accept)
 }
