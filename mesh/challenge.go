@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"receptor/mesh/linkstate"
 	"receptor/mesh/wire"
 )
 
@@ -33,7 +34,7 @@ type challenge struct {
 
 // replaces decides whether a new link takes the place of an established one to
 // a node of the same ID.
-func (s *session) replaces(now time.Time, old *session, u *wire.RoutingUpdate) bool {
+func (s *session) replaces(now time.Time, old *session, u *linkstate.Update) bool {
 	if u.NodeID != s.peer {
 		return false
 	}
@@ -107,7 +108,7 @@ func (n *Node) dropUnanswered(now time.Time) {
 
 // tellDuplicate tells the claimant what the node that has its ID would: that it
 // is a duplicate (PROTOCOL section 2.2).
-func (s *session) tellDuplicate(old *session, u *wire.RoutingUpdate) {
+func (s *session) tellDuplicate(old *session, u *linkstate.Update) {
 	n := s.node
 	n.emit(DuplicateSuspected{Node: s.peer, Epoch: old.epoch, Suspect: u.UpdateEpoch})
 	suspicion := wire.RoutingUpdate{

@@ -76,7 +76,7 @@ func TestForgedSuspicionIsIgnored(t *testing.T) {
 	if v := count[DuplicateSuspected](n.events["b"]); v != 1 {
 		t.Errorf("b heard of the suspicion %d times, want once", v)
 	}
-	if got := n.nodes["b"].db; !got.Knows("a") {
+	if n.nodes["b"].db.Record("a") == nil {
 		t.Error("b has forgotten a")
 	}
 }

@@ -60,7 +60,7 @@ func (n *Node) canList(peer string) bool {
 }
 
 // receiveUpdate takes an update about any node, from a peer. It requires mu.
-func (n *Node) receiveUpdate(now time.Time, u *wire.RoutingUpdate, from *session) {
+func (n *Node) receiveUpdate(now time.Time, u *linkstate.Update, from *session) {
 	if u.NodeID == n.id {
 		n.receiveOwnID(now, u, from)
 		return
@@ -77,7 +77,7 @@ func (n *Node) receiveUpdate(now time.Time, u *wire.RoutingUpdate, from *session
 		return
 	}
 	n.emit(UpdateAccepted{Node: u.NodeID, Epoch: u.UpdateEpoch, Sequence: u.UpdateSequence, From: from.peer})
-	n.db.SetFrame(u.NodeID, n.passOn(u, from))
+	n.passOn(u, from)
 	switch verdict {
 	case linkstate.Discovered:
 		if !u.HasFeature(wire.FeatureExchange) {
@@ -92,14 +92,8 @@ func (n *Node) receiveUpdate(now time.Time, u *wire.RoutingUpdate, from *session
 	}
 }
 
-// passOn forwards an update to all peers but the one it came from, and returns
-// the frame.
-func (n *Node) passOn(u *wire.RoutingUpdate, from *session) []byte {
-	u.ForwardingNode = n.id
-	frame := u.Encode()
-	n.flood(frame, from)
-	return frame
-}
+// passOn forwards an update to all peers but the one it came from.
+func (n *Node) passOn(u *linkstate.Update, from *session) { n.flood(u.Frame(n.id), from) }
 
 // duplicates is what a node knows of others that use its ID.
 type duplicates struct {
@@ -110,7 +104,7 @@ type duplicates struct {
 // receiveOwnID takes an update with this node's own ID that another node made,
 // or an earlier run of this one (PROTOCOL section 2.2): of two nodes with one
 // ID the newer leaves.
-func (n *Node) receiveOwnID(now time.Time, u *wire.RoutingUpdate, from *session) {
+func (n *Node) receiveOwnID(now time.Time, u *linkstate.Update, from *session) {
 	switch {
 	case u.UpdateEpoch == n.epoch:
 		return // our own, come round

@@ -5,43 +5,80 @@ import (
 	"slices"
 	"time"
 
+	"receptor/mesh/linkstate"
 	"receptor/mesh/wire"
-	"receptor/transport"
 )
 
-// table maps the hash of a node ID to where its datagrams go. It is never
-// changed once it is the node's table, so forwarding reads it without a lock.
+// table says where the datagrams for each node go. It is never changed once it
+// is the node's table, so forwarding reads it without a lock.
 type table struct {
-	hops map[uint64]hop
+	directory *linkstate.Directory
+	hops      []linkstate.Hop // by number in the directory
+	peers     []*session      // by number of the link in hops
 }
 
-// hop is the next hop to a node; link is nil when the node is known but cannot
-// be reached.
-type hop struct {
-	link transport.Link
-	name string
-	via  string
-	cost float64
+// lookup returns the hop to the node that a hash stands for, and its number.
+func (t *table) lookup(hash uint64) (h linkstate.Hop, number int32) {
+	number, ok := t.directory.Number(hash)
+	if !ok || int(number) >= len(t.hops) {
+		return linkstate.NotOnRecord, 0
+	}
+	return t.hops[number], number
 }
+
+// next returns the peer to which datagrams for a node go, nil if it cannot be
+// reached.
+func (t *table) next(hash uint64) *session {
+	h, _ := t.lookup(hash)
+	if k, ok := h.Link(); ok {
+		return t.peers[k]
+	}
+	return nil
+}
+
+// name returns the ID of a node on record, "" if it is not.
+func (t *table) name(hash uint64) string {
+	h, number := t.lookup(hash)
+	if h == linkstate.NotOnRecord {
+		return ""
+	}
+	return t.directory.ID(number)
+}
+
+// reaches reports whether there is a route to a node of a directory.
+func (t *table) reaches(d *linkstate.Directory, number int32) bool {
+	if t.directory == d {
+		return int(number) < len(t.hops) && t.hops[number] >= linkstate.FirstLink
+	}
+	h, _ := t.lookup(wire.HashNode(d.ID(number)))
+	return h >= linkstate.FirstLink
+}
+
+func emptyTable() *table { return &table{directory: new(linkstate.Directory)} }
 
 // computeRoutes replaces the table. It requires mu.
 func (n *Node) computeRoutes(now time.Time) {
-	n.routes = n.db.Routes(now, n.routes[:0])
-	t := &table{hops: make(map[uint64]hop, len(n.routes))}
-	before := n.table.Load().hops
+	hops := n.db.Routes(now)
+	before := n.table.Load()
+	t := &table{directory: n.pool.Directory(), hops: before.hops, peers: slices.Clone(n.peers)}
 	var changed RoutesChanged
-	for _, r := range n.routes {
-		h := hop{name: r.Node, via: r.Via, cost: r.Cost}
-		if s := n.peerSession(r.Via); s != nil {
-			h.link = s.link
+	lost := false
+	for i, h := range hops {
+		switch {
+		case h == linkstate.Unreachable:
+			lost = true
+		case h >= linkstate.FirstLink:
 			changed.Reachable++
-			if before[r.Hash].link == nil {
-				changed.Gained = append(changed.Gained, r.Node)
+			if !before.reaches(t.directory, int32(i)) {
+				changed.Gained = append(changed.Gained, t.directory.ID(int32(i)))
 			}
-		} else {
-			n.bring(&n.due.forget, now)
 		}
-		t.hops[r.Hash] = h
+	}
+	if lost {
+		n.bring(&n.due.forget, now)
+	}
+	if !slices.Equal(hops, before.hops) {
+		t.hops = slices.Clone(hops)
 	}
 	n.table.Store(t)
 	slices.Sort(changed.Gained)
@@ -79,8 +116,8 @@ func (n *Node) pass(frame []byte) error {
 		n.deliver(frame)
 		return nil
 	}
-	next := n.table.Load().hops[to]
-	if next.link == nil {
+	next := n.table.Load().next(to)
+	if next == nil {
 		n.drop(frame, DropNoRoute)
 		return ErrNoRoute
 	}
@@ -112,7 +149,7 @@ func (n *Node) name(hash uint64) string {
 	if hash == n.hash {
 		return n.id
 	}
-	return n.table.Load().hops[hash].name
+	return n.table.Load().name(hash)
 }
 
 // reportUnreachable tells the sender of a datagram that it failed, if there is

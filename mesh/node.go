@@ -65,6 +65,9 @@ type Config struct {
 	// Events, if set, is called for every event, possibly with the node's lock
 	// held: it must not block nor call into the node. Calls may overlap.
 	Events func(Event)
+	// Pool, if set, is shared with other nodes, to hold what all of them know
+	// once. No two of the nodes may be called at one time.
+	Pool *linkstate.Pool
 }
 
 // Node is a mesh node. Its methods may be called from any goroutine.
@@ -86,13 +89,13 @@ type Node struct {
 	sequence uint64
 	starting []*session // links that are not established, oldest first
 	peers    []*session // established links, in order of peer ID
+	pool     *linkstate.Pool
 	db       *linkstate.DB
 	services services
 	dup      duplicates
 	due      deadlines
 	timer    transport.Timer
 	timerAt  time.Time
-	routes   []linkstate.Route // working memory
 }
 
 // deadlines of the node's parts; zero when there is nothing to do. Those of
@@ -127,14 +130,18 @@ func New(c Config) (*Node, error) {
 		maxIdle: max(c.MaxIdleLink, DefaultMaxIdleLink),
 		emit:    c.Events,
 		rand:    rnd,
-		db:      linkstate.New(c.ID),
+		pool:    c.Pool,
 
 		firewall: rules,
 	}
+	if n.pool == nil {
+		n.pool = linkstate.NewPool()
+	}
+	n.db = linkstate.New(c.ID, n.pool)
 	if n.emit == nil {
 		n.emit = func(Event) {}
 	}
-	n.table.Store(&table{})
+	n.table.Store(emptyTable())
 	n.services.init()
 	n.local.init()
 	n.due.update = now.Add(updateInterval)
@@ -202,7 +209,7 @@ func (n *Node) shut() {
 		s.link.Close()
 	}
 	n.starting, n.peers = nil, nil
-	n.table.Store(&table{})
+	n.table.Store(emptyTable())
 }
 
 // arm makes the node's timer fire no later than at. It requires mu.

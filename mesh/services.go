@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"bytes"
 	"errors"
 	"maps"
 	"reflect"
@@ -202,7 +203,7 @@ func (n *Node) receiveAdvertisement(now time.Time, frame []byte, from *session) 
 	case old == nil && len(n.services.known) >= maxAdvertisements, n.services.bytes+len(frame) > maxAdvertisementBytes:
 		return errTooManyServices
 	}
-	n.learn(now, ad, frame, from)
+	n.learn(now, ad, bytes.Clone(frame), from)
 	return nil
 }
 

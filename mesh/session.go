@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"receptor/mesh/linkstate"
 	"receptor/mesh/wire"
 	"receptor/transport"
 )
@@ -113,17 +114,7 @@ func (s *session) receiveControl(now time.Time, frame []byte) error {
 	}
 	switch t {
 	case wire.TypeRouting:
-		if s.isKnown(frame) {
-			return nil
-		}
-		u, err := wire.ParseRouting(frame)
-		if err != nil {
-			return err
-		}
-		if s.state == stateHandshake && !s.establish(now, u) {
-			return nil
-		}
-		s.receiveUpdate(now, u)
+		return s.receiveRouting(now, frame)
 	case wire.TypeService:
 		if s.state != stateEstablished {
 			return nil
@@ -135,9 +126,32 @@ func (s *session) receiveControl(now time.Time, frame []byte) error {
 	return nil
 }
 
-// isKnown reports whether a frame is an update that is certainly of no use. Those
-// of the peer about itself speak of the link too, so they are always read.
-func (s *session) isKnown(frame []byte) bool {
+// receiveRouting takes a routing update. Most are known already: in a mesh with
+// loops each comes from several peers. Those are not decoded; but the ones of the
+// peer about itself speak of the link too, so they are always read.
+func (s *session) receiveRouting(now time.Time, frame []byte) error {
+	u, forwarder := s.node.pool.Recall(frame)
+	switch {
+	case u == nil:
+		if s.isStale(frame) {
+			return nil
+		}
+		var err error
+		if u, forwarder, err = s.node.pool.Parse(frame); err != nil {
+			return err
+		}
+	case s.state == stateEstablished && u.NodeID != s.peer && s.node.db.Has(u):
+		return nil
+	}
+	if s.state == stateHandshake && !s.establish(now, u, forwarder) {
+		return nil
+	}
+	s.receiveUpdate(now, u, forwarder)
+	return nil
+}
+
+// isStale reports whether a frame is an update that is certainly of no use.
+func (s *session) isStale(frame []byte) bool {
 	if s.state != stateEstablished {
 		return false
 	}
@@ -146,9 +160,9 @@ func (s *session) isKnown(frame []byte) bool {
 }
 
 // establish decides about a link when its first routing update arrives.
-func (s *session) establish(now time.Time, u *wire.RoutingUpdate) bool {
+func (s *session) establish(now time.Time, u *linkstate.Update, forwarder string) bool {
 	n := s.node
-	s.peer = u.ForwardingNode
+	s.peer = forwarder
 	s.cost = s.opts.Cost
 	if cost, ok := s.opts.NodeCost[s.peer]; ok {
 		s.cost = cost
@@ -207,9 +221,9 @@ func (s *session) exchange() {
 }
 
 // receiveUpdate takes a routing update on an established link.
-func (s *session) receiveUpdate(now time.Time, u *wire.RoutingUpdate) {
-	if u.ForwardingNode != s.peer {
-		s.refuse(now, fmt.Sprintf("its node ID changed from %q to %q", s.peer, u.ForwardingNode))
+func (s *session) receiveUpdate(now time.Time, u *linkstate.Update, forwarder string) {
+	if forwarder != s.peer {
+		s.refuse(now, fmt.Sprintf("its node ID changed from %q to %q", s.peer, forwarder))
 		return
 	}
 	if u.NodeID == s.peer && u.SuspectedDuplicate == 0 && !s.receivePeerUpdate(now, u) {
@@ -220,7 +234,7 @@ func (s *session) receiveUpdate(now time.Time, u *wire.RoutingUpdate) {
 
 // receivePeerUpdate looks at what the peer says of the link itself, and
 // reports whether the update is to be used.
-func (s *session) receivePeerUpdate(now time.Time, u *wire.RoutingUpdate) bool {
+func (s *session) receivePeerUpdate(now time.Time, u *linkstate.Update) bool {
 	newer := wire.Newer(u.UpdateEpoch, u.UpdateSequence, s.epoch, s.sequence)
 	if newer {
 		s.epoch, s.sequence, s.features = u.UpdateEpoch, u.UpdateSequence, u.Features

@@ -1,8 +1,11 @@
 package mesh
 
 import (
+	"iter"
+	"maps"
 	"slices"
 
+	"receptor/mesh/linkstate"
 	"receptor/mesh/wire"
 )
 
@@ -33,15 +36,16 @@ func (n *Node) Status() Status {
 		NodeID:               n.id,
 		Connections:          make([]Connection, 0, len(n.peers)),
 		RoutingTable:         make(map[string]string),
-		KnownConnectionCosts: n.db.Costs(),
+		KnownConnectionCosts: make(map[string]map[string]float64),
+	}
+	for u := range n.db.Records() {
+		st.KnownConnectionCosts[u.NodeID] = maps.Collect(u.Links())
 	}
 	for _, s := range n.peers {
 		st.Connections = append(st.Connections, Connection{NodeID: s.peer, Cost: s.cost})
 	}
-	for _, h := range n.table.Load().hops {
-		if h.link != nil {
-			st.RoutingTable[h.name] = h.via
-		}
+	for id, peer := range n.table.Load().routes() {
+		st.RoutingTable[id] = peer
 	}
 	for _, k := range n.services.keys() {
 		if known := n.services.known[k]; !known.Cancel {
@@ -56,5 +60,49 @@ func (n *Node) Status() Status {
 // Reachable reports whether a route to a node is known at present.
 func (n *Node) Reachable(node string) bool {
 	id := n.nodeID(node)
-	return id == n.id || n.table.Load().hops[wire.HashNode(id)].link != nil
+	return id == n.id || n.table.Load().next(wire.HashNode(id)) != nil
+}
+
+// View is a node's database and routes as they are, not copied.
+type View struct {
+	db    *linkstate.DB
+	table *table
+}
+
+// Inspect lets f look at the node's database and routes. The node is locked
+// meanwhile: neither may f call into it, nor may the view be kept.
+func (n *Node) Inspect(f func(View)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	f(View{n.db, n.table.Load()})
+}
+
+// Record returns what is known of a node's links, nil if it is not on record.
+// Nodes that share a pool give the same answer if they hold the same update.
+func (v View) Record(node string) *linkstate.Update { return v.db.Record(node) }
+
+// Records iterates over all records, in no particular order.
+func (v View) Records() iter.Seq[*linkstate.Update] { return v.db.Records() }
+
+// NextHop returns the peer to which datagrams for a node go.
+func (v View) NextHop(node string) (peer string, ok bool) {
+	s := v.table.next(wire.HashNode(node))
+	if s == nil {
+		return "", false
+	}
+	return s.peer, true
+}
+
+// Routes iterates over all nodes that can be reached and their next hops, in no
+// particular order.
+func (v View) Routes() iter.Seq2[string, string] { return v.table.routes() }
+
+func (t *table) routes() iter.Seq2[string, string] {
+	return func(yield func(node, peer string) bool) {
+		for i, h := range t.hops {
+			if k, ok := h.Link(); ok && !yield(t.directory.ID(int32(i)), t.peers[k].peer) {
+				return
+			}
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"receptor/mesh/linkstate"
 	"receptor/sim/scenario"
 	"receptor/sim/seed"
 	"receptor/transport"
@@ -37,6 +38,7 @@ type network struct {
 	*timeline
 	trace *trace
 	tap   tap
+	pool  *linkstate.Pool // of all nodes
 }
 
 // tap sees every frame that a node, by its number, sends, and every one that

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"receptor/mesh"
+	"receptor/mesh/linkstate"
 	"receptor/sim/check"
 	"receptor/sim/scenario"
 	"receptor/sim/seed"
@@ -62,7 +63,7 @@ func newWorld(s *scenario.Scenario, master uint64, out io.Writer) (*world, error
 	w.updates = check.NewUpdates(w.ids, w.report)
 	w.convergence = check.NewConvergence(len(w.ids), s.Expect.ConvergedWithin, w.state, w.report)
 	w.rate = check.NewRate(len(s.Nodes), len(s.Links), w.convergence.Quiet, w.report)
-	w.net = network{timeline: &w.timeline, trace: w.trace, tap: w}
+	w.net = network{timeline: &w.timeline, trace: w.trace, tap: w, pool: linkstate.NewPool()}
 	for i, id := range w.ids {
 		if err := w.addNode(int32(i), id); err != nil {
 			return nil, err
@@ -82,7 +83,7 @@ func newWorld(s *scenario.Scenario, master uint64, out io.Writer) (*world, error
 func (w *world) addNode(i int32, id string) error {
 	clock := &clock{timeline: &w.timeline, trace: w.trace, node: i}
 	node, err := mesh.New(mesh.Config{
-		ID: id, Clock: clock, Rand: seed.Source(w.seed, "node", id),
+		ID: id, Clock: clock, Rand: seed.Source(w.seed, "node", id), Pool: w.net.pool,
 		Events: func(e mesh.Event) { w.observe(i, e) },
 	})
 	if err != nil {

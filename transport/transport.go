@@ -51,8 +51,9 @@ type Link interface {
 // Receiver gets what a link delivers. Calls for one link never overlap; Closed
 // comes last and exactly once, also after Link.Close.
 type Receiver interface {
-	// Receive takes a frame from the peer, of any length and content; the
-	// buffer belongs to the receiver.
+	// Receive takes a frame from the peer, of any length and content. The
+	// buffer of a data frame belongs to the receiver; that of a control frame
+	// may be shared, and is good until Receive returns.
 	Receive(frame []byte)
 	// Closed tells that the link has ended, and why: nil after Link.Close,
 	// io.EOF when the peer closed it.

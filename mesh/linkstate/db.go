@@ -4,19 +4,21 @@
 package linkstate
 
 import (
+	"iter"
+	"maps"
 	"slices"
-	"sort"
+	"strings"
 	"time"
 
 	"receptor/mesh/wire"
 )
 
 const (
-	// MaxNodes bounds the names in a database. Beyond it unknown nodes are
-	// refused: a peer that invents node IDs must not exhaust the memory.
+	// MaxNodes bounds the names in a pool. Beyond it unknown nodes are refused:
+	// a peer that invents node IDs must not exhaust the memory.
 	MaxNodes = 65536
-	// MaxEdges bounds the connections of all nodes together, and with them the
-	// memory that all updates take.
+	// MaxEdges bounds the connections of all nodes in a database together, and
+	// with them the memory that all updates take.
 	MaxEdges = 1 << 20
 	// ForgetAfter is how long a node may be unreachable before its record
 	// goes. It is several update periods, so that a healed partition finds
@@ -26,40 +28,26 @@ const (
 
 // DB is a link-state database. Create one with New.
 type DB struct {
-	index map[string]int32
-	nodes []node
-	free  []int32
-	edges int // of all nodes
-	spf   spf
+	pool *Pool
+	self int32 // number of the node that owns the database
+
+	links   []edge    // of the owner, in order of node IDs
+	records []*Update // by number, as far as there are any; nil: none
+	edges   int       // of all records but the owner's
+	lost    []loss    // sorted by number
 }
 
-// node is a slot of the database: a node that has a record, or is only named
-// in the records of others, or is free.
-type node struct {
-	id       string
-	hash     uint64
-	known    bool // has a record: an update of its own was accepted
-	epoch    uint64
-	sequence uint64
-	edges    []edge // sorted by slot
-	frame    []byte
-	refs     int // edges that lead here
-	lost     time.Time
+// loss is a record of a node that cannot be reached.
+type loss struct {
+	node  int32
+	since time.Time
 }
 
-type edge struct {
-	to   int32
-	cost float64
-}
-
-// self is the slot of the node that owns the database.
-const self = 0
-
-// New returns the database of a node that has no links yet.
-func New(id string) *DB {
-	db := &DB{index: make(map[string]int32)}
-	db.slot(id)
-	db.nodes[self].known = true
+// New returns the database of a node that has no links yet; it knows of other
+// nodes only what it is told, whatever others that share the pool know.
+func New(id string, pool *Pool) *DB {
+	db := &DB{pool: pool, self: pool.acquire(id)}
+	db.SetLinks(nil)
 	return db
 }
 
@@ -86,50 +74,58 @@ func (v Verdict) Accepted() bool { return v >= Refreshed }
 
 // Apply takes in an update of another node. One that raises suspicion of a
 // duplicate is for Suspect instead.
-func (db *DB) Apply(u *wire.RoutingUpdate) Verdict {
-	i, named := db.index[u.NodeID]
-	known := named && db.nodes[i].known
-	if known {
-		n := &db.nodes[i]
-		if !wire.Newer(u.UpdateEpoch, u.UpdateSequence, n.epoch, n.sequence) {
-			return Stale
-		}
+func (db *DB) Apply(u *Update) Verdict {
+	old := db.Record(u.NodeID)
+	if db.owns(old) || !u.newerThan(old) {
+		return Stale
 	}
 	had := 0
-	if known {
-		had = len(db.nodes[i].edges)
+	if old != nil {
+		had = len(old.edges)
 	}
-	if db.unnamed(u) > MaxNodes-(len(db.nodes)-len(db.free)) || db.edges-had+len(u.Connections) > MaxEdges {
+	if db.edges-had+len(u.Connections) > MaxEdges || !db.pool.room(u) {
 		return Full
 	}
-	i = db.slot(u.NodeID)
-	changed := db.setEdges(i, u.Connections)
-	n := &db.nodes[i]
-	n.known = true
-	n.epoch, n.sequence = u.UpdateEpoch, u.UpdateSequence
-	n.frame = nil
-	switch {
-	case !known:
+	db.pool.hold(u)
+	db.edges += len(u.edges) - had
+	db.set(u.node, u)
+	if old == nil {
 		return Discovered
-	case changed:
-		return Changed
-	default:
-		return Refreshed
 	}
+	changed := !slices.Equal(u.edges, old.edges)
+	db.pool.release(old)
+	if changed {
+		return Changed
+	}
+	return Refreshed
 }
 
-// unnamed counts the names in an update that have no slot.
-func (db *DB) unnamed(u *wire.RoutingUpdate) int {
-	count := 0
-	if _, ok := db.index[u.NodeID]; !ok {
-		count++
+// owns reports whether a record is that of the owner.
+func (db *DB) owns(u *Update) bool { return u != nil && u.node == db.self }
+
+// set stores a record.
+func (db *DB) set(i int32, u *Update) {
+	if missing := int(i) + 1 - len(db.records); missing > 0 {
+		// At once for all that have numbers: they may well be next.
+		db.records = append(db.records, make([]*Update, len(db.pool.names)-len(db.records))...)
 	}
-	for peer := range u.Connections {
-		if _, ok := db.index[peer]; !ok {
-			count++
-		}
+	db.records[i] = u
+}
+
+// record returns the record of a number, nil if there is none.
+func (db *DB) record(i int32) *Update {
+	if int(i) >= len(db.records) {
+		return nil
 	}
-	return count
+	return db.records[i]
+}
+
+// Record returns the record of a node, nil if there is none.
+func (db *DB) Record(id string) *Update {
+	if i, ok := db.pool.index[id]; ok {
+		return db.record(i)
+	}
+	return nil
 }
 
 // Suspect takes in an update in which a node says that another, of the epoch
@@ -137,38 +133,33 @@ func (db *DB) unnamed(u *wire.RoutingUpdate) int {
 // one on record, the sender's epoch and sequence replace it, so that the next
 // update of the true node is accepted; Suspect reports whether that was so,
 // and the update is to be passed on.
-func (db *DB) Suspect(u *wire.RoutingUpdate) bool {
-	i, named := db.index[u.NodeID]
-	if !named || i == self || !db.nodes[i].known || db.nodes[i].epoch != u.SuspectedDuplicate {
+func (db *DB) Suspect(u *Update) bool {
+	old := db.Record(u.NodeID)
+	if old == nil || db.owns(old) || old.UpdateEpoch != u.SuspectedDuplicate {
 		return false
 	}
-	n := &db.nodes[i]
-	n.epoch, n.sequence = u.UpdateEpoch, u.UpdateSequence
-	n.frame = nil // it is the duplicate's
+	dated := &Update{RoutingUpdate: old.RoutingUpdate, pool: db.pool} // no relay: it is the duplicate's
+	dated.UpdateEpoch, dated.UpdateSequence = u.UpdateEpoch, u.UpdateSequence
+	db.pool.hold(dated)
+	db.set(dated.node, dated)
+	db.pool.release(old)
 	return true
 }
 
-// SetFrame stores the frame by which the accepted update of a node is passed
-// on, for Frames. The frame is shared and never changed.
-func (db *DB) SetFrame(id string, frame []byte) {
-	if i, ok := db.index[id]; ok {
-		db.nodes[i].frame = frame
-	}
-}
-
-// Frames returns the stored frames in the order of their node IDs: the whole
-// database, for a peer that has just come up.
+// Frames returns the frames by which the owner passes on all updates that it
+// has accepted, in the order of their node IDs: for a peer that has just come
+// up.
 func (db *DB) Frames() [][]byte {
-	slots := make([]int32, 0, len(db.nodes))
-	for i := range db.nodes {
-		if db.nodes[i].frame != nil {
-			slots = append(slots, int32(i))
+	updates := make([]*Update, 0, len(db.records))
+	for u := range db.Records() {
+		if !u.relay.IsZero() {
+			updates = append(updates, u)
 		}
 	}
-	sort.Slice(slots, func(a, b int) bool { return db.nodes[slots[a]].id < db.nodes[slots[b]].id })
-	frames := make([][]byte, len(slots))
-	for k, i := range slots {
-		frames[k] = db.nodes[i].frame
+	slices.SortFunc(updates, func(a, b *Update) int { return strings.Compare(a.NodeID, b.NodeID) })
+	frames := make([][]byte, len(updates))
+	for k, u := range updates {
+		frames[k] = u.Frame(db.pool.names[db.self].id)
 	}
 	return frames
 }
@@ -176,96 +167,49 @@ func (db *DB) Frames() [][]byte {
 // IsStale reports whether an update with this key is not newer than the record
 // of its node: Apply would drop it.
 func (db *DB) IsStale(k wire.RoutingKey) bool {
-	i, ok := db.index[string(k.NodeID)]
-	if !ok || i == self || !db.nodes[i].known {
+	i, ok := db.pool.index[string(k.NodeID)]
+	if !ok || i == db.self {
 		return false
 	}
-	n := &db.nodes[i]
-	return !wire.Newer(k.Epoch, k.Sequence, n.epoch, n.sequence)
+	u := db.record(i)
+	return u != nil && !wire.Newer(k.Epoch, k.Sequence, u.UpdateEpoch, u.UpdateSequence)
 }
 
-// SetLinks replaces the owner's own links: peer node ID to cost.
-func (db *DB) SetLinks(links map[string]float64) { db.setEdges(self, links) }
-
-// Knows reports whether there is a record of a node.
-func (db *DB) Knows(id string) bool {
-	i, ok := db.index[id]
-	return ok && db.nodes[i].known
-}
-
-// Costs returns what every node on record says of its connections.
-func (db *DB) Costs() map[string]map[string]float64 {
-	all := make(map[string]map[string]float64, len(db.nodes))
-	for i := range db.nodes {
-		n := &db.nodes[i]
-		if !n.known {
-			continue
-		}
-		costs := make(map[string]float64, len(n.edges))
-		for _, e := range n.edges {
-			costs[db.nodes[e.to].id] = e.cost
-		}
-		all[n.id] = costs
-	}
-	return all
-}
-
-// slot returns the slot of a name and makes one for a new name.
-func (db *DB) slot(id string) int32 {
-	if i, ok := db.index[id]; ok {
-		return i
-	}
-	var i int32
-	if k := len(db.free); k > 0 {
-		i, db.free = db.free[k-1], db.free[:k-1]
-	} else {
-		i = int32(len(db.nodes))
-		db.nodes = append(db.nodes, node{})
-	}
-	db.nodes[i] = node{id: id, hash: wire.HashNode(id)}
-	db.index[id] = i
-	return i
-}
-
-// drop frees a slot that nothing refers to any more.
-func (db *DB) drop(i int32) {
-	n := &db.nodes[i]
-	if n.refs > 0 || n.known {
-		return
-	}
-	delete(db.index, n.id)
-	*n = node{}
-	db.free = append(db.free, i)
-}
-
-// setEdges replaces the edges of a slot and reports whether they changed.
-func (db *DB) setEdges(i int32, connections map[string]float64) bool {
-	edges := make([]edge, 0, len(connections))
-	for peer, cost := range connections {
-		if to := db.slot(peer); to != i {
-			edges = append(edges, edge{to: to, cost: cost})
-		}
-	}
-	slices.SortFunc(edges, func(a, b edge) int { return int(a.to) - int(b.to) })
-	old := db.nodes[i].edges
-	if slices.Equal(edges, old) {
-		// Nothing to release: every name in edges was in old already.
+// Has reports whether an update that some database holds is the record of its
+// node, or older: Apply would drop it.
+func (db *DB) Has(u *Update) bool {
+	if u.node == db.self {
 		return false
 	}
-	for _, e := range edges {
-		db.nodes[e.to].refs++
-	}
-	db.nodes[i].edges = edges
-	db.edges += len(edges)
-	db.release(old)
-	return true
+	held := db.record(u.node)
+	return held == u || held != nil && !u.newerThan(held)
 }
 
-func (db *DB) release(edges []edge) {
-	db.edges -= len(edges)
-	for _, e := range edges {
-		db.nodes[e.to].refs--
-		db.drop(e.to)
+// SetLinks replaces the owner's own links: peer node ID to cost. There are at
+// most as many as a routing update can list.
+func (db *DB) SetLinks(links map[string]float64) {
+	was := db.links
+	db.links = make([]edge, 0, len(links))
+	for _, peer := range slices.Sorted(maps.Keys(links)) {
+		db.links = append(db.links, edge{to: db.pool.acquire(peer), cost: links[peer]})
+	}
+	u := &Update{pool: db.pool, node: db.self, edges: slices.Clone(db.links)}
+	u.NodeID = db.pool.names[db.self].id
+	slices.SortFunc(u.edges, func(a, b edge) int { return int(a.to) - int(b.to) })
+	db.set(db.self, u)
+	for _, e := range was {
+		db.pool.drop(e.to)
+	}
+}
+
+// Records iterates over all records, in no particular order.
+func (db *DB) Records() iter.Seq[*Update] {
+	return func(yield func(*Update) bool) {
+		for _, u := range db.records {
+			if u != nil && !yield(u) {
+				return
+			}
+		}
 	}
 }
 
@@ -273,24 +217,23 @@ func (db *DB) release(edges []edge) {
 // ForgetAfter, as Routes found them, and returns their IDs in order and the
 // time at which to call it again (zero: nobody is unreachable).
 func (db *DB) Forget(now time.Time) (gone []string, next time.Time) {
-	for i := range db.nodes {
-		n := &db.nodes[i]
-		if !n.known || n.lost.IsZero() {
-			continue
-		}
-		due := n.lost.Add(ForgetAfter)
+	var kept []loss
+	for _, l := range db.lost {
+		due := l.since.Add(ForgetAfter)
 		if now.Before(due) {
 			if next.IsZero() || due.Before(next) {
 				next = due
 			}
+			kept = append(kept, l)
 			continue
 		}
-		gone = append(gone, n.id)
-		edges := n.edges
-		n.known, n.edges, n.frame = false, nil, nil
-		db.release(edges)
-		db.drop(int32(i))
+		u := db.records[l.node]
+		gone = append(gone, u.NodeID)
+		db.records[l.node] = nil
+		db.edges -= len(u.edges)
+		db.pool.release(u)
 	}
-	sort.Strings(gone)
+	db.lost = kept
+	slices.Sort(gone)
 	return gone, next
 }

@@ -15,6 +15,11 @@ import (
 
 var t0 = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
+// parsed returns an update as a database takes it, though without a frame.
+func parsed(db *DB, r *wire.RoutingUpdate) *Update { return &Update{RoutingUpdate: *r, pool: db.pool} }
+
+func apply(db *DB, r *wire.RoutingUpdate) Verdict { return db.Apply(parsed(db, r)) }
+
 func update(id string, sequence uint64, links map[string]float64) *wire.RoutingUpdate {
 	return &wire.RoutingUpdate{NodeID: id, UpdateEpoch: 1, UpdateSequence: sequence, Connections: links}
 }
@@ -22,9 +27,9 @@ func update(id string, sequence uint64, links map[string]float64) *wire.RoutingU
 // via returns the next hops of all reachable nodes.
 func via(db *DB, now time.Time) map[string]string {
 	hops := make(map[string]string)
-	for _, r := range db.Routes(now, nil) {
-		if r.Via != "" {
-			hops[r.Node] = r.Via
+	for i, h := range db.Routes(now) {
+		if k, ok := h.Link(); ok {
+			hops[db.pool.names[i].id] = db.pool.names[db.links[k].to].id
 		}
 	}
 	return hops
@@ -38,7 +43,7 @@ func want(t *testing.T, db *DB, hops map[string]string) {
 }
 
 func TestApplyVerdicts(t *testing.T) {
-	db := New("me")
+	db := New("me", NewPool())
 	steps := []struct {
 		u    *wire.RoutingUpdate
 		want Verdict
@@ -53,7 +58,7 @@ func TestApplyVerdicts(t *testing.T) {
 		{update("a", 100, nil), Stale},
 	}
 	for i, step := range steps {
-		if got := db.Apply(step.u); got != step.want {
+		if got := apply(db, step.u); got != step.want {
 			t.Errorf("step %d: verdict %v, want %v", i, got, step.want)
 		}
 	}
@@ -61,60 +66,63 @@ func TestApplyVerdicts(t *testing.T) {
 
 // A connection that only one end lists is no connection, except our own.
 func TestConnectionNeedsBothEnds(t *testing.T) {
-	db := New("me")
+	db := New("me", NewPool())
 	db.SetLinks(map[string]float64{"a": 1})
 	want(t, db, map[string]string{"a": "a"}) // no update of a is there yet
-	db.Apply(update("a", 1, map[string]float64{"me": 1, "b": 1}))
+	apply(db, update("a", 1, map[string]float64{"me": 1, "b": 1}))
 	want(t, db, map[string]string{"a": "a"})
-	db.Apply(update("b", 1, map[string]float64{"a": 1}))
+	apply(db, update("b", 1, map[string]float64{"a": 1}))
 	want(t, db, map[string]string{"a": "a", "b": "a"})
-	db.Apply(update("b", 2, nil))
+	apply(db, update("b", 2, nil))
 	want(t, db, map[string]string{"a": "a"})
 }
 
 // While the two ends disagree about a cost the greater one counts.
 func TestGreaterCostCounts(t *testing.T) {
-	db := New("me")
+	db := New("me", NewPool())
 	db.SetLinks(map[string]float64{"a": 1, "b": 1})
-	db.Apply(update("a", 1, map[string]float64{"me": 1, "x": 1}))
-	db.Apply(update("b", 1, map[string]float64{"me": 1, "x": 2}))
-	db.Apply(update("x", 1, map[string]float64{"a": 3, "b": 1}))
+	apply(db, update("a", 1, map[string]float64{"me": 1, "x": 1}))
+	apply(db, update("b", 1, map[string]float64{"me": 1, "x": 2}))
+	apply(db, update("x", 1, map[string]float64{"a": 3, "b": 1}))
 	want(t, db, map[string]string{"a": "a", "b": "b", "x": "b"})
 }
 
 func TestSuspectAdoptsTheSendersEpoch(t *testing.T) {
-	db := New("me")
-	db.Apply(&wire.RoutingUpdate{NodeID: "x", UpdateEpoch: 9, UpdateSequence: 3})
-	db.SetFrame("x", []byte("of the duplicate"))
+	db := New("me", NewPool())
+	duplicates := parsed(db, &wire.RoutingUpdate{NodeID: "x", UpdateEpoch: 9, UpdateSequence: 3})
+	duplicates.relay = duplicates.RoutingUpdate.Relay()
+	if db.Apply(duplicates); len(db.Frames()) != 1 {
+		t.Fatal("the update of x would not be passed on")
+	}
 	suspicion := &wire.RoutingUpdate{NodeID: "x", UpdateEpoch: 5, UpdateSequence: 40, SuspectedDuplicate: 9}
-	if !db.Suspect(suspicion) {
+	if !db.Suspect(parsed(db, suspicion)) {
 		t.Fatal("the suspicion was not taken in")
 	}
-	if db.Suspect(suspicion) {
+	if db.Suspect(parsed(db, suspicion)) {
 		t.Error("it was taken in, and would be passed on, twice")
 	}
 	if len(db.Frames()) != 0 {
 		t.Error("the frame of the duplicate would still be passed on")
 	}
-	if v := db.Apply(&wire.RoutingUpdate{NodeID: "x", UpdateEpoch: 5, UpdateSequence: 41}); !v.Accepted() {
+	if v := apply(db, &wire.RoutingUpdate{NodeID: "x", UpdateEpoch: 5, UpdateSequence: 41}); !v.Accepted() {
 		t.Errorf("the next update of the true node: %v", v)
 	}
-	if db.Suspect(&wire.RoutingUpdate{NodeID: "me", SuspectedDuplicate: 0}) {
+	if db.Suspect(parsed(db, &wire.RoutingUpdate{NodeID: "me", SuspectedDuplicate: 0})) {
 		t.Error("a suspicion about the owner was taken in")
 	}
 }
 
 func TestForget(t *testing.T) {
-	db := New("me")
+	db := New("me", NewPool())
 	db.SetLinks(map[string]float64{"a": 1})
-	db.Apply(update("a", 1, map[string]float64{"me": 1, "b": 1}))
-	db.Apply(update("b", 1, map[string]float64{"a": 1}))
-	db.Routes(t0, nil)
+	apply(db, update("a", 1, map[string]float64{"me": 1, "b": 1}))
+	apply(db, update("b", 1, map[string]float64{"a": 1}))
+	db.Routes(t0)
 	if gone, next := db.Forget(t0); gone != nil || !next.IsZero() {
 		t.Errorf("with all reachable: forgot %v, next look at %v", gone, next)
 	}
-	db.Apply(update("a", 2, map[string]float64{"me": 1}))
-	db.Routes(t0.Add(time.Second), nil)
+	apply(db, update("a", 2, map[string]float64{"me": 1}))
+	db.Routes(t0.Add(time.Second))
 	gone, next := db.Forget(t0.Add(30 * time.Second))
 	if due := t0.Add(time.Second + ForgetAfter); gone != nil || !next.Equal(due) {
 		t.Errorf("too early: forgot %v, next look at %v, want %v", gone, next, due)
@@ -122,10 +130,10 @@ func TestForget(t *testing.T) {
 	if gone, _ := db.Forget(next); !slices.Equal(gone, []string{"b"}) {
 		t.Errorf("forgot %v, want b", gone)
 	}
-	if db.Knows("b") || !db.Knows("a") {
+	if db.Record("b") != nil || db.Record("a") == nil {
 		t.Error("b is still known, or a is not")
 	}
-	if v := db.Apply(update("b", 1, nil)); v != Discovered {
+	if v := apply(db, update("b", 1, nil)); v != Discovered {
 		t.Errorf("an update of b after it was forgotten: %v, want %v", v, Discovered)
 	}
 }
@@ -133,7 +141,7 @@ func TestForget(t *testing.T) {
 // A peer that invents nodes fills the table up to its limit and no further,
 // and the space is used again once they are forgotten.
 func TestTableIsBounded(t *testing.T) {
-	db := New("me")
+	db := New("me", NewPool())
 	const perUpdate = 1000
 	full := false
 	for i := 0; !full; i++ {
@@ -141,32 +149,32 @@ func TestTableIsBounded(t *testing.T) {
 		for k := range perUpdate {
 			links[fmt.Sprint(i, "-", k)] = 1
 		}
-		full = db.Apply(update(fmt.Sprint("liar", i), 1, links)) == Full
+		full = apply(db, update(fmt.Sprint("liar", i), 1, links)) == Full
 		if i > 2*MaxNodes/perUpdate {
 			t.Fatal("the table has no limit")
 		}
 	}
-	if n := len(db.nodes); n > MaxNodes {
+	if n := len(db.pool.names); n > MaxNodes {
 		t.Errorf("the table has %d nodes, at most %d are allowed", n, MaxNodes)
 	}
-	slots := len(db.nodes)
-	db.Routes(t0, nil)
+	numbers := len(db.pool.names)
+	db.Routes(t0)
 	db.Forget(t0.Add(ForgetAfter))
-	if len(db.index) != 1 || len(db.free) != slots-1 {
-		t.Errorf("after all were forgotten %d names are left and %d of %d slots free", len(db.index), len(db.free), slots)
+	if p := db.pool; len(p.index) != 1 || len(p.free) != numbers-1 {
+		t.Errorf("after all were forgotten %d names are left and %d of %d numbers free", len(p.index), len(p.free), numbers)
 	}
 }
 
 // So is the number of connections, though all lie between a few nodes.
 func TestConnectionsAreBounded(t *testing.T) {
-	db := New("me")
+	db := New("me", NewPool())
 	links := make(map[string]float64)
 	for k := range 4000 {
 		links[fmt.Sprint("n", k)] = 1
 	}
 	full := 0
 	for i := range 400 {
-		if db.Apply(update(fmt.Sprint("n", i), 1, links)) == Full {
+		if apply(db, update(fmt.Sprint("n", i), 1, links)) == Full {
 			full++
 		}
 	}
@@ -174,7 +182,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 		t.Errorf("%d connections are known after %d refusals, at most %d are allowed", db.edges, full, MaxEdges)
 	}
 	for i := range 400 { // the same nodes without connections
-		db.Apply(update(fmt.Sprint("n", i), 2, nil))
+		apply(db, update(fmt.Sprint("n", i), 2, nil))
 	}
 	if db.edges != 0 {
 		t.Errorf("%d connections are counted when there are none", db.edges)
@@ -183,10 +191,10 @@ func TestConnectionsAreBounded(t *testing.T) {
 
 // Costs that add up to more than a float holds lead nowhere, and do not panic.
 func TestOverflowingCosts(t *testing.T) {
-	db := New("me")
+	db := New("me", NewPool())
 	db.SetLinks(map[string]float64{"a": math.MaxFloat64})
-	db.Apply(update("a", 1, map[string]float64{"me": math.MaxFloat64, "b": math.MaxFloat64}))
-	db.Apply(update("b", 1, map[string]float64{"a": math.MaxFloat64}))
+	apply(db, update("a", 1, map[string]float64{"me": math.MaxFloat64, "b": math.MaxFloat64}))
+	apply(db, update("b", 1, map[string]float64{"a": math.MaxFloat64}))
 	want(t, db, map[string]string{"a": "a"})
 }
 
@@ -212,13 +220,13 @@ func TestRoutesAreLeastCost(t *testing.T) {
 				}
 			}
 		}
-		db := New(ids[0])
+		db := New(ids[0], NewPool())
 		order := rapid.Permutation(numbers(n)).Draw(t, "order")
 		for _, i := range order {
 			if i == 0 {
 				db.SetLinks(links[0])
 			} else {
-				db.Apply(update(ids[i], 1, links[i]))
+				apply(db, update(ids[i], 1, links[i]))
 			}
 		}
 		if got, want := via(db, t0), exhaustive(ids, links); !maps.Equal(got, want) {
@@ -273,7 +281,7 @@ func exhaustive(ids []string, links []map[string]float64) map[string]string {
 func BenchmarkRoutes(b *testing.B) {
 	for _, n := range []int{100, 1000, 10000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			db := New("n0")
+			db := New("n0", NewPool())
 			// A ring with chords: four links each.
 			for i := range n {
 				links := make(map[string]float64)
@@ -283,13 +291,12 @@ func BenchmarkRoutes(b *testing.B) {
 				if i == 0 {
 					db.SetLinks(links)
 				} else {
-					db.Apply(update(fmt.Sprint("n", i), 1, links))
+					apply(db, update(fmt.Sprint("n", i), 1, links))
 				}
 			}
-			var buf []Route
 			b.ReportAllocs()
 			for b.Loop() {
-				buf = db.Routes(t0, buf[:0])
+				db.Routes(t0)
 			}
 		})
 	}

@@ -6,117 +6,123 @@ import (
 	"time"
 )
 
-// Route is how a node is reached.
-type Route struct {
-	Node string
-	// Hash stands for Node in data frames.
-	Hash uint64
-	// Via is the peer to send to, "" when the node cannot be reached.
-	Via string
-	// Cost is that of the whole path; infinite when there is none.
-	Cost float64
-}
+// Hop is how the owner of a database reaches a node.
+type Hop uint16
+
+// Hops. FirstLink+k is the k-th of the owner's links, counted from 0 in the
+// order of peer IDs.
+const (
+	NotOnRecord Hop = iota
+	Unreachable
+	FirstLink
+)
+
+// Link returns the number of the link by which the node is reached.
+func (h Hop) Link() (k int, ok bool) { return int(h) - int(FirstLink), h >= FirstLink }
 
 // spf is the working memory of a shortest-path computation, kept between runs.
 type spf struct {
 	cost []float64
-	via  []int32
-	done []bool
+	hop  []Hop
 	heap []int32
-	pos  []int32 // of a slot in heap, -1 when it is not there
+	pos  []int32 // of a number in heap, or one of the values below
 }
 
-const nowhere = -1
+// Values of pos for a number that is not in the heap.
+const (
+	unseen  = -1
+	settled = -2
+)
 
-// Routes computes the least-cost routes to all other nodes on record (Dijkstra)
-// and appends them to buf, in no particular order. Among paths of equal cost
-// the one whose first hop has the smallest node ID is taken. now dates the
-// moment from which nodes are unreachable, for Forget.
+// Routes computes the least-cost routes to all other nodes (Dijkstra), and
+// returns the hop to each by its number in the pool; the owner has none to
+// itself. The answer is working memory of the pool, good until the next call.
+// Among paths of equal cost the one whose first hop has the smallest node ID is
+// taken. now dates the moment from which nodes are unreachable, for Forget.
 //
 // A connection counts when both its ends list it, at the greater of the two
 // costs; the owner's own links count when it lists them.
-func (db *DB) Routes(now time.Time, buf []Route) []Route {
-	s := &db.spf
-	s.reset(len(db.nodes))
-	s.cost[self] = 0
-	db.push(self)
-	for len(s.heap) > 0 {
-		u := db.pop()
-		s.done[u] = true
-		for _, e := range db.nodes[u].edges {
-			cost := e.cost
-			if u != self {
-				back, listed := db.lists(e.to, u)
-				if !listed {
-					continue
-				}
-				cost = max(cost, back)
-			}
-			via := s.via[u]
-			if u == self {
-				via = e.to
-			}
-			db.relax(e.to, s.cost[u]+cost, via)
-		}
+func (db *DB) Routes(now time.Time) []Hop {
+	s := &db.pool.spf
+	s.reset(len(db.pool.names))
+	s.pos[db.self] = settled
+	for k, e := range db.links {
+		s.relax(e.to, e.cost, FirstLink+Hop(k))
 	}
-	for i := range db.nodes {
-		n := &db.nodes[i]
-		if i == self || !n.known && s.via[i] == nowhere {
+	for len(s.heap) > 0 {
+		i := s.pop()
+		u := db.record(i)
+		if u == nil {
 			continue
 		}
-		r := Route{Node: n.id, Hash: n.hash, Cost: s.cost[i]}
-		if s.via[i] != nowhere {
-			r.Via = db.nodes[s.via[i]].id
-			n.lost = time.Time{}
-		} else if n.lost.IsZero() {
-			n.lost = now
+		for _, e := range u.edges {
+			if s.pos[e.to] == settled {
+				continue
+			}
+			to := db.record(e.to)
+			if to == nil {
+				continue
+			}
+			if back, listed := to.cost(i); listed {
+				s.relax(e.to, s.cost[i]+max(e.cost, back), s.hop[i])
+			}
 		}
-		buf = append(buf, r)
 	}
-	return buf
+	db.lost = db.losses(now)
+	return s.hop
 }
 
-// lists returns the cost at which a node lists a connection to another.
-func (db *DB) lists(from, to int32) (float64, bool) {
-	edges := db.nodes[from].edges
-	k, found := slices.BinarySearchFunc(edges, to, func(e edge, to int32) int { return int(e.to) - int(to) })
-	if !found {
-		return 0, false
-	}
-	return edges[k].cost, true
-}
-
-func (db *DB) relax(v int32, cost float64, via int32) {
-	s := &db.spf
-	switch {
-	case s.done[v] || cost > s.cost[v] || math.IsInf(cost, 1):
-		return
-	case cost == s.cost[v]:
-		if db.nodes[via].id < db.nodes[s.via[v]].id {
-			s.via[v] = via
+// losses marks the records of nodes to which there is no route, and returns
+// them.
+func (db *DB) losses(now time.Time) []loss {
+	var lost []loss
+	was := db.lost
+	for k, u := range db.records {
+		i := int32(k)
+		if u == nil || i == db.self || db.pool.spf.hop[i] != NotOnRecord {
+			continue
 		}
-	default:
-		s.cost[v], s.via[v] = cost, via
-		db.push(v)
+		db.pool.spf.hop[i] = Unreachable
+		for len(was) > 0 && was[0].node < i {
+			was = was[1:]
+		}
+		l := loss{node: i, since: now}
+		if len(was) > 0 && was[0].node == i {
+			l = was[0]
+		}
+		lost = append(lost, l)
 	}
+	return lost
 }
 
 func (s *spf) reset(n int) {
 	s.cost = slices.Grow(s.cost[:0], n)[:n]
-	s.via = slices.Grow(s.via[:0], n)[:n]
-	s.done = slices.Grow(s.done[:0], n)[:n]
+	s.hop = slices.Grow(s.hop[:0], n)[:n]
 	s.pos = slices.Grow(s.pos[:0], n)[:n]
 	s.heap = s.heap[:0]
 	for i := range n {
-		s.cost[i], s.via[i], s.done[i], s.pos[i] = math.Inf(1), nowhere, false, nowhere
+		s.cost[i], s.hop[i], s.pos[i] = math.Inf(1), NotOnRecord, unseen
 	}
 }
 
-// push adds a slot to the heap, or moves it up after its cost has fallen.
-func (db *DB) push(v int32) {
-	s := &db.spf
+// relax takes in a path to a node. Of two hops the smaller is that of the
+// smaller peer ID.
+func (s *spf) relax(v int32, cost float64, by Hop) {
+	switch {
+	case s.pos[v] == settled || cost > s.cost[v] || math.IsInf(cost, 1):
+		return
+	case cost == s.cost[v]:
+		s.hop[v] = min(s.hop[v], by)
+	default:
+		s.cost[v], s.hop[v] = cost, by
+		s.push(v)
+	}
+}
+
+// push adds a number to the heap, or moves it up after its cost has fallen.
+func (s *spf) push(v int32) {
 	i := s.pos[v]
-	if i == nowhere {
+	if i == unseen {
 		i = int32(len(s.heap))
 		s.heap = append(s.heap, v)
 	}
@@ -131,14 +137,13 @@ func (db *DB) push(v int32) {
 	s.place(i, v)
 }
 
-// pop removes the slot of least cost. Which of several does not matter: costs
+// pop removes the number of least cost. Which of several does not matter: costs
 // are positive, so neither can improve the other.
-func (db *DB) pop() int32 {
-	s := &db.spf
+func (s *spf) pop() int32 {
 	top := s.heap[0]
 	last := s.heap[len(s.heap)-1]
 	s.heap = s.heap[:len(s.heap)-1]
-	s.pos[top] = nowhere
+	s.pos[top] = settled
 	n := int32(len(s.heap))
 	if n == 0 {
 		return top

@@ -12,17 +12,28 @@ type RoutingKey struct {
 	Sequence uint64
 }
 
+// nodeField is how every update begins that Encode or a deployed node has made.
+const nodeField = `{"NodeID":"`
+
 // PeekRouting reads the key of a routing update without decoding the rest: in a
 // mesh with loops most updates that arrive are known already. It reports false
 // if the frame is not written as Encode and deployed nodes write it, or if it
 // raises suspicion of a duplicate; then only ParseRouting can tell.
 func PeekRouting(frame []byte) (k RoutingKey, ok bool) {
 	p := peeker{rest: frame[1:], ok: true}
-	k.NodeID = p.text(`{"NodeID":"`)
+	k.NodeID = p.text(nodeField)
 	p.text(`,"UpdateID":"`)
 	k.Epoch = p.number(`,"UpdateEpoch":`)
 	k.Sequence = p.number(`,"UpdateSequence":`)
 	return k, p.ok && bytes.HasPrefix(p.rest, []byte(",")) && unsuspicious(p.rest)
+}
+
+// PeekNode reads which node a routing update is about, as PeekRouting does. The
+// answer aliases the frame.
+func PeekNode(frame []byte) (id []byte, ok bool) {
+	p := peeker{rest: frame[1:], ok: true}
+	id = p.text(nodeField)
+	return id, p.ok
 }
 
 // unsuspicious reports whether an update has a SuspectedDuplicate of zero.

@@ -1,0 +1,62 @@
+package linkstate
+
+import (
+	"iter"
+	"slices"
+
+	"receptor/mesh/wire"
+)
+
+// Update is a routing update that databases of one Pool can hold. It is not
+// changed once Apply has accepted it.
+type Update struct {
+	// RoutingUpdate has no ForwardingNode: that differs from frame to frame.
+	wire.RoutingUpdate
+	relay wire.Relay // empty: it is not passed on
+
+	pool    *Pool
+	holders int // databases that hold it; while there are none, what follows is not set
+	node    int32
+	edges   []edge // sorted by number
+}
+
+// edge is a connection.
+type edge struct {
+	to   int32
+	cost float64
+}
+
+// Frame returns the frame by which a node passes the update on.
+func (u *Update) Frame(forwarder string) []byte { return u.relay.Frame(forwarder) }
+
+// AppendFrame appends what Frame returns to buf.
+func (u *Update) AppendFrame(buf []byte, forwarder string) []byte {
+	return u.relay.AppendFrame(buf, forwarder)
+}
+
+// Links returns what an update that is held says: peer node IDs and costs, in
+// no particular order.
+func (u *Update) Links() iter.Seq2[string, float64] {
+	return func(yield func(string, float64) bool) {
+		for _, e := range u.edges {
+			if !yield(u.pool.names[e.to].id, e.cost) {
+				return
+			}
+		}
+	}
+}
+
+// newerThan reports whether the update is newer than another, or there is no
+// other.
+func (u *Update) newerThan(o *Update) bool {
+	return o == nil || wire.Newer(u.UpdateEpoch, u.UpdateSequence, o.UpdateEpoch, o.UpdateSequence)
+}
+
+// cost returns the cost at which the update lists a connection.
+func (u *Update) cost(to int32) (float64, bool) {
+	k, found := slices.BinarySearchFunc(u.edges, to, func(e edge, to int32) int { return int(e.to) - int(to) })
+	if !found {
+		return 0, false
+	}
+	return u.edges[k].cost, true
+}
