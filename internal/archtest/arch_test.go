@@ -56,6 +56,7 @@ var rules = map[string]rule{
 	"sim/check":         {imports: []string{"mesh/...", "sim/scenario", "transport", highway}},
 	"sim/scenario":      {imports: []string{"internal/suggest", "mesh/wire", "sim/seed", yaml}},
 	"sim/seed":          {imports: []string{highway}},
+	"sim/shrink":        {imports: []string{"mesh/wire", "sim/scenario"}},
 	"cmd/receptor": {
 		imports: []string{"internal/...", "transport"}, waits: []string{"main.go"},
 	},
