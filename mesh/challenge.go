@@ -1,7 +1,6 @@
 package mesh
 
 import (
-	"errors"
 	"time"
 
 	"receptor/mesh/linkstate"
@@ -16,8 +15,6 @@ const (
 	// is there, when somebody else claims its ID.
 	challengeTimeout = 3 * time.Second
 )
-
-var errUnanswered = errors.New("the peer did not answer when another link claimed its ID")
 
 // challenge is a question to the peer of an established link: are you there?
 // It is asked when another link claims the peer's ID with another epoch. The
@@ -78,6 +75,7 @@ func (s *session) ask(now time.Time, epoch uint64) {
 	s.link.Send(wire.AppendData(nil, wire.Header{
 		HopsToLive: MaxHops, FromNode: n.hash, ToNode: wire.HashNode(s.peer), FromService: name, ToService: wire.ServicePing,
 	}, nil))
+	n.emit(PeerChallenged{Peer: s.peer, Epoch: epoch})
 	n.bring(&n.due.challenge, c.until)
 }
 
@@ -102,7 +100,7 @@ func (n *Node) dropUnanswered(now time.Time) {
 		}
 	}
 	for _, s := range dead {
-		s.end(now, errUnanswered)
+		s.end(now, ErrUnanswered)
 	}
 }
 

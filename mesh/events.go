@@ -35,6 +35,13 @@ type LinkRefused struct {
 	Reason string
 }
 
+// PeerChallenged: another link claims the ID of an established peer, with this
+// epoch; the peer was asked whether it is still there.
+type PeerChallenged struct {
+	Peer  string
+	Epoch uint64
+}
+
 // UpdateAccepted: a routing update of another node was newer than what was
 // known, and is passed on.
 type UpdateAccepted struct {
@@ -115,6 +122,7 @@ func (LinkUp) event()             {}
 func (LinkDown) event()           {}
 func (LinkFailed) event()         {}
 func (LinkRefused) event()        {}
+func (PeerChallenged) event()     {}
 func (UpdateAccepted) event()     {}
 func (DuplicateSuspected) event() {}
 func (DuplicateID) event()        {}

@@ -177,7 +177,7 @@ func (n *Node) Attach(link transport.Link, opts LinkOptions) transport.Receiver 
 	}
 	if len(n.starting) >= maxStarting {
 		s.state = stateClosed
-		n.emit(LinkFailed{Link: link.String(), Err: errTooMany})
+		n.emit(LinkFailed{Link: link.String(), Err: ErrTooMany})
 		link.Close()
 		return s
 	}

@@ -25,12 +25,14 @@ const (
 	stateClosed
 )
 
-// Reasons of LinkRefused and LinkDown.
+// Errors of LinkFailed and LinkDown, besides those of the link itself.
 var (
-	errRejected    = errors.New("the peer rejected the link")
-	errNoHandshake = fmt.Errorf("no routing update arrived in %d tries", handshakeTries)
-	errReplaced    = errors.New("the peer opened another link")
-	errTooMany     = fmt.Errorf("%d links wait for their handshake already", maxStarting)
+	ErrRejected    = errors.New("the peer rejected the link")
+	ErrNoHandshake = fmt.Errorf("no routing update arrived in %d tries", handshakeTries)
+	ErrReplaced    = errors.New("the peer opened another link")
+	ErrTooMany     = fmt.Errorf("%d links wait for their handshake already", maxStarting)
+	ErrIdle        = errors.New("nothing arrived")
+	ErrUnanswered  = errors.New("the peer did not answer when another link claimed its ID")
 )
 
 // maxStarting bounds the links that are not established: whoever can connect
@@ -69,7 +71,7 @@ type session struct {
 // as all methods of session do but Receive and Closed.
 func (s *session) greet(now time.Time) {
 	if s.tries == handshakeTries {
-		s.end(now, errNoHandshake)
+		s.end(now, ErrNoHandshake)
 		return
 	}
 	s.tries++
@@ -121,7 +123,7 @@ func (s *session) receiveControl(now time.Time, frame []byte) error {
 		}
 		return s.node.receiveAdvertisement(now, frame, s)
 	case wire.TypeReject:
-		s.end(now, errRejected)
+		s.end(now, ErrRejected)
 	}
 	return nil
 }
@@ -176,7 +178,7 @@ func (s *session) establish(now time.Time, u *linkstate.Update, forwarder string
 			s.refuse(now, "a link to a node of that ID is already established")
 			return false
 		}
-		old.end(now, errReplaced)
+		old.end(now, ErrReplaced)
 	}
 	if len(n.peers) == 0 {
 		n.dup.joined = now
@@ -326,7 +328,7 @@ func (n *Node) dropIdleLinks(now time.Time) {
 		if s.active.Swap(false) {
 			s.heard = now
 		} else if idle := now.Sub(s.heard); idle >= n.maxIdle {
-			s.end(now, fmt.Errorf("nothing arrived for %v", idle.Round(time.Second)))
+			s.end(now, fmt.Errorf("%w for %v", ErrIdle, idle.Round(time.Second)))
 		}
 	}
 }

@@ -63,8 +63,8 @@ func TestHandshakeIsGivenUp(t *testing.T) {
 		t.Errorf("%d handshake updates in 9.5 s, want 10", got)
 	}
 	n.advance(2 * time.Second)
-	if failed := last[LinkFailed](t, n.events["a"]); failed.Err != errNoHandshake {
-		t.Errorf("failed with %v, want %v", failed.Err, errNoHandshake)
+	if failed := last[LinkFailed](t, n.events["a"]); failed.Err != ErrNoHandshake {
+		t.Errorf("failed with %v, want %v", failed.Err, ErrNoHandshake)
 	}
 	if got := len(fromA.Sent); got != handshakeTries {
 		t.Errorf("%d handshake updates, want %d", got, handshakeTries)
@@ -117,8 +117,8 @@ func TestRestartedPeerGetsIn(t *testing.T) {
 	n.nodes["b"] = n.start("b")
 	n.link("a", "b", 1)
 	n.advance(challengeTimeout + time.Second)
-	if down := last[LinkDown](t, n.events["a"]); down.Err != errUnanswered {
-		t.Errorf("the old link ended with %v, want %v", down.Err, errUnanswered)
+	if down := last[LinkDown](t, n.events["a"]); down.Err != ErrUnanswered {
+		t.Errorf("the old link ended with %v, want %v", down.Err, ErrUnanswered)
 	}
 	n.link("a", "b", 1)
 	n.advance(time.Second)

@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// probe is a task that can be called off, and notes its number when it runs.
-type probe struct {
+// marked is a task that can be called off, and notes its number when it runs.
+type marked struct {
 	off bool
 	ran *[]uint64
 	seq uint64
 }
 
-func (p *probe) live(uint64) bool { return !p.off }
-func (p *probe) run()             { *p.ran = append(*p.ran, p.seq) }
+func (p *marked) live(uint64) bool { return !p.off }
+func (p *marked) run()             { *p.ran = append(*p.ran, p.seq) }
 
 func drain(q *queue) {
 	for {
@@ -39,7 +39,7 @@ func TestQueueOrdersByTimeThenByPush(t *testing.T) {
 	}
 	var want []due
 	for range 5000 {
-		p := &probe{ran: &ran}
+		p := &marked{ran: &ran}
 		at := time.Duration(r.IntN(50)) // many at the same time
 		p.seq = q.push(at, p)
 		want = append(want, due{at, p.seq})
@@ -60,9 +60,9 @@ func TestQueueForgetsWhatIsCalledOff(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	var q queue
 	var ran, want []uint64
-	var probes []*probe
+	var probes []*marked
 	for i := range 20000 {
-		p := &probe{ran: &ran}
+		p := &marked{ran: &ran}
 		p.seq = q.push(time.Duration(i), p)
 		probes = append(probes, p)
 	}

@@ -9,11 +9,13 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
 
 	"receptor/sim/check"
+	"receptor/sim/probe"
 	"receptor/sim/scenario"
 )
 
@@ -29,7 +31,16 @@ type Options struct {
 	// Wall returns the machine's time since any fixed moment, to tell how long
 	// the run took; nil leaves that out.
 	Wall func() time.Duration
+	// Probes fills in Report.Probes, which costs a little.
+	Probes bool
+	// History is how many events to keep of each node, for Report.Histories.
+	History int
+	// Interrupt, if set, is asked now and then whether to give up, by ErrInterrupted.
+	Interrupt func() bool
 }
+
+// ErrInterrupted is the error of a run that Options.Interrupt has ended.
+var ErrInterrupted = errors.New("the run was interrupted")
 
 // Report is what came of a run. As JSON it is what `meshsim run --json` prints.
 type Report struct {
@@ -54,6 +65,13 @@ type Report struct {
 	// Bound is how long convergence may take after the last disturbance.
 	Bound time.Duration `json:"-"`
 
+	// Probes tells which rare situations the run has been in. It is empty
+	// without Options.Probes.
+	Probes probe.Counts `json:"-"`
+	// Histories has the last events before the first violation of each node that
+	// has one, in the order of these. It is empty without Options.History.
+	Histories []History `json:"-"`
+
 	Pings     Tally `json:"-"`
 	Datagrams Tally `json:"-"`
 }
@@ -76,11 +94,17 @@ func Run(s *scenario.Scenario, seed uint64, opts Options) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
+	w.trace.keep(opts.History)
+	w.probing = opts.Probes
+	w.interrupt = opts.Interrupt
 	end := s.For
 	if opts.For > 0 {
 		end = opts.For
 	}
 	w.runFor(end)
+	if w.interrupted {
+		return Report{}, ErrInterrupted
+	}
 	w.judgeExpectations()
 	if err := w.trace.close(); err != nil {
 		return Report{}, fmt.Errorf("write trace: %w", err)
@@ -104,6 +128,7 @@ func (w *world) summary() Report {
 		VirtualSeconds: w.now.Seconds(), Events: w.trace.events, TraceHash: w.trace.hash(),
 		Violations: append([]check.Violation{}, w.violations...),
 		Quiet:      w.convergence.Quiet(), Bound: w.convergence.Bound(),
+		Probes: w.probes, Histories: w.histories,
 		Pings: Tally{Sent: w.traffic.pinged, Arrived: w.traffic.answered},
 	}
 	if at, ok := w.convergence.Converged(); ok {

@@ -55,6 +55,8 @@ type trace struct {
 	buf    []byte
 	out    *bufio.Writer // nil: nobody reads it
 	err    error         // the first of out
+
+	recent *recent // nil: nobody asks
 }
 
 func newTrace(ids []string, out io.Writer) *trace {
@@ -83,6 +85,9 @@ func (t *trace) record(now time.Duration, kind eventKind, node, peer int32, fram
 		b = b[:0]
 	}
 	t.buf = b
+	if t.recent != nil {
+		t.recent.record(now, kind, node, peer, frame)
+	}
 	if t.out != nil {
 		t.print(now, kind, node, peer, frame)
 	}
@@ -120,6 +125,9 @@ func (t *trace) print(now time.Duration, kind eventKind, node, peer int32, frame
 // say adds an event of the node itself to the trace file. It is not part of
 // the hash: it follows from what is.
 func (t *trace) say(now time.Duration, node int32, e mesh.Event) {
+	if t.recent != nil {
+		t.recent.say(now, node, e)
+	}
 	if t.out != nil {
 		t.write(line{T: seconds(now), Event: fmt.Sprintf("%T", e), Node: t.ids[node], Text: fmt.Sprintf("%+v", e)})
 	}

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"time"
 
 	"receptor/mesh"
 	"receptor/mesh/linkstate"
 	"receptor/sim/check"
+	"receptor/sim/probe"
 	"receptor/sim/scenario"
 	"receptor/sim/seed"
 	"receptor/transport"
@@ -40,6 +42,12 @@ type world struct {
 	rate        *check.Rate
 	traffic     traffic
 	violations  []check.Violation
+	histories   []History
+	probes      probe.Counts
+	probing     bool
+
+	interrupt   func() bool // nil: nobody interrupts
+	interrupted bool
 
 	paths      *check.Paths // of the true graph
 	conditions check.Conditions
@@ -183,12 +191,18 @@ func (w *world) report(now time.Duration, node string, rule check.Rule, format s
 	w.violations = append(w.violations, check.Violation{
 		AtSeconds: now.Seconds(), Node: node, Rule: rule, Text: fmt.Sprintf(format, args...),
 	})
+	if r := w.trace.recent; r != nil && !slices.ContainsFunc(w.histories, func(h History) bool { return h.Node == node }) {
+		w.histories = append(w.histories, History{Node: node, Events: r.before(node)})
+	}
 }
 
 // leaves implements tap.
 func (w *world) leaves(node int, frame []byte) {
 	if transport.IsData(frame) {
 		w.datagrams.Leaves(w.now, node, frame)
+		if w.probing {
+			w.probeSent(node, frame)
+		}
 	} else {
 		w.rate.Control(w.now)
 	}
@@ -198,6 +212,8 @@ func (w *world) leaves(node int, frame []byte) {
 func (w *world) arrives(node int, frame []byte) {
 	if transport.IsData(frame) {
 		w.datagrams.Arrives(w.now, node, frame)
+	} else if w.probing {
+		w.probeArrived(node, frame)
 	}
 }
 
@@ -205,6 +221,9 @@ func (w *world) arrives(node int, frame []byte) {
 // call into it.
 func (w *world) observe(i int32, e mesh.Event) {
 	w.trace.say(w.now, i, e)
+	if w.probing {
+		w.probes.Observe(e)
+	}
 	id := w.ids[i]
 	switch e := e.(type) {
 	case mesh.UpdateAccepted:
@@ -229,7 +248,7 @@ func (w *world) observe(i int32, e mesh.Event) {
 // runFor lets time pass up to end, or up to the event of the last violation
 // that is of interest.
 func (w *world) runFor(end time.Duration) {
-	for len(w.violations) < maxViolations {
+	for len(w.violations) < maxViolations && !w.asked() {
 		at, any := w.queue.next()
 		if due := w.convergence.Due(); due <= end && (!any || due <= at) {
 			w.now = due

@@ -54,6 +54,7 @@ var rules = map[string]rule{
 	"internal/archtest": {},
 	"sim":               {imports: []string{"sim/...", "mesh/...", "transport", highway}},
 	"sim/check":         {imports: []string{"mesh/...", "sim/scenario", "transport", highway}},
+	"sim/probe":         {imports: []string{"mesh/...", "transport"}},
 	"sim/scenario":      {imports: []string{"internal/suggest", "mesh/wire", "sim/seed", yaml}},
 	"sim/seed":          {imports: []string{highway}},
 	"sim/shrink":        {imports: []string{"mesh/wire", "sim/scenario"}},

@@ -26,6 +26,8 @@ func (d *Daemon) meshEvent(e mesh.Event) {
 		}
 	case mesh.LinkRefused:
 		d.log.Warningf("Rejected connection with node %q (%s): %s", e.Peer, e.Link, e.Reason)
+	case mesh.PeerChallenged:
+		d.log.Infof("Another node (epoch %d) claims to be %s: asked whether that is still there", e.Epoch, e.Peer)
 	case mesh.DuplicateID:
 		d.duplicateID(e)
 	case mesh.DuplicateSuspected:

@@ -1,10 +1,6 @@
 package check
 
-import (
-	"time"
-
-	"receptor/mesh/wire"
-)
+import "time"
 
 // Updates checks that no node accepts an older routing update over a newer one.
 type Updates struct {
@@ -16,6 +12,11 @@ type Updates struct {
 
 // stamp is the version of an update; zero: none is on record.
 type stamp struct{ epoch, sequence uint64 }
+
+// after reports whether s is newer than o (PROTOCOL section 2.2).
+func (s stamp) after(o stamp) bool {
+	return s.epoch > o.epoch || s.epoch == o.epoch && s.sequence > o.sequence
+}
 
 // NewUpdates returns the checker of nodes with these IDs, numbered in order.
 func NewUpdates(ids []string, report Report) *Updates {
@@ -37,11 +38,12 @@ func (u *Updates) Accepted(now time.Duration, node int, subject string, epoch, s
 		u.newest[node] = make([]stamp, len(u.ids))
 	}
 	was := &u.newest[node][i]
-	if *was != (stamp{}) && !wire.Newer(epoch, sequence, was.epoch, was.sequence) {
+	is := stamp{epoch, sequence}
+	if *was != (stamp{}) && !is.after(*was) {
 		u.report(now, u.ids[node], RuleUpdate, "it accepted update (%d, %d) of %s after (%d, %d)",
 			epoch, sequence, subject, was.epoch, was.sequence)
 	}
-	*was = stamp{epoch, sequence}
+	*was = is
 }
 
 // Forgotten tells that node has dropped its record of subject: anything is
@@ -50,4 +52,14 @@ func (u *Updates) Forgotten(node int, subject string) {
 	if i, exists := u.index[subject]; exists && u.newest[node] != nil {
 		u.newest[node][i] = stamp{}
 	}
+}
+
+// Newest returns the version of the update of subject that node has accepted
+// last; zero: none is on record.
+func (u *Updates) Newest(node, subject int) (epoch, sequence uint64) {
+	if u.newest[node] == nil {
+		return 0, 0
+	}
+	s := u.newest[node][subject]
+	return s.epoch, s.sequence
 }

@@ -51,6 +51,14 @@ func kinds(s *scenario.Scenario) [][]knob {
 
 // words are the knobs of what is not a number.
 func words(s *scenario.Scenario) [][]knob {
+	kinds := make([]knob, len(s.Nodes))
+	for i := range s.Nodes {
+		kinds[i] = knob{
+			get:  func(s *scenario.Scenario) float64 { return number(s.Nodes[i].Kind == scenario.KindDeployed) },
+			set:  func(s *scenario.Scenario, _ float64) { s.Nodes[i].Kind = scenario.KindOurs },
+			step: 1,
+		}
+	}
 	backends := make([]knob, len(s.Links))
 	shapes := make([]knob, len(s.Links))
 	for i := range s.Links {
@@ -67,7 +75,7 @@ func words(s *scenario.Scenario) [][]knob {
 			step: 1,
 		}
 	}
-	return [][]knob{backends, shapes}
+	return [][]knob{kinds, backends, shapes}
 }
 
 func expectations() [][]knob {
