@@ -88,7 +88,7 @@ func TestBadActionsAreExplained(t *testing.T) {
 		`{at: 1s, do: flap, link: [a, b], for: 1s}`:            "flap needs every",
 		`{at: 1s, do: flap, link: [a, b], every: 1s}`:          "flap needs for",
 		`{at: 1s, do: up, link: [a, b], for: 1s}`:              "up takes no for",
-		`{at: 1s, do: pauze, node: a}`:                          `"pauze" is unknown (did you mean "pause"?)`,
+		`{at: 1s, do: pauze, node: a}`:                         `"pauze" is unknown (did you mean "pause"?)`,
 		`{at: 1s, do: pause, node: x}`:                         `action pause: there is no node "x"`,
 		`{at: 1s, do: split, nodes: [a, x]}`:                   `action split: there is no node "x"`,
 		`{at: 1s, do: duplicate, node: a, via: x}`:             `action duplicate: via: there is no node "x"`,
