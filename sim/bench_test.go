@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"receptor/sim/scenario"
+	"receptor/sim/stats"
 	"receptor/transport"
 )
 
@@ -37,8 +38,9 @@ func (e echo) Closed(error)         {}
 
 type noTap struct{}
 
-func (noTap) leaves(int, []byte)  {}
-func (noTap) arrives(int, []byte) {}
+func (noTap) leaves(int, []byte)      {}
+func (noTap) arrives(int, []byte)     {}
+func (noTap) lost([]byte, stats.Loss) {}
 
 // BenchmarkEngine measures what an event costs without a node: frames that
 // bounce on a thousand links.

@@ -8,6 +8,7 @@ import (
 	"receptor/mesh/linkstate"
 	"receptor/sim/scenario"
 	"receptor/sim/seed"
+	"receptor/sim/stats"
 	"receptor/transport"
 )
 
@@ -41,11 +42,12 @@ type network struct {
 	pool  *linkstate.Pool // of all nodes
 }
 
-// tap sees every frame that a node, by its number, sends, and every one that
-// reaches a node.
+// tap sees every frame that a node, by its number, sends, every one that
+// reaches a node, and every one that is lost in between.
 type tap interface {
 	leaves(node int, frame []byte)
 	arrives(node int, frame []byte)
+	lost(frame []byte, why stats.Loss)
 }
 
 // port is where a cable ends: a node, by its number, and how it takes links.
@@ -161,6 +163,12 @@ func (c *cable) record(kind eventKind, side int, frame []byte) {
 // leaves and arrives show the tap a frame that one end sends or gets.
 func (c *cable) leaves(side int, frame []byte)  { c.net.tap.leaves(int(c.ports[side].node), frame) }
 func (c *cable) arrives(side int, frame []byte) { c.net.tap.arrives(int(c.ports[side].node), frame) }
+
+// loses records that a frame to one end is lost on the wire.
+func (c *cable) loses(side int, frame []byte) {
+	c.record(eventLost, side, frame)
+	c.net.tap.lost(frame, stats.LossWire)
+}
 
 // describe names the link at one end: for a person, and for the world, to which
 // the node repeats it.

@@ -17,6 +17,7 @@ import (
 	"receptor/sim/check"
 	"receptor/sim/probe"
 	"receptor/sim/scenario"
+	"receptor/sim/stats"
 )
 
 // EngineCore is the name of the engine that runs mesh nodes alone.
@@ -72,12 +73,9 @@ type Report struct {
 	// has one, in the order of these. It is empty without Options.History.
 	Histories []History `json:"-"`
 
-	Pings     Tally `json:"-"`
-	Datagrams Tally `json:"-"`
+	// Figures says how the mesh behaved.
+	Figures stats.Figures `json:"-"`
 }
-
-// Tally counts what the workload sent, and what of that got through.
-type Tally struct{ Sent, Arrived int }
 
 // Run runs a scenario, which must pass its Check. The error says that it does
 // not, or that the trace could not be written.
@@ -129,12 +127,15 @@ func (w *world) summary() Report {
 		Violations: append([]check.Violation{}, w.violations...),
 		Quiet:      w.convergence.Quiet(), Bound: w.convergence.Bound(),
 		Probes: w.probes, Histories: w.histories,
-		Pings: Tally{Sent: w.traffic.pinged, Arrived: w.traffic.answered},
 	}
+	w.convergence.End(w.now)
+	r.Figures = w.figures.Figures(w.now)
+	r.Figures.DeliveredHops = w.datagrams.Longest()
+	r.Figures.Pings = stats.Pings{Sent: w.traffic.pinged, Answered: w.traffic.answered, Lost: w.traffic.unanswered}
+	r.Figures.Datagrams.Delivered, r.Figures.Datagrams.Sent = w.datagrams.Delivered()
 	if at, ok := w.convergence.Converged(); ok {
 		seconds := at.Seconds()
 		r.ConvergedAtSeconds = &seconds
 	}
-	r.Datagrams.Arrived, r.Datagrams.Sent = w.datagrams.Delivered()
 	return r
 }

@@ -124,7 +124,7 @@ func TestShippedTopologies(t *testing.T) {
 			if !r.Quiet {
 				t.Errorf("it ends before the mesh was quiet for the bound of %v: nothing was checked", r.Bound)
 			}
-			if r.Pings.Sent == 0 {
+			if r.Figures.Pings.Sent == 0 {
 				t.Error("it sends no pings")
 			}
 		})

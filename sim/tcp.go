@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"receptor/sim/stats"
 	"receptor/transport"
 )
 
@@ -234,6 +235,11 @@ func (s *stream) thaw() {
 // stop forgets everything under way.
 func (s *stream) stop() {
 	s.disarm()
+	for i := range s.segments.n {
+		if seg := s.segments.at(i); seg.kind == segmentData {
+			s.end.conn.cable.net.tap.lost(seg.frame, stats.LossLink)
+		}
+	}
 	s.segments = ring{}
 	s.control, s.data = 0, 0
 }
@@ -265,6 +271,8 @@ func (e *tcpEnd) receive(seg segment) {
 		if e.state == endOpen {
 			c.arrives(e.side, seg.frame)
 			e.recv.Receive(owned(seg.frame))
+		} else {
+			c.net.tap.lost(seg.frame, stats.LossLink)
 		}
 	case segmentClose:
 		c.record(eventFrame, e.side, nil)

@@ -1,6 +1,9 @@
 package sim
 
-import "receptor/transport"
+import (
+	"receptor/sim/stats"
+	"receptor/transport"
+)
 
 // udpFlow is what a dialer's socket and a listener exchange. It is no
 // connection: the dialer's end is there at once, the listener's appears with
@@ -51,7 +54,7 @@ func (e *udpEnd) Send(frame []byte) bool {
 	c.leaves(e.side, frame)
 	l := &c.lanes[e.side]
 	if lost := l.loses(); lost || !c.up {
-		c.record(eventLost, 1-e.side, frame)
+		c.loses(1-e.side, frame)
 		return true
 	}
 	e.underWay += len(frame)
@@ -87,13 +90,14 @@ func (p *packet) run() {
 	f, side := p.from.flow, 1-p.from.side
 	p.from.underWay -= len(p.frame)
 	if !f.cable.up {
-		f.cable.record(eventLost, side, p.frame)
+		f.cable.loses(side, p.frame)
 		return
 	}
 	f.cable.record(eventFrame, side, p.frame)
 	to := f.ends[side]
 	if to == nil || to.state != endOpen {
 		if side == dialer {
+			f.cable.net.tap.lost(p.frame, stats.LossLink)
 			return // the socket is closed
 		}
 		to = f.attach(side)

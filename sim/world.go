@@ -13,6 +13,7 @@ import (
 	"receptor/sim/probe"
 	"receptor/sim/scenario"
 	"receptor/sim/seed"
+	"receptor/sim/stats"
 	"receptor/transport"
 )
 
@@ -41,6 +42,7 @@ type world struct {
 	datagrams   *check.Datagrams
 	rate        *check.Rate
 	traffic     traffic
+	figures     *stats.Collector
 	violations  []check.Violation
 	histories   []History
 	probes      probe.Counts
@@ -70,6 +72,8 @@ func newWorld(s *scenario.Scenario, master uint64, out io.Writer) (*world, error
 	w.datagrams = check.NewDatagrams(w.ids, w.report)
 	w.updates = check.NewUpdates(w.ids, w.report)
 	w.convergence = check.NewConvergence(len(w.ids), s.Expect.ConvergedWithin, w.state, w.report)
+	w.figures = stats.NewCollector(len(w.ids))
+	w.convergence.Watch(w.figures)
 	w.rate = check.NewRate(len(s.Nodes), len(s.Links), w.convergence.Quiet, w.report)
 	w.net = network{timeline: &w.timeline, trace: w.trace, tap: w, pool: linkstate.NewPool()}
 	for i, id := range w.ids {
@@ -84,7 +88,7 @@ func newWorld(s *scenario.Scenario, master uint64, out io.Writer) (*world, error
 		w.after(a.At, func() { w.act(a) })
 	}
 	w.traffic.schedule(w)
-	w.redraw()
+	w.redraw(check.CauseStart)
 	return w, nil
 }
 
@@ -136,12 +140,20 @@ func (w *world) act(a scenario.Action) {
 	}
 	if up := a.Do == scenario.Up; up != c.up {
 		c.setUp(up)
-		w.redraw()
+		w.redraw(causeOf(a.Do))
 	}
 }
 
+// causeOf returns what an action is to the mesh.
+func causeOf(do scenario.Do) check.Cause {
+	if do == scenario.Up {
+		return check.CauseHeal
+	}
+	return check.CauseLinkLoss
+}
+
 // redraw makes the true graph anew: the cables that carry frames.
-func (w *world) redraw() {
+func (w *world) redraw(cause check.Cause) {
 	g := check.NewGraph(w.ids)
 	now := check.Conditions{Broken: brokenAfter, Redial: len(w.lossy) > 0, Departures: w.conditions.Departures}
 	for i, l := range w.scenario.Links {
@@ -160,7 +172,7 @@ func (w *world) redraw() {
 	w.paths = check.NewPaths(g)
 	now.Departures = now.Departures || !w.paths.Connected()
 	w.conditions = now
-	w.convergence.Redrawn(w.now, w.paths, w.paths.Bound(now))
+	w.convergence.Redrawn(w.now, cause, w.paths, w.paths.Bound(now))
 }
 
 // slowest returns the most that a frame takes over a cable in either
@@ -205,6 +217,7 @@ func (w *world) leaves(node int, frame []byte) {
 		}
 	} else {
 		w.rate.Control(w.now)
+		w.figures.Control(node, len(frame))
 	}
 }
 
@@ -216,6 +229,9 @@ func (w *world) arrives(node int, frame []byte) {
 		w.probeArrived(node, frame)
 	}
 }
+
+// lost implements tap.
+func (w *world) lost(frame []byte, why stats.Loss) { w.figures.Lost(frame, why) }
 
 // observe takes an event of a node, which may hold its lock: nothing here may
 // call into it.
@@ -240,6 +256,8 @@ func (w *world) observe(i int32, e mesh.Event) {
 		w.updates.Forgotten(int(i), e.Node)
 	case mesh.DuplicateID, mesh.DuplicateSuspected:
 		w.report(w.now, id, check.RuleIdentity, "every node has an ID of its own, yet: %T%+v", e, e)
+	case mesh.DatagramDropped:
+		w.figures.Dropped(e)
 	case mesh.FrameDropped:
 		w.report(w.now, id, check.RuleFrame, "it cannot use a frame from %q: %v", e.Peer, e.Err)
 	}
@@ -268,7 +286,7 @@ func (w *world) runFor(end time.Duration) {
 		e.task.run()
 		if w.disturbed {
 			w.disturbed = false
-			w.convergence.Disturbed(w.now)
+			w.convergence.Disturbed(w.now, check.CauseOther)
 		}
 	}
 }

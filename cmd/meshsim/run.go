@@ -2,55 +2,108 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"time"
 
 	"receptor/sim"
 	"receptor/sim/scenario"
 )
 
+// runFlags are those of the command that runs a scenario file.
+type runFlags struct {
+	path                    string
+	seed                    uint64
+	seedGiven               bool
+	seeds                   string // "": one run
+	jobs                    int
+	length                  time.Duration // 0: as the file says
+	tracePath, resolvedPath string
+	asJSON                  bool
+}
+
 // run is the command that runs a scenario file.
 func (a app) run(args []string) error {
-	f := a.flags("run FILE [flags]")
-	seed := f.Uint64("seed", 0, "seed of everything random (default: the one in the file, else 1)")
-	engine := f.String("engine", sim.EngineCore, "what to simulate; core: mesh nodes on a virtual network")
-	length := f.Duration("for", 0, "how long to run, in virtual time (default: as the file says)")
-	tracePath := f.String("trace", "", "write every event to this file, one line of JSON each")
-	resolvedPath := f.String("resolved", "", "write the scenario to this file, with nothing left to draw from the seed")
-	asJSON := f.Bool("json", false, "print the report as one JSON object")
-	if err := f.Parse(args); err != nil {
-		return err
-	}
-	path, err := oneArgument(f, "scenario file")
+	flags, err := a.parseRun(args)
 	if err != nil {
 		return err
+	}
+	file, err := load(flags.path)
+	if err != nil {
+		return err
+	}
+	if flags.seeds != "" {
+		return a.runSeeds(file, flags)
+	}
+	return a.runOnce(file, flags)
+}
+
+func (a app) parseRun(args []string) (*runFlags, error) {
+	r := &runFlags{}
+	f := a.flags("run FILE [flags]")
+	f.Uint64Var(&r.seed, "seed", 0, "seed of everything random (default: the one in the file, else 1)")
+	f.StringVar(&r.seeds, "seeds", "", "run with each seed of `A:B`, A up to but not B, and print how the mesh behaved in all")
+	f.IntVar(&r.jobs, "jobs", runtime.GOMAXPROCS(0), "how many runs of --seeds at once")
+	engine := f.String("engine", sim.EngineCore, "what to simulate; core: mesh nodes on a virtual network")
+	f.DurationVar(&r.length, "for", 0, "how long to run, in virtual time (default: as the file says)")
+	f.StringVar(&r.tracePath, "trace", "", "write every event to this file, one line of JSON each")
+	f.StringVar(&r.resolvedPath, "resolved", "", "write the scenario to this file, with nothing left to draw from the seed")
+	f.BoolVar(&r.asJSON, "json", false, "print the report as one JSON object")
+	if err := f.Parse(args); err != nil {
+		return nil, err
+	}
+	var err error
+	if r.path, err = oneArgument(f, "scenario file"); err != nil {
+		return nil, err
 	}
 	if *engine != sim.EngineCore {
-		return fmt.Errorf("engine %q is not available: %s is", *engine, sim.EngineCore)
+		return nil, fmt.Errorf("engine %q is not available: %s is", *engine, sim.EngineCore)
 	}
-	if f.Changed("for") && *length <= 0 {
-		return fmt.Errorf("--for %v: a run must take longer than that, such as 60s", *length)
+	if f.Changed("for") && r.length <= 0 {
+		return nil, fmt.Errorf("--for %v: a run must take longer than that, such as 60s", r.length)
 	}
-	s, err := load(path, *seed, f.Changed("seed"))
+	if r.jobs < 1 {
+		return nil, fmt.Errorf("--jobs %d: at least one is needed", r.jobs)
+	}
+	r.seedGiven = f.Changed("seed")
+	if r.seeds != "" {
+		for _, single := range []string{"seed", "trace", "resolved"} {
+			if f.Changed(single) {
+				return nil, fmt.Errorf("--%s is for one run, --seeds for many: leave one of them out", single)
+			}
+		}
+	} else if f.Changed("jobs") {
+		return nil, errors.New("--jobs is for the runs of --seeds: one run is one thread")
+	}
+	return r, nil
+}
+
+func (a app) runOnce(file *scenario.File, flags *runFlags) error {
+	seed := file.Seed()
+	if flags.seedGiven {
+		seed = flags.seed
+	}
+	s, err := resolve(file, seed)
 	if err != nil {
 		return err
 	}
-	if *resolvedPath != "" {
-		comment := fmt.Sprintf("Made from %s with seed %d.", path, s.Seed)
-		if err := os.WriteFile(*resolvedPath, s.Encode(comment), 0o666); err != nil {
+	if flags.resolvedPath != "" {
+		comment := fmt.Sprintf("Made from %s with seed %d.", flags.path, s.Seed)
+		if err := os.WriteFile(flags.resolvedPath, s.Encode(comment), 0o666); err != nil {
 			return fmt.Errorf("write resolved scenario: %w", err)
 		}
 	}
-	report, err := a.simulate(s, *length, *tracePath)
+	report, err := a.simulate(s, flags.length, flags.tracePath)
 	if err != nil {
 		return err
 	}
-	if *asJSON {
+	if flags.asJSON {
 		err = json.NewEncoder(a.stdout).Encode(report)
 	} else {
-		err = summarize(a.stdout, s, report, path)
+		err = summarize(a.stdout, s, report, flags.path)
 	}
 	if err != nil {
 		return fmt.Errorf("write report: %w", err)
@@ -61,8 +114,8 @@ func (a app) run(args []string) error {
 	return nil
 }
 
-// load reads a scenario file and draws what it leaves open.
-func load(path string, seed uint64, seedGiven bool) (*scenario.Scenario, error) {
+// load reads a scenario file.
+func load(path string) (*scenario.File, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read scenario: %w", err)
@@ -71,9 +124,11 @@ func load(path string, seed uint64, seedGiven bool) (*scenario.Scenario, error) 
 	if err != nil {
 		return nil, fmt.Errorf("bad scenario:\n%w", err)
 	}
-	if !seedGiven {
-		seed = file.Seed()
-	}
+	return file, nil
+}
+
+// resolve draws what a file leaves open.
+func resolve(file *scenario.File, seed uint64) (*scenario.Scenario, error) {
 	s, err := file.Resolve(seed)
 	if err != nil {
 		return nil, fmt.Errorf("bad scenario:\n%w", err)
@@ -121,11 +176,11 @@ func summarize(out io.Writer, s *scenario.Scenario, r sim.Report, path string) e
 	} else {
 		p.printf("%-11s databases and routes were not: the run ends before the mesh has been quiet for the bound of %v\n", "checked", r.Bound)
 	}
-	if r.Pings.Sent > 0 {
-		p.printf("%-11s %d sent, %d answered\n", "pings", r.Pings.Sent, r.Pings.Arrived)
+	if pings := r.Figures.Pings; pings.Sent > 0 {
+		p.printf("%-11s %d sent, %d answered\n", "pings", pings.Sent, pings.Answered)
 	}
-	if r.Datagrams.Sent > 0 {
-		p.printf("%-11s %d sent, %d delivered\n", "datagrams", r.Datagrams.Sent, r.Datagrams.Arrived)
+	if datagrams := r.Figures.Datagrams; datagrams.Sent > 0 {
+		p.printf("%-11s %s\n", "datagrams", datagrams)
 	}
 	if len(r.Violations) == 0 {
 		p.printf("%-11s none: all invariants and expectations hold\n", "violations")

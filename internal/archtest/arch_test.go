@@ -55,6 +55,7 @@ var rules = map[string]rule{
 	"sim":               {imports: []string{"sim/...", "mesh/...", "transport", highway}},
 	"sim/check":         {imports: []string{"mesh/...", "sim/scenario", "transport", highway}},
 	"sim/probe":         {imports: []string{"mesh/...", "transport"}},
+	"sim/stats":         {imports: []string{"mesh", "mesh/wire", "sim/check"}},
 	"sim/scenario":      {imports: []string{"internal/suggest", "mesh/wire", "sim/seed", yaml}},
 	"sim/seed":          {imports: []string{highway}},
 	"sim/shrink":        {imports: []string{"mesh/wire", "sim/scenario"}},
@@ -62,7 +63,7 @@ var rules = map[string]rule{
 		imports: []string{"internal/...", "transport"}, waits: []string{"main.go"},
 	},
 	"cmd/receptorctl": {imports: []string{"control", "internal/version", pflag, "golang.org/x/term"}, waits: []string{anyFile}, clock: []string{anyFile}},
-	"cmd/meshsim":     {imports: []string{"sim/...", "internal/version", pflag}, clock: []string{"main.go"}},
+	"cmd/meshsim":     {imports: []string{"sim/...", "internal/version", pflag}, waits: []string{"seeds.go"}, clock: []string{"main.go"}},
 }
 
 func TestArchitecture(t *testing.T) {

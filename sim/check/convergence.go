@@ -33,11 +33,16 @@ type Convergence struct {
 	dirty   []bool
 	wrong   []*finding
 	unclear int // nodes that are dirty or wrong
+	// misrouted counts the nodes of wrong with a wrong route.
+	misrouted int
 
 	settleAt  time.Duration // look at dirty nodes then
 	boundAt   time.Duration // the mesh has been quiet for the bound then
 	converged bool
 	judged    bool // the expectation, in this episode
+
+	episode Episode // under way
+	watcher Watcher // may be nil
 }
 
 // NewConvergence returns the checker of the mesh whose nodes believe what state
@@ -52,23 +57,24 @@ func NewConvergence(nodes int, limit time.Duration, state func(node int) State, 
 
 // Redrawn tells that the true graph is another one now: the wires of a link
 // have gone, or come back. bound holds from now on.
-func (c *Convergence) Redrawn(now time.Duration, paths *Paths, bound time.Duration) {
+func (c *Convergence) Redrawn(now time.Duration, cause Cause, paths *Paths, bound time.Duration) {
 	c.conclude(now)
 	c.paths, c.bound = paths, bound
 	c.changed, c.settleAt = now, now+settled
 	for i := range c.dirty {
-		c.soil(i)
+		c.soil(now, i)
 	}
-	c.begin(now)
+	c.begin(now, cause)
 }
 
 // Disturbed tells that something has happened that the mesh needs time for.
-func (c *Convergence) Disturbed(now time.Duration) {
+func (c *Convergence) Disturbed(now time.Duration, cause Cause) {
 	c.conclude(now)
-	c.begin(now)
+	c.begin(now, cause)
 }
 
-func (c *Convergence) begin(now time.Duration) {
+func (c *Convergence) begin(now time.Duration, cause Cause) {
+	c.beginEpisode(now, cause)
 	c.began, c.judged = now, false
 	c.boundAt = now + c.bound
 }
@@ -76,19 +82,19 @@ func (c *Convergence) begin(now time.Duration) {
 // conclude judges the expectation of an episode that ends late enough.
 func (c *Convergence) conclude(now time.Duration) {
 	if c.limit > 0 && c.paths != nil && now-c.began > c.limit && !c.judged {
-		c.judge()
+		c.judge(now)
 		c.expect(now)
 	}
 }
 
 // Touched tells that a node's database or routes may have changed.
 func (c *Convergence) Touched(now time.Duration, node int) {
-	c.soil(node)
+	c.soil(now, node)
 	c.changed, c.settleAt = now, now+settled
 }
 
-func (c *Convergence) soil(node int) {
-	c.converged = false
+func (c *Convergence) soil(now time.Duration, node int) {
+	c.setConverged(now, false)
 	if !c.dirty[node] {
 		c.dirty[node] = true
 		if c.wrong[node] == nil {
@@ -112,12 +118,12 @@ func (c *Convergence) Look(now time.Duration) {
 	if now >= c.boundAt {
 		// The rare look that trusts no report of changes.
 		for i := range c.dirty {
-			c.soil(i)
+			c.soil(now, i)
 		}
 		c.boundAt = never
 	}
 	c.settleAt = never
-	wrong := c.judge()
+	wrong := c.judge(now)
 	if c.Quiet() {
 		for _, i := range wrong {
 			c.report(now, c.paths.g.ids[i], c.wrong[i].rule, "%s (the mesh has been quiet for %v, the bound is %v)",
@@ -139,20 +145,27 @@ func (c *Convergence) Bound() time.Duration { return c.bound }
 func (c *Convergence) Converged() (at time.Duration, ok bool) { return c.changed, c.converged }
 
 // judge looks at the dirty nodes and returns those of them that are wrong.
-func (c *Convergence) judge() (wrong []int) {
+func (c *Convergence) judge(now time.Duration) (wrong []int) {
 	for i, dirty := range c.dirty {
 		if !dirty {
 			continue
 		}
 		c.dirty[i] = false
+		if c.wrong[i].misrouted() {
+			c.misrouted--
+		}
 		c.wrong[i] = c.paths.judge(i, c.state(i))
+		if c.wrong[i].misrouted() {
+			c.misrouted++
+		}
 		if c.wrong[i] == nil {
 			c.unclear--
 		} else {
 			wrong = append(wrong, i)
 		}
 	}
-	c.converged = c.unclear == 0
+	c.setConverged(now, c.unclear == 0)
+	c.noteProgress()
 	return wrong
 }
 

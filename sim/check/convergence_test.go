@@ -19,7 +19,7 @@ func newTwoNodes(t *testing.T, limit time.Duration) *twoNodes {
 	m := &twoNodes{recorder: recorder{T: t}}
 	m.Convergence = NewConvergence(2, limit, func(i int) State { m.looked[i]++; return m.states[i] }, m.recorder.report)
 	m.link()
-	m.Redrawn(0, linked(true), testBound)
+	m.Redrawn(0, CauseStart, linked(true), testBound)
 	return m
 }
 
@@ -111,7 +111,7 @@ func TestDisturbanceRestartsTheBound(t *testing.T) {
 	m := newTwoNodes(t, 0)
 	m.states[1].Routes = nil
 	m.pass(20 * time.Second)
-	m.Disturbed(20 * time.Second)
+	m.Disturbed(20*time.Second, CauseOther)
 	m.pass(49 * time.Second)
 	m.want()
 	if m.Quiet() {
@@ -125,7 +125,7 @@ func TestRedrawnGraphIsTheNewTruth(t *testing.T) {
 	t.Parallel()
 	m := newTwoNodes(t, 0)
 	m.pass(40 * time.Second)
-	m.Redrawn(40*time.Second, linked(false), testBound)
+	m.Redrawn(40*time.Second, CauseLinkLoss, linked(false), testBound)
 	m.pass(42 * time.Second)
 	if _, ok := m.Converged(); ok {
 		t.Error("converged although the nodes still believe in the link")
@@ -165,13 +165,13 @@ func TestExpectedConvergence(t *testing.T) {
 		m.part()
 		m.pass(6 * time.Second)
 		m.want() // nothing has happened since the limit
-		m.Disturbed(7 * time.Second)
+		m.Disturbed(7*time.Second, CauseOther)
 		m.want("7.000000s a: converged")
 	})
 	t.Run("a disturbance begins anew", func(t *testing.T) {
 		m := newTwoNodes(t, limit)
 		m.pass(3 * time.Second)
-		m.Disturbed(10 * time.Second)
+		m.Disturbed(10*time.Second, CauseOther)
 		m.Touched(14*time.Second, 1)
 		m.pass(time.Minute)
 		m.want()

@@ -44,6 +44,7 @@ type Datagrams struct {
 	flights map[flight]*progress
 	order   []departure // flights by the time at which they began
 	sent    map[uint64]shipment
+	longest int // most links that one which arrived has crossed
 }
 
 // flight is the identity of a datagram.
@@ -55,6 +56,7 @@ type flight struct {
 // progress is where a datagram has got to.
 type progress struct {
 	hops    int // that it left a node with, last
+	links   int // that it has been sent on
 	arrived bool
 }
 
@@ -146,6 +148,7 @@ func (d *Datagrams) Leaves(now time.Duration, node int, frame []byte) {
 			data.HopsToLive, p.hops-1, d.describe(data))
 	}
 	p.hops = int(data.HopsToLive)
+	p.links++
 }
 
 // budget returns the hops that a datagram starts with.
@@ -178,8 +181,13 @@ func (d *Datagrams) Arrives(now time.Duration, node int, frame []byte) {
 		d.report(now, d.ids[node], RuleDatagram, "a datagram arrives twice: %s", d.describe(data))
 	default:
 		p.arrived = true
+		d.longest = max(d.longest, p.links)
 	}
 }
+
+// Longest returns the most links that a datagram or ping has crossed to its
+// destination.
+func (d *Datagrams) Longest() int { return d.longest }
 
 // expire forgets the flights that are over.
 func (d *Datagrams) expire(now time.Duration) {

@@ -2,6 +2,7 @@ package check
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -38,8 +39,9 @@ func (g *Graph) Link(a, b int, cost float64, delay time.Duration) {
 // Paths answers questions about the least-cost paths of a graph that no longer
 // changes. Answers are computed when first asked for, and kept.
 type Paths struct {
-	g    *Graph
-	rows []*row
+	g       *Graph
+	rows    []*row
+	longest int // most links on any of the paths computed so far
 }
 
 // row has the least-cost paths from one node.
@@ -54,6 +56,7 @@ func NewPaths(g *Graph) *Paths { return &Paths{g: g, rows: make([]*row, len(g.id
 func (p *Paths) from(a int) *row {
 	if p.rows[a] == nil {
 		p.rows[a] = p.g.leastCosts(a, func(e edge) float64 { return e.cost })
+		p.longest = max(p.longest, int(slices.Max(p.rows[a].hops)))
 	}
 	return p.rows[a]
 }

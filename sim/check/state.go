@@ -19,16 +19,20 @@ type State struct {
 type finding struct {
 	rule Rule
 	text string
+	// misroutes is set when a route is wrong, whatever text says.
+	misroutes bool
 }
+
+func (f *finding) misrouted() bool { return f != nil && f.misroutes }
 
 // judge compares what node a believes with the truth, and returns the first
 // thing that is wrong, nil if nothing is.
 func (p *Paths) judge(a int, s State) *finding {
 	if text := p.judgeDatabase(a, s.Known); text != "" {
-		return &finding{RuleDatabase, text}
+		return &finding{RuleDatabase, text, p.judgeRoutes(a, s.Routes) != ""}
 	}
 	if text := p.judgeRoutes(a, s.Routes); text != "" {
-		return &finding{RuleRoute, text}
+		return &finding{RuleRoute, text, true}
 	}
 	return nil
 }
