@@ -38,6 +38,7 @@ fuzz:
 	go test -fuzz FuzzParseYAML -fuzztime 1m ./internal/config
 	go test -fuzz FuzzParseRequest -fuzztime 1m ./control
 	go test -fuzz FuzzParse -fuzztime 1m ./sim/scenario
+	go test -fuzz FuzzParse -fuzztime 1m ./sim/graphfile
 
 lint: vet fmt staticcheck
 

@@ -58,8 +58,9 @@ func (a app) gen(args []string) error {
 	if s.Name == "" {
 		s.Name = fmt.Sprintf("%s-%d", kind, len(s.Nodes))
 	}
-	if s.For = *length; s.For <= 0 {
-		return fmt.Errorf("--for %v: a run must take longer than that, such as 60s", s.For)
+	s.For = *length
+	if err := checkLength(s.For); err != nil {
+		return err
 	}
 	_, err = a.stdout.Write(s.Encode("Made by: meshsim gen " + kind + asWritten(f)))
 	if err != nil {
@@ -91,8 +92,8 @@ func checkKindFlags(f *pflag.FlagSet) error {
 
 // setWire parses what the links of g are drawn from.
 func setWire(g *scenario.Generate, backend, cost, delay, jitter, loss string) error {
-	if b := scenario.Backend(backend); b != scenario.TCP && b != scenario.UDP {
-		return fmt.Errorf("--backend %s: %s or %s are possible", backend, scenario.TCP, scenario.UDP)
+	if err := checkBackend(backend); err != nil {
+		return err
 	}
 	c, costErr := parseRange("cost", cost, scenario.ParseCost)
 	d, delayErr := parseRange("delay", delay, scenario.ParseDuration)
@@ -121,7 +122,14 @@ func asWritten(f *pflag.FlagSet) string {
 		if strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' }) {
 			value = strconv.Quote(value)
 		}
-		text += " --" + flag.Name + " " + value
+		switch flag.NoOptDefVal { // a value of its own argument would be taken for another argument
+		case "":
+			text += " --" + flag.Name + " " + value
+		case value:
+			text += " --" + flag.Name
+		default:
+			text += " --" + flag.Name + "=" + value
+		}
 	})
 	return text
 }

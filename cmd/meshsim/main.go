@@ -26,10 +26,11 @@ const usage = `meshsim runs a mesh of receptor nodes in a simulator and checks t
   meshsim run FILE [--seed N] [--engine core] [--for 60s] [--trace FILE] [--resolved FILE] [--json]
   meshsim run FILE --seeds A:B [--jobs N] [--for 60s] [--json]
   meshsim gen KIND --nodes N [--seed S] [--degree D] [--cost C] [--delay D] [--jitter J] [--loss P] ...
+  meshsim import FILE [--format graphml|gml|dot] [--largest] [--default-delay D] ...
   meshsim --version
 
 Exit code 0: all invariants and expectations hold; 1: they do not; 2: bad input.
-"meshsim run --help" and "meshsim gen --help" say more.
+"meshsim run --help" says more, and so do the others.
 `
 
 // errViolated ends a command whose output already says what is wrong.
@@ -63,13 +64,15 @@ func (a app) main(args []string) int {
 
 func (a app) dispatch(args []string) error {
 	if len(args) == 0 {
-		return errors.New("no command: run, gen, --version or --help")
+		return errors.New("no command: run, gen, import, --version or --help")
 	}
 	switch args[0] {
 	case "run":
 		return a.run(args[1:])
 	case "gen":
 		return a.gen(args[1:])
+	case "import":
+		return a.importGraph(args[1:])
 	case "--version", "version":
 		fmt.Fprintln(a.stdout, version.Version)
 		return nil
@@ -77,7 +80,7 @@ func (a app) dispatch(args []string) error {
 		fmt.Fprint(a.stdout, usage)
 		return nil
 	}
-	return fmt.Errorf("unknown command %q: run, gen, --version and --help are known", args[0])
+	return fmt.Errorf("unknown command %q: run, gen, import, --version and --help are known", args[0])
 }
 
 // flags returns an empty set of flags for a command, which prints help when

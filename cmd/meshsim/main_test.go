@@ -95,6 +95,7 @@ func TestVersionAndHelp(t *testing.T) {
 		{[]string{"--help"}, "meshsim run FILE"},
 		{[]string{"run", "--help"}, "--trace"},
 		{[]string{"gen", "--help"}, "random-regular"},
+		{[]string{"import", "--help"}, "--default-delay"},
 	} {
 		code, stdout, stderr := meshsim(c.args...)
 		if code != exitOK || !strings.Contains(stdout, c.want) || stderr != "" {
