@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/google/shlex v0.0.0-20191202100458-e7afc7fbc510
+	github.com/gorilla/websocket v1.5.3
 	github.com/minio/highwayhash v1.0.4
 	github.com/pion/logging v0.2.4
 	github.com/pion/transport/v3 v3.1.1

@@ -13,6 +13,7 @@ const (
 	unix    = "golang.org/x/sys/unix"
 	shlex   = "github.com/google/shlex"
 	highway = "github.com/minio/highwayhash"
+	gorilla = "github.com/gorilla/websocket"
 	pion    = "github.com/pion/transport/v3"
 )
 
@@ -20,9 +21,10 @@ const (
 // daemon -> control, work -> mesh -> transport; sim may import all of them, and
 // none imports sim.
 var rules = map[string]rule{
-	"transport":               {waits: []string{"linkset.go", "dialer.go"}, clock: []string{"transport.go"}},
-	"transport/tcp":           {imports: []string{"transport"}, waits: []string{"tcp.go", "link.go"}, clock: []string{"tcp.go", "link.go"}},
-	"transport/udp":           {imports: []string{"transport", pion}, waits: []string{"udp.go", "listener.go"}, clock: []string{"listener.go"}},
+	"transport":               {waits: []string{"link.go", "linkset.go", "dialer.go"}, clock: []string{"transport.go"}},
+	"transport/tcp":           {imports: []string{"transport"}, waits: []string{"tcp.go"}, clock: []string{"tcp.go"}},
+	"transport/udp":           {imports: []string{"transport", pion}, waits: []string{"listener.go"}, clock: []string{"listener.go"}},
+	"transport/ws":            {imports: []string{"transport", gorilla}, waits: []string{"listener.go"}, clock: []string{"conn.go"}},
 	"transport/transporttest": {imports: []string{"transport"}, waits: []string{"conformance.go"}, tests: true},
 	"mesh/wire":               {imports: []string{highway}, pure: true},
 	"mesh/linkstate":          {imports: []string{"mesh/wire"}, pure: true},

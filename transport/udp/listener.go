@@ -133,7 +133,7 @@ func (l *Listener) session(addr *net.UDPAddr, frame []byte) (s *session, fresh b
 		return nil, false
 	}
 	s = &session{
-		sender:   newSender(l.opts.Clock),
+		Sender:   transport.NewSender(l.opts.Clock, MaxFrame, func() {}), // no write blocks for long
 		listener: l,
 		from:     from,
 		addr:     addr,
@@ -169,7 +169,7 @@ func (l *Listener) sweep() {
 		if s.active.Swap(false) {
 			s.heard = now
 		} else if now.Sub(s.heard) >= l.opts.Idle {
-			s.fail(errIdle)
+			s.Fail(errIdle)
 		}
 	}
 	l.armSweep()
@@ -205,7 +205,7 @@ func (l *Listener) String() string { return "udp listener " + l.addr }
 // session is the link to one peer of a listener. The listener's reader delivers
 // its frames; the goroutine that runs it sends.
 type session struct {
-	*sender
+	*transport.Sender
 	listener *Listener
 	from     netip.AddrPort
 	addr     *net.UDPAddr
@@ -225,17 +225,19 @@ func (s *session) String() string { return "udp " + s.addr.String() }
 func (s *session) Run(r transport.Receiver) {
 	s.receiver = r
 	close(s.begun)
-	reason := s.flush(s.write)
+	s.Flush(s.write)
 	s.listener.forget(s)
 	s.mu.Lock()
 	s.receiver = nil
 	s.mu.Unlock()
-	r.Closed(reason)
+	r.Closed(s.Ended())
 }
 
-// write sends a frame, or loses it as others are lost on the way.
-func (s *session) write(frame []byte) error {
-	_, _ = s.listener.conn.WriteTo(frame, s.addr)
+// write sends frames, or loses them as others are lost on the way.
+func (s *session) write(frames [][]byte) error {
+	for _, frame := range frames {
+		_, _ = s.listener.conn.WriteTo(frame, s.addr)
+	}
 	return nil
 }
 

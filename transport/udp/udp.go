@@ -18,9 +18,14 @@ import (
 	"receptor/transport"
 )
 
-// socketBuffer is how many bytes the system is asked to keep of what has
-// arrived and is not read yet. It may give less.
-const socketBuffer = 4 << 20
+const (
+	// MaxFrame is the longest frame, in bytes: what a datagram over IPv4 holds
+	// (PROTOCOL section 1).
+	MaxFrame = 65507
+	// socketBuffer is how many bytes the system is asked to keep of what has
+	// arrived and is not read yet. It may give less.
+	socketBuffer = 4 << 20
+)
 
 // Dialer keeps a link to one UDP address up. It implements transport.Backend.
 type Dialer struct {
@@ -36,22 +41,22 @@ func NewDialer(network pion.Net, addr string, opts transport.DialOptions) *Diale
 		if err != nil {
 			return nil, err
 		}
-		return &link{sender: newSender(opts.Clock), conn: conn}, nil
+		return transport.NewLink(conn, opts.Clock, MaxFrame), nil
 	}
 	return &Dialer{transport.NewDialer("udp peer "+addr, opts, connect), addr}
 }
 
-func dial(network pion.Net, addr string) (pion.UDPConn, error) {
+func dial(network pion.Net, addr string) (*conn, error) {
 	remote, err := network.ResolveUDPAddr("udp", addr)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := network.DialUDP("udp", nil, remote)
+	socket, err := network.DialUDP("udp", nil, remote)
 	if err != nil {
 		return nil, err
 	}
-	_ = conn.SetReadBuffer(socketBuffer) // as much as there is
-	return conn, nil
+	_ = socket.SetReadBuffer(socketBuffer) // as much as there is
+	return &conn{socket, make([]byte, transport.MaxFrame)}, nil
 }
 
 // Start implements transport.Backend.
@@ -62,44 +67,36 @@ func (d *Dialer) Start(accept transport.Acceptor) error {
 	return d.Dialer.Start(accept)
 }
 
-// link is a dialled link, with a socket of its own.
-type link struct {
-	*sender
-	conn pion.UDPConn
+// conn is a dialled socket. It implements transport.Conn.
+type conn struct {
+	pion.UDPConn
+	buf []byte // what is read
 }
 
-// String implements transport.Link.
-func (l *link) String() string { return "udp " + l.conn.RemoteAddr().String() }
-
-// Run implements transport.Runner.
-func (l *link) Run(r transport.Receiver) {
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		l.fail(l.read(r))
-	}()
-	reason := l.flush(l.write)
-	l.conn.Close() // ends the reader
-	<-read
-	r.Closed(reason)
+// ReadFrame implements transport.Conn.
+func (c *conn) ReadFrame() ([]byte, error) {
+	n, err := c.Read(c.buf)
+	return slices.Clone(c.buf[:n]), err
 }
 
-func (l *link) read(r transport.Receiver) error {
-	buf := make([]byte, transport.MaxFrame)
-	for {
-		n, err := l.conn.Read(buf)
-		if err != nil {
+// WriteFrames implements transport.Conn. A frame that cannot be sent is lost,
+// as others are on the way; only if nobody listens there (which reading may
+// say, too) has the link ended.
+func (c *conn) WriteFrames(frames [][]byte) error {
+	for _, frame := range frames {
+		if _, err := c.Write(frame); errors.Is(err, syscall.ECONNREFUSED) {
 			return err
 		}
-		r.Receive(slices.Clone(buf[:n]))
-	}
-}
-
-// write sends a frame, or loses it as others are lost on the way. Only if
-// nobody listens there (which reading may say, too) has the link ended.
-func (l *link) write(frame []byte) error {
-	if _, err := l.conn.Write(frame); errors.Is(err, syscall.ECONNREFUSED) {
-		return err
 	}
 	return nil
 }
+
+// Close closes the socket. The peer is not told: there is no frame for it, and
+// a datagram without one would stop a deployed node.
+func (c *conn) Close() error { return c.UDPConn.Close() }
+
+// Abort implements transport.Conn.
+func (c *conn) Abort() { c.UDPConn.Close() }
+
+// String implements transport.Conn.
+func (c *conn) String() string { return "udp " + c.RemoteAddr().String() }
