@@ -96,6 +96,7 @@ type Node struct {
 	due      deadlines
 	timer    transport.Timer
 	timerAt  time.Time
+	timers   uint64 // made so far
 }
 
 // deadlines of the node's parts; zero when there is nothing to do. Those of
@@ -224,14 +225,17 @@ func (n *Node) arm(at time.Time) {
 		n.timer.Stop()
 	}
 	n.timerAt = at
-	n.timer = n.clock.AfterFunc(at.Sub(n.clock.Now()), n.fire)
+	n.timers++
+	number := n.timers
+	n.timer = n.clock.AfterFunc(at.Sub(n.clock.Now()), func() { n.fire(number) })
 }
 
-// fire does everything that is due.
-func (n *Node) fire() {
+// fire does everything that is due, when the timer of that number fires. One
+// that was replaced while it waited for the lock leaves it to its successor.
+func (n *Node) fire(number uint64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.closed {
+	if n.closed || number != n.timers {
 		return
 	}
 	n.timer = nil
