@@ -1,6 +1,8 @@
 package mesh
 
 import (
+	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -78,6 +80,49 @@ func TestForgedSuspicionIsIgnored(t *testing.T) {
 	}
 	if n.nodes["b"].db.Record("a") == nil {
 		t.Error("b has forgotten a")
+	}
+}
+
+// Whatever a peer forges in the name of a, the mesh hears a again at once: of
+// what a says later (here, of a new link) nobody takes the forgery for newer.
+func TestForgedUpdatesAreOutdated(t *testing.T) {
+	const most = math.MaxUint64
+	tests := []struct {
+		name    string
+		forgery func(epoch uint64) []wire.RoutingUpdate
+	}{
+		{"same epoch, later sequence", func(epoch uint64) []wire.RoutingUpdate {
+			return []wire.RoutingUpdate{{UpdateEpoch: epoch, UpdateSequence: most}}
+		}},
+		{"later epoch", func(uint64) []wire.RoutingUpdate {
+			return []wire.RoutingUpdate{{UpdateEpoch: most - 1, UpdateSequence: most}}
+		}},
+		{"later epochs, at one time", func(epoch uint64) []wire.RoutingUpdate {
+			return []wire.RoutingUpdate{{UpdateEpoch: epoch + 1<<30}, {UpdateEpoch: most}}
+		}},
+		{"suspicion of a later epoch", func(epoch uint64) []wire.RoutingUpdate {
+			return []wire.RoutingUpdate{{UpdateEpoch: most, UpdateSequence: most, SuspectedDuplicate: epoch}}
+		}},
+		{"suspicion of the same epoch", func(epoch uint64) []wire.RoutingUpdate {
+			return []wire.RoutingUpdate{{UpdateEpoch: epoch, UpdateSequence: most, SuspectedDuplicate: epoch}}
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			n := newNet(t, "a", "b", "c", "d")
+			n.link("a", "b", 1)
+			_, atC := n.link("b", "c", 1)
+			n.advance(2 * joinWindow)
+			for i, forged := range test.forgery(n.nodes["a"].epoch) {
+				forged.NodeID, forged.UpdateID, forged.ForwardingNode = "a", fmt.Sprint("forged0", i), "c"
+				atC.Send(forged.Encode())
+			}
+			n.advance(time.Second)
+			n.link("a", "d", 1)
+			n.advance(2 * time.Second)
+			n.wantRoutes("c", map[string]string{"a": "b", "b": "b", "d": "b"})
+			n.wantRoutes("d", map[string]string{"a": "a", "b": "a", "c": "a"})
+		})
 	}
 }
 

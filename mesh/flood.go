@@ -99,6 +99,7 @@ func (n *Node) passOn(u *linkstate.Update, from *session) { n.flood(u.Frame(n.id
 type duplicates struct {
 	joined    time.Time // when the node last got its first link
 	suspected time.Time // when it last told the mesh of a duplicate
+	suspect   uint64    // and of which epoch
 }
 
 // receiveOwnID takes an update with this node's own ID that another node made,
@@ -106,19 +107,27 @@ type duplicates struct {
 // ID the newer leaves.
 func (n *Node) receiveOwnID(now time.Time, u *linkstate.Update, from *session) {
 	switch {
-	case u.UpdateEpoch == n.epoch:
+	case u.UpdateEpoch == n.epoch && u.UpdateSequence <= n.sequence:
 		return // our own, come round
+	case u.UpdateEpoch == n.epoch:
+		// This node alone makes updates of its epoch, so this one is forged. Those
+		// that believed it refuse ours until an epoch that is newer.
+		n.epoch++
+		n.bring(&n.due.update, now.Add(coalesce))
 	case u.SuspectedDuplicate == n.epoch:
 		leaving := now.Sub(n.dup.joined) < joinWindow
 		n.emit(DuplicateID{ID: n.id, OtherEpoch: u.UpdateEpoch, From: from.peer, Leaving: leaving})
 		if leaving {
 			n.shut()
-		} else {
-			// Those that believed it refuse our updates until a newer one.
-			n.bring(&n.due.update, now.Add(coalesce))
+			return
 		}
-	case u.UpdateEpoch > n.epoch && now.Sub(n.dup.suspected) >= suspicionInterval:
-		n.dup.suspected = now
+		// Those that believed it have the epoch of the other on record now.
+		if u.UpdateEpoch > n.epoch {
+			n.floodOwn(u.UpdateEpoch)
+		}
+		n.bring(&n.due.update, now.Add(coalesce))
+	case u.UpdateEpoch > n.epoch && (u.UpdateEpoch != n.dup.suspect || now.Sub(n.dup.suspected) >= suspicionInterval):
+		n.dup.suspect, n.dup.suspected = u.UpdateEpoch, now
 		n.emit(DuplicateID{ID: n.id, OtherEpoch: u.UpdateEpoch, From: from.peer})
 		n.floodOwn(u.UpdateEpoch)
 		n.bring(&n.due.update, now.Add(coalesce))

@@ -40,7 +40,7 @@ const (
 	// message that it is the newer of two with its ID. It would learn so when
 	// it joins; later such a message can only be forged, or stale.
 	joinWindow = time.Minute
-	// suspicionInterval spaces the updates that tell of a duplicate.
+	// suspicionInterval spaces the updates that tell of one and the same duplicate.
 	suspicionInterval = time.Second
 )
 
