@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"receptor/mesh/wire"
+	"receptor/transport"
 )
 
 // Timers and bounds of service advertisements, PROTOCOL section 2.4.
@@ -20,8 +21,10 @@ const (
 	// both live equally long, nothing outlives the tombstone that refuses it.
 	advertisementLife = 5 * time.Minute
 	maxAdvertisements = 65536
-	// maxAdvertisementBytes bounds the frames of all known services together.
-	maxAdvertisementBytes = 64 << 20
+	// maxAdvertisementBytes bounds the frames of all known services together. All
+	// are sent on a link that comes up: more than its queue takes would break
+	// that link, and every later one.
+	maxAdvertisementBytes = transport.MaxQueuedControl / 2
 )
 
 // Advertise says how a service is made known to the mesh.
@@ -104,6 +107,16 @@ func (s *services) forget(k serviceKey) {
 		s.bytes -= len(old.frame)
 		delete(s.known, k)
 	}
+}
+
+// fits reports whether there is room for an advertisement in the place of old,
+// which may be nil.
+func (s *services) fits(old *knownService, frame []byte) bool {
+	count, bytes := len(s.known)+1, s.bytes+len(frame)
+	if old != nil {
+		count, bytes = count-1, bytes-len(old.frame)
+	}
+	return count <= maxAdvertisements && bytes <= maxAdvertisementBytes
 }
 
 // advertise begins to tell the mesh of a service of this node.
@@ -200,7 +213,7 @@ func (n *Node) receiveAdvertisement(now time.Time, frame []byte, from *session) 
 	switch {
 	case old != nil && !ad.Time.After(old.Time):
 		return nil
-	case old == nil && len(n.services.known) >= maxAdvertisements, n.services.bytes+len(frame) > maxAdvertisementBytes:
+	case !n.services.fits(old, frame):
 		return errTooManyServices
 	}
 	n.learn(now, ad, bytes.Clone(frame), from)

@@ -151,3 +151,33 @@ func TestWorkTypesAreAdvertised(t *testing.T) {
 		t.Errorf("b knows of %+v, want cat with control only", ads)
 	}
 }
+
+// Who fills the table keeps new services out, but takes nobody's place: services
+// that are known stay known, and one more byte is too much.
+func TestFullServiceTable(t *testing.T) {
+	n := newNet(t, "a", "b")
+	n.link("a", "b", 1)
+	n.nodes["b"].advertise("svc", wire.ConnStream, Advertise{})
+	n.advance(time.Second)
+	n.nodes["a"].services.bytes = maxAdvertisementBytes // as if others had sent the rest
+	n.nodes["b"].advertise("more", wire.ConnStream, Advertise{})
+	n.advance(2 * advertisementLife)
+	n.wantServices("a", "b:svc")
+	if changes := count[ServiceChanged](n.events["a"]); changes != 1 {
+		t.Errorf("%d changes of services, want one: svc is known, and was forgotten at no time", changes)
+	}
+	if dropped := last[FrameDropped](t, n.events["a"]); dropped.Err != errTooManyServices {
+		t.Errorf("dropped because of %v, want %v", dropped.Err, errTooManyServices)
+	}
+}
+
+// The caller of Status may change what it got.
+func TestStatusOwnsItsTags(t *testing.T) {
+	n := newNet(t, "a")
+	n.nodes["a"].advertise("svc", wire.ConnStream, Advertise{Tags: map[string]string{"type": "x"}})
+	n.advance(time.Second)
+	n.nodes["a"].Status().Advertisements[0].Tags["type"] = "y"
+	if got := n.nodes["a"].Status().Advertisements[0].Tags["type"]; got != "x" {
+		t.Errorf("the tag is %q, want %q", got, "x")
+	}
+}

@@ -50,6 +50,7 @@ func (n *Node) Status() Status {
 	for _, k := range n.services.keys() {
 		if known := n.services.known[k]; !known.Cancel {
 			ad := known.ServiceAdvertisement
+			ad.Tags = maps.Clone(ad.Tags)
 			ad.WorkCommands = slices.Clone(ad.WorkCommands)
 			st.Advertisements = append(st.Advertisements, ad)
 		}
