@@ -52,6 +52,8 @@ func (n *Node) listenPacket(service string, unreachable func(wire.Unreach, strin
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
+	c.mu.Lock() // the service may have datagrams already, or the node have closed
+	defer c.mu.Unlock()
 	c.service, c.stop = name, stop
 	return c, nil
 }
@@ -173,6 +175,7 @@ type deadline struct {
 
 	mu    sync.Mutex
 	timer transport.Timer
+	sets  uint64 // calls of set, to tell a timer that was stopped too late
 	ch    chan struct{}
 }
 
@@ -189,6 +192,7 @@ func (d *deadline) passed() <-chan struct{} {
 func (d *deadline) set(t time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.sets++
 	if d.timer != nil {
 		d.timer.Stop()
 		d.timer = nil
@@ -206,13 +210,13 @@ func (d *deadline) set(t time.Time) {
 		close(d.ch)
 		return
 	}
-	ch := d.ch
+	set := d.sets
 	d.timer = d.clock.AfterFunc(wait, func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		if d.ch == ch && d.timer != nil {
+		if d.sets == set {
 			d.timer = nil
-			close(ch)
+			close(d.ch)
 		}
 	})
 }

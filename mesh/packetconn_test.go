@@ -1,0 +1,65 @@
+package mesh
+
+import (
+	"errors"
+	"math/rand/v2"
+	"net"
+	"testing"
+	"time"
+
+	"receptor/transport/transporttest"
+)
+
+// A deadline that was moved does not pass at its former time, even if the
+// former timer could not be stopped any more.
+func TestMovedDeadline(t *testing.T) {
+	clock := lateClock{transporttest.NewClock()}
+	var d deadline
+	d.init(clock)
+	passed := func() bool {
+		select {
+		case <-d.passed():
+			return true
+		default:
+			return false
+		}
+	}
+	d.set(clock.Now().Add(time.Second))
+	d.set(clock.Now().Add(10 * time.Second))
+	clock.Advance(5 * time.Second)
+	if passed() {
+		t.Error("the deadline has passed at its former time")
+	}
+	clock.Advance(5 * time.Second)
+	if !passed() {
+		t.Error("the deadline has not passed at its time")
+	}
+	d.set(time.Time{})
+	if passed() {
+		t.Error("there is no deadline, but it has passed")
+	}
+}
+
+// Whoever opens a service while the node closes gets an error, or a service
+// that has ended.
+func TestListenWhileClosing(t *testing.T) {
+	for i := range uint64(100) {
+		n, err := New(Config{ID: "a", Clock: transporttest.NewClock(), Rand: rand.NewPCG(i, 1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		closed := make(chan struct{})
+		go func() {
+			n.Close()
+			close(closed)
+		}()
+		c, err := n.ListenPacket("svc")
+		<-closed
+		if err == nil {
+			_, _, err = c.ReadFrom(nil)
+		}
+		if !errors.Is(err, ErrClosed) && !errors.Is(err, net.ErrClosed) {
+			t.Errorf("error %v, want one that says closed", err)
+		}
+	}
+}
