@@ -1,6 +1,9 @@
 package sim
 
 import (
+	"fmt"
+	"os"
+	"runtime"
 	"testing"
 	"time"
 
@@ -9,25 +12,45 @@ import (
 	"receptor/transport"
 )
 
-// BenchmarkColdStart runs a mesh of random links until every node knows all.
+// BenchmarkColdStart runs meshes of random links, four at each node, until every
+// node knows all: 100 and 1,000 nodes, and 10,000 where BENCH_LARGE is set (that
+// takes minutes, and 10 GiB).
 func BenchmarkColdStart(b *testing.B) {
-	g := scenario.NewGenerate(scenario.RandomRegular, 300)
-	g.SetWire(scenario.TCP, scenario.Range[float64]{Min: 1, Max: 10},
-		scenario.Range[time.Duration]{Min: time.Millisecond, Max: 20 * time.Millisecond},
-		scenario.Fixed(time.Duration(0)), scenario.Fixed(0.0))
+	sizes := []int{100, 1000}
+	if os.Getenv("BENCH_LARGE") != "" {
+		sizes = append(sizes, 10000)
+	}
+	for _, nodes := range sizes {
+		b.Run(fmt.Sprint(nodes), func(b *testing.B) { benchmarkColdStart(b, nodes) })
+	}
+}
+
+func benchmarkColdStart(b *testing.B, nodes int) {
+	const length = 3 * time.Second
+	g := scenario.NewGenerate(scenario.RandomRegular, nodes)
+	g.SetWire(scenario.TCP, scenario.Fixed(1.0), scenario.Fixed(5*time.Millisecond), scenario.Fixed(time.Duration(0)), scenario.Fixed(0.0))
 	s, err := g.Scenario("bench", 1)
 	if err != nil {
 		b.Fatal(err)
 	}
+	var w *world
 	events := uint64(0)
 	for b.Loop() {
-		r, err := Run(s, 1, Options{For: 5 * time.Second})
-		if err != nil {
+		if w, err = newWorld(s, 1, nil); err != nil {
 			b.Fatal(err)
 		}
-		events += r.Events
+		w.runFor(length)
+		events += w.trace.events
 	}
 	b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
+	b.ReportMetric(float64(b.N)*length.Seconds()/b.Elapsed().Seconds(), "virtual-s/s")
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	b.ReportMetric(float64(m.HeapAlloc)/float64(nodes), "B/node")
+	if _, converged := w.convergence.Converged(); !converged || len(w.violations) > 0 {
+		b.Errorf("converged: %v, violations: %v", converged, w.violations)
+	}
 }
 
 // echo sends every frame back on the link that it came by.

@@ -192,10 +192,9 @@ func slowest(c *cable) time.Duration {
 	return most
 }
 
-// state returns what a node believes, for the checkers.
-func (w *world) state(node int) check.State {
-	st := w.nodes[node].Status()
-	return check.State{Known: st.KnownConnectionCosts, Routes: st.RoutingTable}
+// state lets a checker look at what a node believes.
+func (w *world) state(node int, look func(check.State)) {
+	w.nodes[node].Inspect(func(v mesh.View) { look(beliefs{v}) })
 }
 
 // report implements check.Report.

@@ -118,13 +118,13 @@ func (g *Graph) diameter() (t time.Duration, hops int) {
 		if seen[i] {
 			continue
 		}
-		delays := g.leastCosts(i, func(e edge) float64 { return float64(e.delay) })
-		links := g.leastCosts(i, func(edge) float64 { return 1 })
-		for k, d := range delays.cost {
+		delays, _ := g.leastCosts(i, byDelay)
+		links, _ := g.leastCosts(i, byLinks)
+		for k, d := range delays {
 			if !math.IsInf(d, 1) {
 				seen[k] = true
 				t = max(t, 2*time.Duration(d))
-				hops = max(hops, 2*int(links.cost[k]))
+				hops = max(hops, 2*int(links[k]))
 			}
 		}
 	}

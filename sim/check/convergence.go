@@ -25,7 +25,7 @@ type Convergence struct {
 	paths  *Paths
 	bound  time.Duration
 	limit  time.Duration // expected; 0: none
-	state  func(node int) State
+	state  func(node int, look func(State))
 	report Report
 
 	began   time.Duration // of the episode
@@ -46,9 +46,9 @@ type Convergence struct {
 }
 
 // NewConvergence returns the checker of the mesh whose nodes believe what state
-// returns. Everything must be right within limit of each disturbance, unless
+// lets it look at. Everything must be right within limit of each disturbance, unless
 // that is 0. It waits for the first Disturbed.
-func NewConvergence(nodes int, limit time.Duration, state func(node int) State, report Report) *Convergence {
+func NewConvergence(nodes int, limit time.Duration, state func(node int, look func(State)), report Report) *Convergence {
 	return &Convergence{
 		limit: limit, state: state, report: report, settleAt: never, boundAt: never,
 		dirty: make([]bool, nodes), wrong: make([]*finding, nodes),
@@ -154,7 +154,7 @@ func (c *Convergence) judge(now time.Duration) (wrong []int) {
 		if c.wrong[i].misrouted() {
 			c.misrouted--
 		}
-		c.wrong[i] = c.paths.judge(i, c.state(i))
+		c.state(i, func(s State) { c.wrong[i] = c.paths.judge(i, s) })
 		if c.wrong[i].misrouted() {
 			c.misrouted++
 		}

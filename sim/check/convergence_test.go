@@ -9,7 +9,7 @@ import (
 type twoNodes struct {
 	recorder
 	*Convergence
-	states [2]State
+	states [2]beliefs
 	looked [2]int // how often each was looked at
 }
 
@@ -17,7 +17,7 @@ const testBound = 30 * time.Second
 
 func newTwoNodes(t *testing.T, limit time.Duration) *twoNodes {
 	m := &twoNodes{recorder: recorder{T: t}}
-	m.Convergence = NewConvergence(2, limit, func(i int) State { m.looked[i]++; return m.states[i] }, m.recorder.report)
+	m.Convergence = NewConvergence(2, limit, func(i int, look func(State)) { m.looked[i]++; look(m.states[i]) }, m.recorder.report)
 	m.link()
 	m.Redrawn(0, CauseStart, linked(true), testBound)
 	return m
@@ -34,10 +34,10 @@ func linked(yes bool) *Paths {
 // link and part make both nodes believe that they are linked, or alone.
 func (m *twoNodes) link() {
 	known := map[string]map[string]float64{"a": {"b": 1}, "b": {"a": 1}}
-	m.states = [2]State{{known, map[string]string{"b": "b"}}, {known, map[string]string{"a": "a"}}}
+	m.states = [2]beliefs{{known, map[string]string{"b": "b"}}, {known, map[string]string{"a": "a"}}}
 }
 
-func (m *twoNodes) part() { m.states = [2]State{} }
+func (m *twoNodes) part() { m.states = [2]beliefs{} }
 
 // pass lets time pass to now, with a look whenever one is due.
 func (m *twoNodes) pass(now time.Duration) {
@@ -95,12 +95,12 @@ func TestOnlyChangedNodesAreLookedAt(t *testing.T) {
 func TestWrongAfterTheBoundIsAViolation(t *testing.T) {
 	t.Parallel()
 	m := newTwoNodes(t, 0)
-	m.states[1].Routes = nil
+	m.states[1].routes = nil
 	m.pass(testBound - 1)
 	m.want()
 	m.pass(testBound)
 	m.want("30.000000s b: route: it has no route to a")
-	m.states[0].Routes = nil
+	m.states[0].routes = nil
 	m.Touched(40*time.Second, 0)
 	m.pass(time.Minute)
 	m.want("41.000000s a: route: it has no route to b")
@@ -109,7 +109,7 @@ func TestWrongAfterTheBoundIsAViolation(t *testing.T) {
 func TestDisturbanceRestartsTheBound(t *testing.T) {
 	t.Parallel()
 	m := newTwoNodes(t, 0)
-	m.states[1].Routes = nil
+	m.states[1].routes = nil
 	m.pass(20 * time.Second)
 	m.Disturbed(20*time.Second, CauseOther)
 	m.pass(49 * time.Second)

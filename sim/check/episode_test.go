@@ -21,7 +21,7 @@ func (d *diary) Calm(now time.Duration, calm bool) {
 func watched(t *testing.T) (*twoNodes, *diary) {
 	d := &diary{}
 	m := &twoNodes{recorder: recorder{T: t}}
-	m.Convergence = NewConvergence(2, 0, func(i int) State { return m.states[i] }, m.recorder.report)
+	m.Convergence = NewConvergence(2, 0, func(i int, look func(State)) { look(m.states[i]) }, m.recorder.report)
 	m.Watch(d)
 	m.Redrawn(0, CauseStart, linked(true), testBound)
 	return m, d
@@ -64,7 +64,7 @@ func TestRoutesAreRightBeforeDatabases(t *testing.T) {
 	m.pass(5 * time.Second)
 	m.Redrawn(5*time.Second, CauseNodeLoss, linked(false), 3*time.Minute)
 	for i := range m.states {
-		m.states[i].Routes = nil
+		m.states[i].routes = nil
 		m.Touched(6*time.Second, i)
 	}
 	m.pass(10 * time.Second)

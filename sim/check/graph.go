@@ -40,32 +40,39 @@ func (g *Graph) Link(a, b int, cost float64, delay time.Duration) {
 // changes. Answers are computed when first asked for, and kept.
 type Paths struct {
 	g       *Graph
-	rows    []*row
-	longest int // most links on any of the paths computed so far
-}
-
-// row has the least-cost paths from one node.
-type row struct {
-	cost []float64 // +Inf: no path
-	hops []int32   // most links on any of the least-cost paths
+	parts   []int       // by node: a number of the component that it is in
+	costs   [][]float64 // from and to; +Inf: no path
+	hops    [][]int32   // from and to: most links on any of the least-cost paths
+	longest int         // most links on any of the paths computed so far
+	right   []Record    // by node: one that was found to be right
 }
 
 // NewPaths returns the paths of g.
-func NewPaths(g *Graph) *Paths { return &Paths{g: g, rows: make([]*row, len(g.ids))} }
+func NewPaths(g *Graph) *Paths {
+	n := len(g.ids)
+	return &Paths{g: g, parts: g.components(), costs: make([][]float64, n), hops: make([][]int32, n), right: make([]Record, n)}
+}
 
-func (p *Paths) from(a int) *row {
-	if p.rows[a] == nil {
-		p.rows[a] = p.g.leastCosts(a, func(e edge) float64 { return e.cost })
-		p.longest = max(p.longest, int(slices.Max(p.rows[a].hops)))
+func (p *Paths) from(a int) []float64 {
+	if p.costs[a] == nil {
+		cost, order := p.g.leastCosts(a, byCost)
+		p.costs[a] = cost
+		p.longest = max(p.longest, int(slices.Max(p.g.mostHops(a, cost, order))))
 	}
-	return p.rows[a]
+	return p.costs[a]
 }
 
 // Reachable reports whether there is a path from a to b.
-func (p *Paths) Reachable(a, b int) bool { return !math.IsInf(p.from(a).cost[b], 1) }
+func (p *Paths) Reachable(a, b int) bool { return p.parts[a] == p.parts[b] }
 
 // MaxHops returns the most links that a least-cost path from a to b has.
-func (p *Paths) MaxHops(a, b int) int { return int(p.from(a).hops[b]) }
+func (p *Paths) MaxHops(a, b int) int {
+	if p.hops[a] == nil {
+		cost, order := p.g.leastCosts(a, byCost)
+		p.hops[a] = p.g.mostHops(a, cost, order)
+	}
+	return int(p.hops[a][b])
+}
 
 // Connected reports whether every node can reach every other.
 func (p *Paths) Connected() bool {
@@ -80,10 +87,10 @@ func (p *Paths) Connected() bool {
 // nextHop returns the least cost from a to b, and that of the paths whose next
 // hop is via; linked is false when a has no link there.
 func (p *Paths) nextHop(a, via, b int) (direct, through float64, linked bool) {
-	direct = p.from(a).cost[b]
+	direct = p.from(a)[b]
 	for _, e := range p.g.adj[a] {
 		if e.to == via {
-			return direct, e.cost + p.from(via).cost[b], true
+			return direct, e.cost + p.from(via)[b], true
 		}
 	}
 	return direct, math.Inf(1), false
@@ -92,38 +99,77 @@ func (p *Paths) nextHop(a, via, b int) (direct, through float64, linked bool) {
 // same compares costs that were added up in different orders.
 func same(a, b float64) bool { return a == b || math.Abs(a-b) <= 1e-9*max(math.Abs(a), math.Abs(b)) }
 
-// leastCosts is Dijkstra's algorithm from one node, with a weight of edges.
-func (g *Graph) leastCosts(from int, weight func(edge) float64) *row {
-	r := &row{cost: make([]float64, len(g.ids)), hops: make([]int32, len(g.ids))}
-	for i := range r.cost {
-		r.cost[i] = math.Inf(1)
+// components numbers the components of the graph.
+func (g *Graph) components() []int {
+	const none = -1
+	parts := make([]int, len(g.ids))
+	for i := range parts {
+		parts[i] = none
 	}
-	r.cost[from] = 0
-	order := make([]int, 0, len(g.ids))
-	done := make([]bool, len(g.ids))
+	var open []int
+	for first := range parts {
+		if parts[first] != none {
+			continue
+		}
+		parts[first] = first
+		open = append(open, first)
+		for len(open) > 0 {
+			a := open[len(open)-1]
+			open = open[:len(open)-1]
+			for _, e := range g.adj[a] {
+				if parts[e.to] == none {
+					parts[e.to] = first
+					open = append(open, e.to)
+				}
+			}
+		}
+	}
+	return parts
+}
+
+// Weights of an edge.
+func byCost(e edge) float64  { return e.cost }
+func byDelay(e edge) float64 { return float64(e.delay) }
+func byLinks(edge) float64   { return 1 }
+
+// leastCosts is Dijkstra's algorithm from one node, with a weight of edges:
+// +Inf where no path leads. It returns also the nodes that are reached, in the
+// order of costs.
+func (g *Graph) leastCosts(from int, weight func(edge) float64) (cost []float64, order []int) {
+	cost = make([]float64, len(g.ids))
+	for i := range cost {
+		cost[i] = math.Inf(1)
+	}
+	cost[from] = 0
 	open := frontier{{0, from}}
 	for len(open) > 0 {
 		at := open.pop()
-		if done[at.node] {
-			continue
+		if at.cost > cost[at.node] {
+			continue // it was reached at less
 		}
-		done[at.node] = true
 		order = append(order, at.node)
 		for _, e := range g.adj[at.node] {
-			if c := at.cost + weight(e); c < r.cost[e.to] {
-				r.cost[e.to] = c
+			if c := at.cost + weight(e); c < cost[e.to] {
+				cost[e.to] = c
 				open.push(reached{c, e.to})
 			}
 		}
 	}
+	return cost, order
+}
+
+// mostHops returns the most links on any of the least-cost paths from a node,
+// which leastCosts has found.
+func (g *Graph) mostHops(from int, cost []float64, order []int) []int32 {
+	hops := make([]int32, len(cost))
 	for _, a := range order {
 		for _, e := range g.adj[a] {
-			if e.to != from && same(r.cost[a]+weight(e), r.cost[e.to]) {
-				r.hops[e.to] = max(r.hops[e.to], r.hops[a]+1)
+			if e.to != from && same(cost[a]+e.cost, cost[e.to]) {
+				hops[e.to] = max(hops[e.to], hops[a]+1)
 			}
 		}
 	}
-	return r
+	return hops
 }
 
 // reached is a node and the cost of a path to it.

@@ -25,9 +25,9 @@ func TestLeastCostsAreThoseOfExhaustiveRelaxation(t *testing.T) {
 		cost, hops := relax(g, from)
 		p := NewPaths(g)
 		for b := range n {
-			if p.from(from).cost[b] != cost[b] || p.MaxHops(from, b) != hops[b] {
+			if p.from(from)[b] != cost[b] || p.MaxHops(from, b) != hops[b] {
 				t.Fatalf("from %d to %d: cost %v, %d hops at most; want %v, %d",
-					from, b, p.from(from).cost[b], p.MaxHops(from, b), cost[b], hops[b])
+					from, b, p.from(from)[b], p.MaxHops(from, b), cost[b], hops[b])
 			}
 			if p.Reachable(from, b) == math.IsInf(cost[b], 1) {
 				t.Fatalf("from %d to %d: reachable is %v at cost %v", from, b, p.Reachable(from, b), cost[b])

@@ -2,6 +2,8 @@ package check
 
 import (
 	"fmt"
+	"iter"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -48,12 +50,34 @@ func square() *Graph {
 	return g
 }
 
+// beliefs is a State that a test makes up.
+type beliefs struct {
+	known  map[string]map[string]float64
+	routes map[string]string
+}
+
+// recorded is a Record. Records are compared, and maps cannot be.
+type recorded struct{ links map[string]float64 }
+
+func (r *recorded) Links() iter.Seq2[string, float64] { return maps.All(r.links) }
+
+func (b beliefs) Record(node string) (Record, bool) {
+	links, ok := b.known[node]
+	return &recorded{links}, ok
+}
+func (b beliefs) Records() iter.Seq[string] { return maps.Keys(b.known) }
+func (b beliefs) NextHop(node string) (string, bool) {
+	via, ok := b.routes[node]
+	return via, ok
+}
+func (b beliefs) Routes() iter.Seq[string] { return maps.Keys(b.routes) }
+
 // truth is what node a of square has to believe.
-func truth() State {
-	return State{
-		Known: map[string]map[string]float64{
+func truth() beliefs {
+	return beliefs{
+		known: map[string]map[string]float64{
 			"a": {"b": 1, "d": 4}, "b": {"a": 1, "c": 1}, "c": {"b": 1, "d": 1}, "d": {"c": 1, "a": 4},
 		},
-		Routes: map[string]string{"b": "b", "c": "b", "d": "b"},
+		routes: map[string]string{"b": "b", "c": "b", "d": "b"},
 	}
 }

@@ -2,17 +2,29 @@ package check
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
 )
 
 // State is what a node believes of the mesh.
-type State struct {
-	// Known is the database: for each node, its neighbours and the costs.
-	Known map[string]map[string]float64
-	// Routes has the next hop to each node that can be reached.
-	Routes map[string]string
+type State interface {
+	// Record returns what the database holds about a node.
+	Record(node string) (r Record, ok bool)
+	// Records are the IDs of the nodes about which it holds anything.
+	Records() iter.Seq[string]
+	// NextHop returns the neighbour through which a node is reached.
+	NextHop(node string) (neighbour string, ok bool)
+	// Routes are the IDs of the nodes that can be reached.
+	Routes() iter.Seq[string]
+}
+
+// Record is what a database holds about one node. Records never change, and
+// can be compared: those that are the same say the same.
+type Record interface {
+	// Links are the neighbours of the node, and the costs.
+	Links() iter.Seq2[string, float64]
 }
 
 // finding is one thing that is wrong with a State.
@@ -28,20 +40,20 @@ func (f *finding) misrouted() bool { return f != nil && f.misroutes }
 // judge compares what node a believes with the truth, and returns the first
 // thing that is wrong, nil if nothing is.
 func (p *Paths) judge(a int, s State) *finding {
-	if text := p.judgeDatabase(a, s.Known); text != "" {
-		return &finding{RuleDatabase, text, p.judgeRoutes(a, s.Routes) != ""}
+	if text := p.judgeDatabase(a, s); text != "" {
+		return &finding{RuleDatabase, text, p.judgeRoutes(a, s) != ""}
 	}
-	if text := p.judgeRoutes(a, s.Routes); text != "" {
+	if text := p.judgeRoutes(a, s); text != "" {
 		return &finding{RuleRoute, text, true}
 	}
 	return nil
 }
 
-func (p *Paths) judgeDatabase(a int, known map[string]map[string]float64) string {
+func (p *Paths) judgeDatabase(a int, s State) string {
 	g := p.g
 	matched := 0
 	for b, id := range g.ids {
-		links, present := known[id]
+		record, present := s.Record(id)
 		if present {
 			matched++
 		}
@@ -52,21 +64,21 @@ func (p *Paths) judgeDatabase(a int, known map[string]map[string]float64) string
 			}
 		case !present && (a != b || len(g.adj[b]) > 0):
 			return fmt.Sprintf("it holds no record of %s, whose links are %s", id, g.describeLinks(b))
-		case !g.hasLinks(b, links):
-			return fmt.Sprintf("it holds %s as the links of %s, which are %s", describeCosts(links), id, g.describeLinks(b))
+		case present && !p.isRight(b, record):
+			return fmt.Sprintf("it holds %s as the links of %s, which are %s", describeCosts(links(record)), id, g.describeLinks(b))
 		}
 	}
-	if matched < len(known) {
-		return fmt.Sprintf("it holds records of nodes that do not exist: %s", g.strangers(maps.Keys(known)))
+	if matched < count(s.Records()) {
+		return fmt.Sprintf("it holds records of nodes that do not exist: %s", g.strangers(s.Records()))
 	}
 	return ""
 }
 
-func (p *Paths) judgeRoutes(a int, routes map[string]string) string {
+func (p *Paths) judgeRoutes(a int, s State) string {
 	g := p.g
 	matched := 0
 	for b, id := range g.ids {
-		via, present := routes[id]
+		via, present := s.NextHop(id)
 		if present {
 			matched++
 		}
@@ -75,7 +87,7 @@ func (p *Paths) judgeRoutes(a int, routes map[string]string) string {
 		}
 		switch {
 		case !present && p.Reachable(a, b):
-			return fmt.Sprintf("it has no route to %s, which can be reached at cost %v", id, p.from(a).cost[b])
+			return fmt.Sprintf("it has no route to %s, which can be reached at cost %v", id, p.from(a)[b])
 		case present && !p.Reachable(a, b):
 			return fmt.Sprintf("it routes to %s through %s, but no path leads there", id, via)
 		case present:
@@ -84,8 +96,8 @@ func (p *Paths) judgeRoutes(a int, routes map[string]string) string {
 			}
 		}
 	}
-	if matched < len(routes) {
-		return fmt.Sprintf("it has routes to nodes that do not exist: %s", g.strangers(maps.Keys(routes)))
+	if matched < count(s.Routes()) {
+		return fmt.Sprintf("it has routes to nodes that do not exist: %s", g.strangers(s.Routes()))
 	}
 	return ""
 }
@@ -106,6 +118,21 @@ func (p *Paths) judgeNextHop(a, b int, via string) string {
 	return ""
 }
 
+// isRight reports whether a record has exactly the links of node b. Many nodes
+// may hold the same record: the one that was right last is not looked at again.
+func (p *Paths) isRight(b int, r Record) bool {
+	if p.right[b] == r {
+		return true
+	}
+	if !p.g.hasLinks(b, links(r)) {
+		return false
+	}
+	p.right[b] = r
+	return true
+}
+
+func links(r Record) map[string]float64 { return maps.Collect(r.Links()) }
+
 // hasLinks reports whether links are exactly those of node b.
 func (g *Graph) hasLinks(b int, links map[string]float64) bool {
 	if len(links) != len(g.adj[b]) {
@@ -117,6 +144,14 @@ func (g *Graph) hasLinks(b int, links map[string]float64) bool {
 		}
 	}
 	return true
+}
+
+func count(ids iter.Seq[string]) int {
+	n := 0
+	for range ids {
+		n++
+	}
+	return n
 }
 
 func (g *Graph) describeLinks(b int) string {
@@ -140,7 +175,7 @@ func describeCosts(links map[string]float64) string {
 	return "{" + strings.Join(texts, " ") + "}"
 }
 
-func (g *Graph) strangers(ids func(func(string) bool)) string {
+func (g *Graph) strangers(ids iter.Seq[string]) string {
 	var strange []string
 	for id := range ids {
 		if _, ok := g.index[id]; !ok {
