@@ -97,10 +97,14 @@ func TestResolvedFileReplays(t *testing.T) {
 	}
 }
 
+// soonRun is the number of nodes up to which a mesh runs in about a second. Of
+// larger ones, the tests read the files only.
+const soonRun = 500
+
 func TestShippedTopologies(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../topologies/*.yaml")
-	if err != nil || len(files) < 7 {
+	if err != nil || len(files) < 14 {
 		t.Fatalf("found %d topologies: %v", len(files), err)
 	}
 	for _, path := range files {
@@ -114,7 +118,17 @@ func TestShippedTopologies(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := run(t, resolve(t, f, f.Seed()), Options{})
+			s := resolve(t, f, f.Seed())
+			if want := strings.TrimSuffix(filepath.Base(path), ".yaml"); s.Name != want || s.Description == "" {
+				t.Errorf("it is called %q and described as %q, want %q and something", s.Name, s.Description, want)
+			}
+			if parts := s.Parts(); len(parts) != 1 {
+				t.Errorf("the mesh is in %d parts", len(parts))
+			}
+			if len(s.Nodes) > soonRun {
+				return
+			}
+			r := run(t, s, Options{})
 			for _, v := range r.Violations {
 				t.Error(v)
 			}
@@ -128,6 +142,23 @@ func TestShippedTopologies(t *testing.T) {
 				t.Error("it sends no pings")
 			}
 		})
+	}
+}
+
+func TestLargeShippedTopologies(t *testing.T) {
+	t.Parallel()
+	for path, nodes := range map[string]int{"../topologies/random-1000.yaml": 1000, "../topologies/random-10000.yaml": 10_000} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := scenario.Parse(path, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := resolve(t, f, f.Seed()); len(s.Nodes) != nodes || len(s.Links) != 2*nodes {
+			t.Errorf("%s: %d nodes, %d links, want %d and twice as many", path, len(s.Nodes), len(s.Links), nodes)
+		}
 	}
 }
 
