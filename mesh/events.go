@@ -102,6 +102,7 @@ const (
 	DropReaderSlow     DropReason = "reader of the service is too slow"
 	DropFirewall       DropReason = "dropped by firewall"
 	DropRejected       DropReason = "rejected by firewall"
+	DropForged         DropReason = "a peer sent it in this node's own name"
 )
 
 // DatagramDropped: a datagram was neither delivered nor forwarded.

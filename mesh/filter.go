@@ -38,6 +38,18 @@ func (n *Node) filter(frame []byte) (passes bool, err error) {
 	return false, nil
 }
 
+// filterForged is filter's first step for frames from peers, and reports whether
+// a frame goes on. Who has rules has one that accepts what the node itself sends,
+// and nobody else must be let in by it. (A message of ours that a routing loop
+// brings back is lost too; it had little hope.)
+func (n *Node) filterForged(frame []byte) bool {
+	if binary.BigEndian.Uint64(frame[wire.OffsetFromNode:]) == n.hash {
+		n.drop(frame, DropForged)
+		return false
+	}
+	return true
+}
+
 // reportRejected tells the sender, from, of a datagram that a rule rejected it.
 // The report is the node's own message, so rules are asked about it too; but
 // only one that drops it keeps it. A rule that rejects everything, as a last

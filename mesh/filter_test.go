@@ -154,6 +154,25 @@ func TestFirewallDropsWhatItCannotName(t *testing.T) {
 	}
 }
 
+// No peer is let in by the rule for what the node itself sends.
+func TestFirewallDropsWhatIsForged(t *testing.T) {
+	n := newNet(t, "a")
+	n.nodes["b"] = n.start("b", firewall.Rule{Action: firewall.Accept, FromNode: "localhost"}, firewall.Rule{Action: firewall.Drop})
+	fromA, _ := n.link("a", "b", 1)
+	n.advance(time.Second)
+	fromA.Send(wire.AppendData(nil, wire.Header{
+		HopsToLive: MaxHops, FromNode: wire.HashNode("b"), ToNode: wire.HashNode("b"),
+		FromService: wire.Service{'x'}, ToService: wire.ServicePing,
+	}, nil))
+	n.advance(time.Second)
+	if dropped := last[DatagramDropped](t, n.events["b"]); dropped.Reason != DropForged {
+		t.Errorf("event %+v, want one of a forged source", dropped)
+	}
+	if reply, err := n.ping("b", "b", MaxHops); err != nil {
+		t.Errorf("ping of the node itself: %v, %v", reply, err)
+	}
+}
+
 // A node that nobody knows cannot be reached, whatever the rules.
 func TestFirewallAndNoRoute(t *testing.T) {
 	n, _ := row(t, "a", firewall.Rule{Action: firewall.Reject})

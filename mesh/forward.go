@@ -92,6 +92,9 @@ func (n *Node) forward(frame []byte) {
 		n.emit(FrameDropped{Err: wire.ErrShortData})
 		return
 	}
+	if n.firewall != nil && !n.filterForged(frame) {
+		return
+	}
 	n.route(frame)
 }
 
