@@ -3,13 +3,16 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"time"
 
 	"github.com/spf13/pflag"
+	"golang.org/x/term"
 
 	"receptor/internal/version"
 )
@@ -25,12 +28,13 @@ const usage = `meshsim runs a mesh of receptor nodes in a simulator and checks t
 
   meshsim run FILE [--seed N] [--engine core] [--for 60s] [--trace FILE] [--resolved FILE] [--json]
   meshsim run FILE --seeds A:B [--jobs N] [--for 60s] [--json]
+  meshsim check FILE... [--seeds A:B] [--shard I/N] [--no-faults] [--jobs N] [--keep-going] [--out DIR] [--json]
   meshsim gen KIND --nodes N [--seed S] [--degree D] [--cost C] [--delay D] [--jitter J] [--loss P] ...
   meshsim import FILE [--format graphml|gml|dot] [--largest] [--default-delay D] ...
   meshsim --version
 
 Exit code 0: all invariants and expectations hold; 1: they do not; 2: bad input.
-"meshsim run --help" says more, and so do the others.
+"meshsim COMMAND --help" says more.
 `
 
 // errViolated ends a command whose output already says what is wrong.
@@ -38,37 +42,53 @@ var errViolated = errors.New("an invariant or an expectation does not hold")
 
 func main() {
 	start := time.Now()
-	app := app{stdout: os.Stdout, stderr: os.Stderr, wall: func() time.Duration { return time.Since(start) }}
-	os.Exit(app.main(os.Args[1:]))
+	app := app{
+		stdout: os.Stdout, stderr: os.Stderr, terminal: isTerminal,
+		wall: func() time.Duration { return time.Since(start) },
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	// A second Ctrl-C ends the program at once.
+	context.AfterFunc(ctx, stop)
+	os.Exit(app.main(ctx, os.Args[1:]))
 }
 
 // app is the program, with what it touches of the machine.
 type app struct {
 	stdout, stderr io.Writer
+	terminal       func(io.Writer) bool // does a person look at it?
 	wall           func() time.Duration
 }
 
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
 // main runs one command line and returns the exit code.
-func (a app) main(args []string) int {
-	err := a.dispatch(args)
+func (a app) main(ctx context.Context, args []string) int {
+	err := a.dispatch(ctx, args)
 	switch {
 	case err == nil, errors.Is(err, pflag.ErrHelp):
 		return exitOK
 	case errors.Is(err, errViolated):
 		return exitViolated
+	case errors.Is(err, context.Canceled):
+		return exitBadInput // what was to be done is not, and the output says so
 	default:
 		fmt.Fprintf(a.stderr, "meshsim: %v\n", err)
 		return exitBadInput
 	}
 }
 
-func (a app) dispatch(args []string) error {
+func (a app) dispatch(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return errors.New("no command: run, gen, import, --version or --help")
+		return errors.New("no command: run, check, gen, import, --version or --help")
 	}
 	switch args[0] {
 	case "run":
 		return a.run(args[1:])
+	case "check":
+		return a.check(ctx, args[1:])
 	case "gen":
 		return a.gen(args[1:])
 	case "import":
@@ -80,7 +100,7 @@ func (a app) dispatch(args []string) error {
 		fmt.Fprint(a.stdout, usage)
 		return nil
 	}
-	return fmt.Errorf("unknown command %q: run, gen, import, --version and --help are known", args[0])
+	return fmt.Errorf("unknown command %q: run, check, gen, import, --version and --help are known", args[0])
 }
 
 // flags returns an empty set of flags for a command, which prints help when

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,8 +18,8 @@ import (
 // meshsim runs one command line.
 func meshsim(args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	a := app{stdout: &out, stderr: &errs, wall: func() time.Duration { return 0 }}
-	code = a.main(args)
+	a := app{stdout: &out, stderr: &errs, wall: func() time.Duration { return 0 }, terminal: func(io.Writer) bool { return false }}
+	code = a.main(context.Background(), args)
 	return code, out.String(), errs.String()
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"receptor/sim"
+	"receptor/sim/campaign"
 	"receptor/sim/scenario"
 )
 
@@ -23,6 +24,8 @@ type runFlags struct {
 	length                  time.Duration // 0: as the file says
 	tracePath, resolvedPath string
 	asJSON                  bool
+	twice                   bool
+	history                 int
 }
 
 // run is the command that runs a scenario file.
@@ -51,6 +54,8 @@ func (a app) parseRun(args []string) (*runFlags, error) {
 	f.DurationVar(&r.length, "for", 0, "how long to run, in virtual time (default: as the file says)")
 	f.StringVar(&r.tracePath, "trace", "", "write every event to this file, one line of JSON each")
 	f.StringVar(&r.resolvedPath, "resolved", "", "write the scenario to this file, with nothing left to draw from the seed")
+	f.BoolVar(&r.twice, "twice", false, "run it twice, to see that both runs are the same")
+	f.IntVar(&r.history, "history", 20, "after a violation, print so many events that led to it")
 	f.BoolVar(&r.asJSON, "json", false, "print the report as one JSON object")
 	if err := f.Parse(args); err != nil {
 		return nil, err
@@ -65,12 +70,15 @@ func (a app) parseRun(args []string) (*runFlags, error) {
 	if f.Changed("for") && r.length <= 0 {
 		return nil, fmt.Errorf("--for %v: a run must take longer than that, such as 60s", r.length)
 	}
+	if r.history < 0 {
+		return nil, fmt.Errorf("--history %d: it must not be negative", r.history)
+	}
 	if r.jobs < 1 {
 		return nil, fmt.Errorf("--jobs %d: at least one is needed", r.jobs)
 	}
 	r.seedGiven = f.Changed("seed")
 	if r.seeds != "" {
-		for _, single := range []string{"seed", "trace", "resolved"} {
+		for _, single := range []string{"seed", "trace", "resolved", "twice", "history"} {
 			if f.Changed(single) {
 				return nil, fmt.Errorf("--%s is for one run, --seeds for many: leave one of them out", single)
 			}
@@ -96,14 +104,14 @@ func (a app) runOnce(file *scenario.File, flags *runFlags) error {
 			return fmt.Errorf("write resolved scenario: %w", err)
 		}
 	}
-	report, err := a.simulate(s, flags.length, flags.tracePath)
+	report, err := a.simulate(s, flags)
 	if err != nil {
 		return err
 	}
 	if flags.asJSON {
 		err = json.NewEncoder(a.stdout).Encode(report)
 	} else {
-		err = summarize(a.stdout, s, report, flags.path)
+		err = errors.Join(summarize(a.stdout, s, report, flags), a.explain(s, report, flags))
 	}
 	if err != nil {
 		return fmt.Errorf("write report: %w", err)
@@ -136,17 +144,21 @@ func resolve(file *scenario.File, seed uint64) (*scenario.Scenario, error) {
 	return s, nil
 }
 
-func (a app) simulate(s *scenario.Scenario, length time.Duration, tracePath string) (sim.Report, error) {
-	opts := sim.Options{For: length, Wall: a.wall}
-	if tracePath == "" {
-		return sim.Run(s, s.Seed, opts)
+func (a app) simulate(s *scenario.Scenario, flags *runFlags) (sim.Report, error) {
+	run := func(s *scenario.Scenario, opts sim.Options) (sim.Report, error) { return sim.Run(s, s.Seed, opts) }
+	if flags.twice {
+		run = campaign.Twice
 	}
-	file, err := os.Create(tracePath)
+	opts := sim.Options{For: flags.length, Wall: a.wall}
+	if flags.tracePath == "" {
+		return run(s, opts)
+	}
+	file, err := os.Create(flags.tracePath)
 	if err != nil {
 		return sim.Report{}, fmt.Errorf("write trace: %w", err)
 	}
 	opts.Trace = file
-	report, err := sim.Run(s, s.Seed, opts)
+	report, err := run(s, opts)
 	if closeErr := file.Close(); err == nil && closeErr != nil {
 		err = fmt.Errorf("write trace: %w", closeErr)
 	}
@@ -154,7 +166,7 @@ func (a app) simulate(s *scenario.Scenario, length time.Duration, tracePath stri
 }
 
 // summarize prints a report for a person.
-func summarize(out io.Writer, s *scenario.Scenario, r sim.Report, path string) error {
+func summarize(out io.Writer, s *scenario.Scenario, r sim.Report, flags *runFlags) error {
 	p := printer{out: out}
 	if s.Name != "" {
 		p.printf("%s\n", s.Name)
@@ -190,7 +202,37 @@ func summarize(out io.Writer, s *scenario.Scenario, r sim.Report, path string) e
 	for _, v := range r.Violations {
 		p.printf("  %s\n", v)
 	}
-	p.printf("%-11s meshsim run %s --seed %d --for %v\n", "replay", path, r.Seed, virtual(r.VirtualSeconds))
+	twice := ""
+	if flags.twice {
+		twice = " --twice"
+	}
+	p.printf("%-11s meshsim run %s --seed %d --for %v%s\n", "replay", flags.path, r.Seed, virtual(r.VirtualSeconds), twice)
+	return p.err
+}
+
+// explain runs a scenario that violates something once more, and prints what
+// led to that at the nodes concerned. The run is the same, so nothing has to be
+// kept of those that go well.
+func (a app) explain(s *scenario.Scenario, r sim.Report, flags *runFlags) error {
+	if len(r.Violations) == 0 || flags.history == 0 {
+		return nil
+	}
+	again, err := sim.Run(s, s.Seed, sim.Options{For: flags.length, History: flags.history})
+	if err != nil {
+		return err
+	}
+	const shown = 3
+	p := printer{out: a.stdout}
+	for _, h := range again.Histories[:min(shown, len(again.Histories))] {
+		where := "of the mesh"
+		if h.Node != "" {
+			where = "of " + h.Node
+		}
+		p.printf("\nlast events %s before its first violation\n", where)
+		for _, e := range h.Events {
+			p.printf("  %s\n", e)
+		}
+	}
 	return p.err
 }
 

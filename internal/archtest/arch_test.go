@@ -55,6 +55,7 @@ var rules = map[string]rule{
 	},
 	"internal/archtest": {},
 	"sim":               {imports: []string{"sim/...", "mesh/...", "transport", highway}},
+	"sim/campaign":      {imports: []string{"sim/..."}, waits: []string{"campaign.go"}},
 	"sim/check":         {imports: []string{"mesh/...", "sim/scenario", "transport", highway}},
 	"sim/probe":         {imports: []string{"mesh/...", "transport"}},
 	"sim/stats":         {imports: []string{"mesh", "mesh/wire", "sim/check"}},
@@ -66,7 +67,7 @@ var rules = map[string]rule{
 		imports: []string{"internal/...", "transport"}, waits: []string{"main.go"},
 	},
 	"cmd/receptorctl": {imports: []string{"control", "internal/version", pflag, "golang.org/x/term"}, waits: []string{anyFile}, clock: []string{anyFile}},
-	"cmd/meshsim":     {imports: []string{"sim/...", "internal/version", pflag}, waits: []string{"seeds.go"}, clock: []string{"main.go"}},
+	"cmd/meshsim":     {imports: []string{"sim/...", "internal/version", pflag, "golang.org/x/term"}, waits: []string{"seeds.go"}, clock: []string{"main.go"}},
 }
 
 func TestArchitecture(t *testing.T) {

@@ -34,9 +34,17 @@ const (
 	RuleFrame     Rule = "frame"      // every frame that a node sends can be used by its peer
 	RuleTraffic   Rule = "traffic"    // control frames fall to their idle rate
 	RuleIdentity  Rule = "identity"   // a node with an ID of its own never leaves
+	RuleReplay    Rule = "replay"     // the same seed gives the same run
 	RuleConverged Rule = "converged"  // as fast as the scenario expects
 	RuleLostPings Rule = "lost_pings" // no more than the scenario expects
 )
+
+// ReplayDiffers is the violation of RuleReplay by two runs, of which these are
+// the numbers of events and the trace hashes. now is when they ended.
+func ReplayDiffers(now time.Duration, events uint64, hash string, eventsAgain uint64, hashAgain string) Violation {
+	return Violation{AtSeconds: now.Seconds(), Rule: RuleReplay, Text: fmt.Sprintf(
+		"the same scenario and seed gave %d events with trace hash %s, and then %d with %s", events, hash, eventsAgain, hashAgain)}
+}
 
 // String returns the violation on one line.
 func (v Violation) String() string {

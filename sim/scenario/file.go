@@ -102,6 +102,9 @@ func syntaxError(err error) (int, string) {
 // Seed is the one that the file names, 1 when it names none.
 func (f *File) Seed() uint64 { return f.seed }
 
+// DrawsFaults reports whether the file lets the seed draw faults.
+func (f *File) DrawsFaults() bool { return f.faults != nil }
+
 func (d *decoder) root(n *yaml.Node, f *File) {
 	d.mapping(n, "scenario",
 		optional("name", scalar(d, "name", &f.name, parseText)),
