@@ -78,10 +78,18 @@ func (e *endpoints) closeAll() {
 }
 
 // HandleDatagrams gives the datagrams for a service of this node to f, which
-// owns the payload and must not block. The service ends when stop is called.
-func (n *Node) HandleDatagrams(service string, f func(from Addr, payload []byte)) (stop func(), err error) {
-	_, stop, err = n.open(service, &endpoint{datagram: f})
-	return stop, err
+// owns the payload and must not block. ad, unless nil, makes the service known
+// to the mesh. The service ends when stop is called.
+func (n *Node) HandleDatagrams(service string, ad *Advertise, f func(from Addr, payload []byte)) (stop func(), err error) {
+	name, remove, err := n.open(service, &endpoint{datagram: f})
+	if err != nil || ad == nil {
+		return remove, err
+	}
+	n.advertise(name.String(), wire.ConnDatagram, *ad)
+	return func() {
+		n.withdraw(name.String())
+		remove()
+	}, nil
 }
 
 // open registers an endpoint, under a fresh name if service is empty.

@@ -126,7 +126,7 @@ func New(c Config) (*Node, error) {
 	n := &Node{
 		id:      c.ID,
 		hash:    wire.HashNode(c.ID),
-		epoch:   uint64(now.Unix())<<24 | rnd.Uint64()>>40,
+		epoch:   newEpoch(now, rnd),
 		clock:   c.Clock,
 		maxIdle: max(c.MaxIdleLink, DefaultMaxIdleLink),
 		emit:    c.Events,
@@ -151,6 +151,15 @@ func New(c Config) (*Node, error) {
 	defer n.mu.Unlock()
 	n.arm(n.nextDeadline())
 	return n, nil
+}
+
+// newEpoch returns the number of a run: seconds, shifted as deployed nodes do
+// (PROTOCOL section 2.2), then the fraction of the second, so that a node which
+// restarts at once is newer than it was, and some random bits.
+func newEpoch(now time.Time, rnd *rand.Rand) uint64 {
+	const fractionBits, randomBits = 14, 10
+	fraction := uint64(now.Nanosecond()) << fractionBits / uint64(time.Second)
+	return uint64(now.Unix())<<(fractionBits+randomBits) | fraction<<randomBits | rnd.Uint64()>>(64-randomBits)
 }
 
 // ID returns the node's ID.

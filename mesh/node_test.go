@@ -249,7 +249,7 @@ func TestDatagramDelivery(t *testing.T) {
 	n.link("b", "c", 1)
 	n.advance(time.Second)
 	var got []string
-	stop, err := n.nodes["c"].HandleDatagrams("svc", func(from Addr, p []byte) {
+	stop, err := n.nodes["c"].HandleDatagrams("svc", nil, func(from Addr, p []byte) {
 		got = append(got, from.String()+" "+string(p))
 	})
 	if err != nil {

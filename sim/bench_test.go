@@ -61,9 +61,10 @@ func (e echo) Closed(error)         {}
 
 type noTap struct{}
 
-func (noTap) leaves(int, []byte)      {}
-func (noTap) arrives(int, []byte)     {}
+func (noTap) leaves(*host, []byte)    {}
+func (noTap) arrives(*host, []byte)   {}
 func (noTap) lost([]byte, stats.Loss) {}
+func (noTap) tainted()                {}
 
 // BenchmarkEngine measures what an event costs without a node: frames that
 // bounce on a thousand links.
@@ -73,17 +74,19 @@ func BenchmarkEngine(b *testing.B) {
 	net := &network{timeline: tl, trace: newTrace([]string{"a", "b"}, nil), tap: noTap{}}
 	frame := make([]byte, 200)
 	frame[0] = byte(1)
-	attach := func(link transport.Link) transport.Receiver {
+	attach := func(link transport.Link, _ float64) transport.Receiver {
 		for range 10 {
 			link.Send(frame)
 		}
 		return echo{link}
 	}
+	from := &host{net: net, number: 0, id: "a", accept: attach}
+	to := &host{net: net, number: 1, id: "b", accept: attach}
 	for i := range cables {
 		l := scenario.Link{From: "a", To: "b", Backend: scenario.TCP, Cost: 1}
 		l.Forward.Delay = time.Duration(1000+i) * time.Microsecond
 		l.Back.Delay = time.Millisecond
-		newCable(net, l, port{0, "a", attach}, port{1, "b", attach}, uint64(i)).dial(func(bool) {})
+		newCable(net, l, from, to, uint64(i)).dial(func(bool) {})
 	}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"math"
 	"time"
 
 	"receptor/transport"
@@ -47,20 +48,40 @@ func (t *timer) Stop() bool {
 	return true
 }
 
-// clock is the clock of one node.
+// clock is the clock of one process: it may be wrong, and it stops with its
+// process.
 type clock struct {
-	timeline *timeline
-	trace    *trace
-	node     int32
+	host *host
+	// wrong is what the clock showed beyond the true time at since; from then on
+	// it drifts.
+	wrong time.Duration
+	since time.Duration
+	drift float64
+	dead  bool
 }
 
 // Now implements transport.Clock.
-func (c *clock) Now() time.Time { return startOfTime.Add(c.timeline.now) }
+func (c *clock) Now() time.Time {
+	now := c.host.net.now
+	return startOfTime.Add(now + c.wrong + time.Duration(float64(now-c.since)*c.drift))
+}
+
+// setDrift lets the clock run at another speed from now on.
+func (c *clock) setDrift(drift float64) {
+	now := c.host.net.now
+	c.wrong += time.Duration(float64(now-c.since) * c.drift)
+	c.since, c.drift = now, drift
+}
 
 // AfterFunc implements transport.Clock.
 func (c *clock) AfterFunc(d time.Duration, f func()) transport.Timer {
-	t := &nodeTimer{timer: timer{c.timeline, f}, clock: c}
-	c.timeline.queue.push(c.timeline.now+max(d, 0), t)
+	tl := c.host.net.timeline
+	if c.drift != 0 {
+		// Rounded up: a timer that fires early would be set again at once.
+		d = time.Duration(math.Ceil(float64(d) / (1 + c.drift)))
+	}
+	t := &nodeTimer{timer: timer{tl, f}, clock: c}
+	tl.queue.push(tl.now+max(d, 0), t)
 	return t
 }
 
@@ -70,7 +91,18 @@ type nodeTimer struct {
 	clock *clock
 }
 
+func (t *nodeTimer) live(sequence uint64) bool { return t.timer.live(sequence) && !t.clock.dead }
+
 func (t *nodeTimer) run() {
-	t.clock.trace.record(t.timeline.now, eventTimer, t.clock.node, nobody, nil)
-	t.timer.run()
+	h := t.clock.host
+	h.net.trace.record(h.net.now, eventTimer, h.number, nobody, nil)
+	if h.free() {
+		t.timer.run()
+		return
+	}
+	h.handle(func() {
+		if t.f != nil && !t.clock.dead { // else stopped meanwhile
+			t.timer.run()
+		}
+	})
 }

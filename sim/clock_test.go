@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"receptor/transport"
 )
 
 // advance runs everything that is due in the next d.
@@ -22,10 +24,18 @@ func (tl *timeline) advance(d time.Duration) {
 	}
 }
 
+// newHost returns a host that accepts links, and does nothing.
+func newHost(tl *timeline) *host {
+	return &host{
+		net: &network{timeline: tl, trace: newTrace([]string{"a"}, nil), tap: noTap{}}, id: "a",
+		accept: func(link transport.Link, _ float64) transport.Receiver { return echo{link} },
+	}
+}
+
 func TestClockJumpsToTheNextTimer(t *testing.T) {
 	t.Parallel()
 	tl := &timeline{}
-	c := &clock{timeline: tl, trace: newTrace([]string{"a"}, nil), node: 0}
+	c := &clock{host: newHost(tl)}
 	start := c.Now()
 	var log []string
 	note := func(what string) func() {

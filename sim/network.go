@@ -2,14 +2,12 @@ package sim
 
 import (
 	"fmt"
-	"math/rand/v2"
+	"slices"
 	"time"
 
 	"receptor/mesh/linkstate"
 	"receptor/sim/scenario"
-	"receptor/sim/seed"
 	"receptor/sim/stats"
-	"receptor/transport"
 )
 
 // How the virtual network behaves where a scenario does not say.
@@ -42,19 +40,14 @@ type network struct {
 	pool  *linkstate.Pool // of all nodes
 }
 
-// tap sees every frame that a node, by its number, sends, every one that
-// reaches a node, and every one that is lost in between.
+// tap sees every frame that a host sends, every one that reaches one, and every
+// one that is lost in between.
 type tap interface {
-	leaves(node int, frame []byte)
-	arrives(node int, frame []byte)
+	leaves(from *host, frame []byte)
+	arrives(at *host, frame []byte)
 	lost(frame []byte, why stats.Loss)
-}
-
-// port is where a cable ends: a node, by its number, and how it takes links.
-type port struct {
-	node   int32
-	id     string
-	attach transport.Acceptor
+	// tainted tells that a frame has been changed on its way.
+	tainted()
 }
 
 // Ends of a cable. Frames that an end sends travel in its direction.
@@ -63,37 +56,26 @@ const (
 	listener = 1
 )
 
-// cable is a link of the scenario: two lanes between two nodes, on which links
+// cable is a link of the scenario: two lanes between two hosts, on which links
 // come and go.
 type cable struct {
 	net   *network
 	name  string
 	kind  scenario.Backend
-	ports [2]port
+	cost  float64
+	hosts [2]*host
 	lanes [2]lane // by the end that sends
 
-	up     bool
 	outage int        // how often the cable has gone down
 	conns  []*tcpConn // that are not over
+	flows  []*udpFlow // of which somebody may hold an end
+	held   []*packet  // by a clogged lane
 }
 
-// lane is one direction of a cable.
-type lane struct {
-	scenario.Wire
-	loss, jitter *rand.Rand
-	retransmit   time.Duration
-}
-
-func newCable(net *network, l scenario.Link, from, to port, master uint64) *cable {
-	c := &cable{net: net, name: l.Name(), kind: l.Backend, ports: [2]port{from, to}, up: true}
+func newCable(net *network, l scenario.Link, from, to *host, master uint64) *cable {
+	c := &cable{net: net, name: l.Name(), kind: l.Backend, cost: l.Cost, hosts: [2]*host{from, to}}
 	for side, w := range [2]scenario.Wire{l.Forward, l.Back} {
-		name := c.ports[side].id + ">" + c.ports[1-side].id
-		c.lanes[side] = lane{
-			Wire:       w,
-			loss:       seed.Rand(master, "loss", name),
-			jitter:     seed.Rand(master, "jitter", name),
-			retransmit: retransmitTime(l),
-		}
+		c.lanes[side] = newLane(w, c.hosts[side].id+">"+c.hosts[1-side].id, master, retransmitTime(l))
 	}
 	return c
 }
@@ -102,16 +84,14 @@ func retransmitTime(l scenario.Link) time.Duration {
 	return minRetransmit + l.Forward.Delay + l.Forward.Jitter + l.Back.Delay + l.Back.Jitter
 }
 
-// delay draws how long one transmission takes.
-func (l *lane) delay() time.Duration {
-	if l.Jitter == 0 {
-		return l.Delay
-	}
-	return l.Delay + time.Duration(l.jitter.Int64N(int64(l.Jitter)+1))
-}
+// up reports whether both wires carry frames. A TCP-like link needs both, since
+// what is not acknowledged does not go on.
+func (c *cable) up() bool { return c.lanes[dialer].down == 0 && c.lanes[listener].down == 0 }
 
-// loses draws whether one transmission is lost.
-func (l *lane) loses() bool { return l.Loss > 0 && l.loss.Float64() < l.Loss }
+// sound reports whether frames go both ways.
+func (c *cable) sound() bool {
+	return c.up() && c.lanes[dialer].clog == 0 && c.lanes[listener].clog == 0
+}
 
 // dial makes an attempt; ended is called once, when it has failed or the link
 // that it made has ended.
@@ -124,24 +104,32 @@ func (c *cable) dial(ended func(connected bool)) {
 	}
 }
 
-// setUp puts the wires in order, or out of it, both directions at once.
-func (c *cable) setUp(up bool) {
-	if c.up == up {
-		return
-	}
-	c.up = up
-	if up {
-		c.record(eventWireUp, dialer, nil)
-		for _, conn := range c.conns {
-			conn.thaw()
+// takeDown lets a wire carry nothing, until the answer is called.
+func (c *cable) takeDown(sides ...int) (restore func()) {
+	wasUp := c.up()
+	for _, side := range sides {
+		if c.lanes[side].down++; c.lanes[side].down == 1 {
+			c.record(eventWireDown, side, nil)
 		}
-		return
 	}
-	c.record(eventWireDown, dialer, nil)
-	c.outage++
-	for _, conn := range c.conns {
-		conn.freeze()
-		c.breakUnlessRepaired(conn)
+	if wasUp {
+		c.outage++
+		for _, conn := range c.conns {
+			conn.freeze()
+			c.breakUnlessRepaired(conn)
+		}
+	}
+	return func() {
+		for _, side := range sides {
+			if c.lanes[side].down--; c.lanes[side].down == 0 {
+				c.record(eventWireUp, side, nil)
+			}
+		}
+		if c.up() {
+			for _, conn := range c.conns {
+				conn.thaw()
+			}
+		}
 	}
 }
 
@@ -149,31 +137,64 @@ func (c *cable) setUp(up bool) {
 func (c *cable) breakUnlessRepaired(conn *tcpConn) {
 	outage := c.outage
 	c.net.after(brokenAfter, func() {
-		if !c.up && c.outage == outage {
+		if !c.up() && c.outage == outage {
 			conn.breakUp(errWireDead)
 		}
 	})
 }
 
+// clogUp lets a wire hold back what it is given, until the answer is called.
+func (c *cable) clogUp(sides ...int) (unclog func()) {
+	for _, side := range sides {
+		c.lanes[side].clog++
+		for _, conn := range c.conns {
+			conn.ends[side].out.disarm()
+		}
+	}
+	return func() {
+		for _, side := range sides {
+			if c.lanes[side].clog--; c.lanes[side].clog > 0 {
+				continue
+			}
+			for _, conn := range c.conns {
+				conn.ends[side].out.thaw()
+			}
+			c.releaseHeld(side)
+		}
+	}
+}
+
+// kill ends what the host at one end had of its links, without a word to it.
+func (c *cable) kill(side int) {
+	for _, conn := range slices.Clone(c.conns) {
+		conn.ends[side].abandon()
+	}
+	for _, f := range c.flows {
+		if e := f.ends[side]; e != nil {
+			e.state = endClosed
+		}
+	}
+}
+
 // record adds an event at one end of the cable to the trace.
 func (c *cable) record(kind eventKind, side int, frame []byte) {
-	c.net.trace.record(c.net.now, kind, c.ports[side].node, c.ports[1-side].node, frame)
+	c.net.trace.record(c.net.now, kind, c.hosts[side].number, c.hosts[1-side].number, frame)
 }
 
 // leaves and arrives show the tap a frame that one end sends or gets.
-func (c *cable) leaves(side int, frame []byte)  { c.net.tap.leaves(int(c.ports[side].node), frame) }
-func (c *cable) arrives(side int, frame []byte) { c.net.tap.arrives(int(c.ports[side].node), frame) }
+func (c *cable) leaves(side int, frame []byte)  { c.net.tap.leaves(c.hosts[side], frame) }
+func (c *cable) arrives(side int, frame []byte) { c.net.tap.arrives(c.hosts[side], frame) }
 
-// loses records that a frame to one end is lost on the wire.
-func (c *cable) loses(side int, frame []byte) {
+// loses records that a frame to one end is lost.
+func (c *cable) loses(side int, frame []byte, why stats.Loss) {
 	c.record(eventLost, side, frame)
-	c.net.tap.lost(frame, stats.LossWire)
+	c.net.tap.lost(frame, why)
 }
 
 // describe names the link at one end: for a person, and for the world, to which
 // the node repeats it.
 func (c *cable) describe(side int) string {
-	return fmt.Sprintf("simulated %s from %s to %s", c.kind, c.ports[side].id, c.ports[1-side].id)
+	return fmt.Sprintf("simulated %s from %s to %s", c.kind, c.hosts[side].id, c.hosts[1-side].id)
 }
 
 // endState is where one end of a link is in its life:

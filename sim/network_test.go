@@ -16,9 +16,11 @@ import (
 type fixture struct {
 	*testing.T
 	timeline
-	cable *cable
-	peers [2]*peer
-	dials []string // how each attempt of the dialer ended
+	cable   *cable
+	hosts   [2]*host
+	restore func() // puts right what takeDown did
+	peers   [2]*peer
+	dials   []string // how each attempt of the dialer ended
 }
 
 // peer is what stands in for a node.
@@ -31,7 +33,7 @@ type peer struct {
 	closed   []error
 }
 
-func (p *peer) attach(link transport.Link) transport.Receiver {
+func (p *peer) attach(link transport.Link, _ float64) transport.Receiver {
 	p.link = link
 	p.links++
 	return p
@@ -59,10 +61,16 @@ func newFixture(t *testing.T, l scenario.Link) *fixture {
 	f.peers = [2]*peer{{f: f}, {f: f}}
 	l.From, l.To = "a", "b"
 	net := &network{timeline: &f.timeline, trace: newTrace([]string{"a", "b"}, nil), tap: noTap{}}
-	f.cable = newCable(net, l, port{0, "a", f.peers[0].attach}, port{1, "b", f.peers[1].attach}, 1)
+	f.hosts = [2]*host{
+		{net: net, number: 0, id: "a", accept: f.peers[0].attach}, {net: net, number: 1, id: "b", accept: f.peers[1].attach},
+	}
+	f.cable = newCable(net, l, f.hosts[0], f.hosts[1], 1)
 	f.dial()
 	return f
 }
+
+// takeDown takes both wires down, until restore.
+func (f *fixture) takeDown() { f.restore = f.cable.takeDown(dialer, listener) }
 
 func (f *fixture) dial() {
 	f.cable.dial(func(connected bool) {
@@ -127,13 +135,13 @@ func TestTCPHoldsFramesWhileTheWireIsDownForAMoment(t *testing.T) {
 	f := newFixture(t, tcpLink())
 	f.advance(time.Second)
 	f.peers[0].link.Send(frame(0)) // under way when the wire goes
-	f.cable.setUp(false)
+	f.takeDown()
 	f.peers[0].link.Send(frame(1))
 	f.advance(brokenAfter - time.Millisecond)
 	if len(f.peers[1].received) != 0 {
 		t.Fatal("a frame crossed a wire that is down")
 	}
-	f.cable.setUp(true)
+	f.restore()
 	f.advance(10 * time.Millisecond)
 	if got := f.peers[1].received; !slices.Equal(got, numbers(2)) {
 		t.Errorf("received %q", got)
@@ -146,7 +154,7 @@ func TestTCPBreaksOnADeadWireAtBothEnds(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, tcpLink())
 	f.advance(time.Second)
-	f.cable.setUp(false)
+	f.takeDown()
 	f.advance(brokenAfter)
 	for _, p := range f.peers {
 		p.wantClosed(errWireDead)
@@ -169,10 +177,10 @@ func TestTCPOutageIsCountedFromItsOwnBeginning(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, tcpLink())
 	f.advance(time.Second)
-	f.cable.setUp(false)
+	f.takeDown()
 	f.advance(brokenAfter - 100*time.Millisecond)
-	f.cable.setUp(true)
-	f.cable.setUp(false)
+	f.restore()
+	f.takeDown()
 	f.advance(brokenAfter - 100*time.Millisecond)
 	f.peers[0].wantClosed()
 	f.advance(100 * time.Millisecond)
@@ -220,7 +228,7 @@ func TestTCPSendQueueIsBounded(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, tcpLink())
 	f.advance(time.Second)
-	f.cable.setUp(false)
+	f.takeDown()
 	data, control := make([]byte, transport.MaxFrame), make([]byte, transport.MaxFrame)
 	control[0] = 1
 	taken := 0
@@ -341,10 +349,10 @@ func TestUDPOutageLosesFrames(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, udpLink())
 	f.peers[0].link.Send(frame(0)) // under way when the wire goes
-	f.cable.setUp(false)
+	f.takeDown()
 	f.peers[0].link.Send(frame(1))
 	f.advance(time.Minute)
-	f.cable.setUp(true)
+	f.restore()
 	f.advance(time.Second)
 	if got := f.peers[1].received; len(got) != 0 {
 		t.Errorf("received %q over a wire that was down", got)
@@ -361,7 +369,7 @@ func TestFaultsBelongToTheLink(t *testing.T) {
 		f := newFixture(t, l)
 		net := f.cable.net
 		other := scenario.Link{From: "a", To: name, Backend: scenario.UDP, Cost: 1, Forward: scenario.Wire{Loss: 0.5}}
-		o := newCable(net, other, port{0, "a", (&peer{f: f}).attach}, port{1, name, (&peer{f: f}).attach}, 1)
+		o := newCable(net, other, &host{net: net, id: "a", accept: (&peer{f: f}).attach}, &host{net: net, id: name, accept: (&peer{f: f}).attach}, 1)
 		o.dialUDP(func(bool) {})
 		for i := range 100 {
 			f.peers[0].link.Send(frame(i))

@@ -122,7 +122,7 @@ func (w *world) judgeExpectations() {
 
 func (w *world) summary() Report {
 	r := Report{
-		Seed: w.seed, Engine: EngineCore, Nodes: len(w.nodes), Links: len(w.cables),
+		Seed: w.seed, Engine: EngineCore, Nodes: len(w.ids), Links: len(w.cables),
 		VirtualSeconds: w.now.Seconds(), Events: w.trace.events, TraceHash: w.trace.hash(),
 		Violations: append([]check.Violation{}, w.violations...),
 		Quiet:      w.convergence.Quiet(), Bound: w.convergence.Bound(),

@@ -29,6 +29,8 @@ type tcpEnd struct {
 	state endState
 	recv  transport.Receiver
 	out   stream
+
+	accepted bool // the listener's machine has, its process may not have come to it
 }
 
 func (c *cable) dialTCP(ended func(connected bool)) {
@@ -39,7 +41,7 @@ func (c *cable) dialTCP(ended func(connected bool)) {
 	}
 	c.conns = append(c.conns, conn)
 	conn.ends[dialer].out.send(segment{kind: segmentOpen})
-	if !c.up {
+	if !c.up() {
 		c.breakUnlessRepaired(conn)
 	}
 }
@@ -54,7 +56,8 @@ func (e *tcpEnd) Send(frame []byte) bool {
 		return false
 	}
 	if transport.IsData(frame) {
-		if e.out.data+len(frame) > transport.MaxQueuedData {
+		l := &e.conn.cable.lanes[e.side]
+		if e.out.data+len(frame) > transport.MaxQueuedData || !l.fits(e.conn.cable.net.now, len(frame)) {
 			return false
 		}
 	} else if e.out.control+len(frame) > transport.MaxQueuedControl {
@@ -81,6 +84,23 @@ func (e *tcpEnd) Close() {
 	e.conn.cable.net.after(0, func() { e.finish(nil) })
 }
 
+// abandon is what the machine does with a link whose process has been killed:
+// what was sent still arrives, and then the end.
+func (e *tcpEnd) abandon() {
+	conn := e.conn
+	if e.side == dialer {
+		conn.ended = nil
+	}
+	switch {
+	case e.state == endOpen, e.state == endAbsent && e.accepted:
+		e.state = endClosed
+		e.out.send(segment{kind: segmentClose})
+	case e.state == endClosing, e.state == endAbsent && e.side == dialer:
+		e.state = endClosed
+	}
+	conn.settle()
+}
+
 // finish tells the node that its link is over.
 func (e *tcpEnd) finish(err error) {
 	if e.state != endOpen && e.state != endClosing {
@@ -88,18 +108,32 @@ func (e *tcpEnd) finish(err error) {
 	}
 	e.state = endClosed
 	e.conn.cable.record(eventClosed, e.side, nil)
-	e.recv.Closed(err)
-	if e.side == dialer {
-		e.conn.tellDialer(true)
-	}
+	ended := e.conn.takeEnded(e.side)
+	e.host().handle(func() {
+		e.recv.Closed(err)
+		ended(true)
+	})
 	e.conn.settle()
 }
 
-func (conn *tcpConn) tellDialer(connected bool) {
-	if ended := conn.ended; ended != nil {
-		conn.ended = nil
-		ended(connected)
+func (e *tcpEnd) host() *host { return e.conn.cable.hosts[e.side] }
+
+// takeEnded returns what is to be told once the link at one end is over: the
+// dialer's redialer, and it only once.
+func (conn *tcpConn) takeEnded(side int) func(connected bool) {
+	ended := conn.ended
+	if side != dialer || ended == nil {
+		return func(bool) {}
 	}
+	conn.ended = nil
+	return ended
+}
+
+// fail tells the dialer that there is no link.
+func (conn *tcpConn) fail() {
+	ended := conn.takeEnded(dialer)
+	conn.cable.hosts[dialer].handle(func() { ended(false) })
+	conn.end()
 }
 
 // breakUp ends the link at both ends, or the attempt to make it.
@@ -110,8 +144,7 @@ func (conn *tcpConn) breakUp(err error) {
 	for side := range conn.ends {
 		conn.ends[side].finish(err)
 	}
-	conn.tellDialer(false) // unless finish has told it more
-	conn.end()
+	conn.fail() // unless finish has told it more
 }
 
 // settle ends the link when it is over at both ends.
@@ -150,6 +183,7 @@ type segmentKind byte
 const (
 	segmentOpen   segmentKind = iota // the dialer wants a link
 	segmentAccept                    // and has one
+	segmentRefuse                    // and has none: nobody listens
 	segmentControl
 	segmentData
 	segmentClose // the sender has closed the link
@@ -176,7 +210,7 @@ type stream struct {
 
 func (s *stream) send(seg segment) {
 	s.count(seg, len(seg.frame))
-	seg.at = max(s.transit(), s.last)
+	seg.at = max(s.transit(len(seg.frame)), s.last)
 	s.last = seg.at
 	s.segments.push(seg)
 	s.arm()
@@ -190,12 +224,12 @@ func (s *stream) count(seg segment, bytes int) {
 	}
 }
 
-// transit draws when a segment that leaves now arrives.
-func (s *stream) transit() time.Duration {
+// transit draws when a segment that is sent now arrives.
+func (s *stream) transit(size int) time.Duration {
 	conn := s.end.conn
 	net, l := conn.cable.net, &conn.cable.lanes[s.end.side]
-	left := net.now
-	for again := 0; l.loses(); again++ {
+	left := l.serialise(net.now, size)
+	for again := 0; l.loses() || l.draws(l.Corrupt); again++ {
 		left += l.retransmit
 		if again == maxRetransmits {
 			net.after(left-net.now, func() { conn.breakUp(errWireLossy) })
@@ -207,7 +241,7 @@ func (s *stream) transit() time.Duration {
 
 func (s *stream) arm() {
 	c := s.end.conn.cable
-	if s.armed != 0 || !c.up || s.segments.n == 0 || s.segments.first().at == stuck {
+	if s.armed != 0 || !c.up() || c.lanes[s.end.side].clog > 0 || s.segments.n == 0 || s.segments.first().at == stuck {
 		return
 	}
 	s.armed = c.net.queue.push(s.segments.first().at, s)
@@ -223,6 +257,9 @@ func (s *stream) disarm() {
 // thaw sets the segments moving again after an outage.
 func (s *stream) thaw() {
 	c := s.end.conn.cable
+	if s.armed != 0 {
+		return
+	}
 	soonest := c.net.now + c.lanes[s.end.side].Delay
 	for i := range s.segments.n {
 		seg := s.segments.at(i)
@@ -255,34 +292,54 @@ func (s *stream) run() {
 	s.end.conn.ends[1-s.end.side].receive(seg)
 }
 
-// receive takes a segment from the far end.
+// receive takes a segment from the far end. What is the machine's part is done
+// at once, what is the process's when its host comes to it.
 func (e *tcpEnd) receive(seg segment) {
-	c := e.conn.cable
+	c, h := e.conn.cable, e.host()
 	switch seg.kind {
 	case segmentOpen:
+		if !h.running() {
+			c.record(eventRefused, e.side, nil)
+			e.state = endClosed
+			e.out.send(segment{kind: segmentRefuse})
+			return
+		}
 		c.record(eventAccept, e.side, nil)
+		e.accepted = true
 		e.out.send(segment{kind: segmentAccept})
-		e.attach()
+		h.handle(e.attach)
 	case segmentAccept:
 		c.record(eventDialed, e.side, nil)
-		e.attach()
+		if e.state == endClosed {
+			e.out.send(segment{kind: segmentClose}) // the process that dialled is gone
+			return
+		}
+		h.handle(e.attach)
+	case segmentRefuse:
+		e.conn.fail()
 	case segmentControl, segmentData:
 		c.record(eventFrame, e.side, seg.frame)
-		if e.state == endOpen {
-			c.arrives(e.side, seg.frame)
-			e.recv.Receive(owned(seg.frame))
-		} else {
-			c.net.tap.lost(seg.frame, stats.LossLink)
-		}
+		h.handle(func() {
+			if e.state == endOpen {
+				c.arrives(e.side, seg.frame)
+				e.recv.Receive(owned(seg.frame))
+			} else {
+				c.net.tap.lost(seg.frame, stats.LossLink)
+			}
+		})
 	case segmentClose:
 		c.record(eventFrame, e.side, nil)
-		e.finish(io.EOF)
+		h.handle(func() { e.finish(io.EOF) })
 	}
 }
 
+// attach gives the node its link, unless that is over already.
 func (e *tcpEnd) attach() {
+	if e.state != endAbsent || e.conn.over {
+		return
+	}
 	e.state = endOpen
-	e.recv = e.conn.cable.ports[e.side].attach(e)
+	e.recv = e.host().accept(e, e.conn.cable.cost)
 }
 
 // owned returns a frame that its receiver may change: a flooded one is shared

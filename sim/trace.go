@@ -32,12 +32,17 @@ const (
 	eventWireUp   eventKind = 9  // and carries frames again
 	eventPing     eventKind = 10 // the workload pings the peer from the node
 	eventDatagram eventKind = 11 // the workload sends the peer a datagram
+
+	eventRefused    eventKind = 12 // the peer's dial finds the node down
+	eventAction     eventKind = 13 // something of the timeline happens
+	eventActionEnds eventKind = 14 // and is over
 )
 
 var eventNames = [...]string{
 	eventTimer: "timer", eventFrame: "frame", eventLost: "lost", eventDial: "dial", eventAccept: "accept",
 	eventDialed: "dialed", eventClosed: "closed", eventWireDown: "wire down", eventWireUp: "wire up",
 	eventPing: "ping", eventDatagram: "datagram",
+	eventRefused: "refused", eventAction: "action", eventActionEnds: "action ends",
 }
 
 // nobody stands for the peer of an event that has none.
@@ -88,8 +93,16 @@ func (t *trace) record(now time.Duration, kind eventKind, node, peer int32, fram
 	if t.recent != nil {
 		t.recent.record(now, kind, node, peer, frame)
 	}
-	if t.out != nil {
+	if t.out != nil && kind != eventAction && kind != eventActionEnds {
 		t.print(now, kind, node, peer, frame)
+	}
+}
+
+// recordAction takes in an event of the timeline.
+func (t *trace) recordAction(now time.Duration, kind eventKind, node int32, text string) {
+	t.record(now, kind, node, nobody, []byte(text))
+	if t.out != nil {
+		t.write(line{T: seconds(now), Event: eventNames[kind], Node: t.ids[node], Text: text})
 	}
 }
 

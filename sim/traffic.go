@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"receptor/mesh"
@@ -20,10 +21,12 @@ type traffic struct {
 
 func (t *traffic) schedule(w *world) {
 	for _, p := range w.scenario.Pings {
-		w.repeat(p, func() { t.ping(w, w.index[p.From], w.index[p.To]) })
+		from := w.hosts[w.index[p.From]]
+		w.repeat(p, func() { from.handle(func() { t.ping(w, from, w.index[p.To]) }) })
 	}
 	for _, d := range w.scenario.Datagrams {
-		w.repeat(d.Ping, func() { t.send(w, w.index[d.From], w.index[d.To], d) })
+		from := w.hosts[w.index[d.From]]
+		w.repeat(d.Ping, func() { from.handle(func() { t.send(w, from, w.index[d.To], d) }) })
 	}
 }
 
@@ -40,13 +43,14 @@ func (w *world) repeat(p scenario.Ping, f func()) {
 	w.after(p.At, next)
 }
 
-func (t *traffic) ping(w *world, from, to int) {
+func (t *traffic) ping(w *world, h *host, to int) {
+	from := int(h.number)
 	t.pinged++
 	w.trace.record(w.now, eventPing, int32(from), int32(to), nil)
 	certain := w.certain(from, to)
 	target := w.ids[to]
 	done := false
-	w.nodes[from].PingAsync(target, mesh.MaxHops, pingTimeout, func(r mesh.PingReply, err error) {
+	h.node.PingAsync(target, mesh.MaxHops, pingTimeout, func(r mesh.PingReply, err error) {
 		if done {
 			w.report(w.now, w.ids[from], check.RulePing, "its ping of %s ended twice", target)
 		}
@@ -76,14 +80,15 @@ func (w *world) certain(from, to int) bool {
 		2*w.paths.Crossing() < pingTimeout && w.conditions.Loss == 0
 }
 
-func (t *traffic) send(w *world, from, to int, d scenario.Datagram) {
+func (t *traffic) send(w *world, h *host, to int, d scenario.Datagram) {
+	from := int(h.number)
 	t.lastNumber++
 	w.trace.record(w.now, eventDatagram, int32(from), int32(to), nil)
 	payload := check.AppendNumber(make([]byte, 0, d.Size), t.lastNumber)
 	payload = payload[:d.Size]
 	w.datagrams.Shipped(t.lastNumber, from, to, d.Hops)
 	addr := mesh.Addr{Node: w.ids[to], Service: check.Service}
-	err := w.nodes[from].SendDatagram(check.Service, addr, payload, byte(d.Hops))
+	err := h.node.SendDatagram(check.Service, addr, payload, byte(d.Hops))
 	if err != nil && w.mustTake(from, to) {
 		w.report(w.now, w.ids[from], check.RuleDatagram, "it refused a datagram for %s, to which there is a path: %v", w.ids[to], err)
 	}
@@ -94,11 +99,68 @@ func (w *world) mustTake(from, to int) bool {
 	return w.convergence.Quiet() && w.paths.Reachable(from, to)
 }
 
-func (t *traffic) received(w *world, node int, from mesh.Addr, payload []byte) {
-	number, ok := check.Number(payload)
-	if !ok || from.Service != check.Service {
-		w.report(w.now, w.ids[node], check.RuleDatagram, "it was given a datagram from %s that is not of the workload", from)
+func (t *traffic) received(w *world, h *host, from mesh.Addr, payload []byte) {
+	if w.taint || h.extra {
 		return
 	}
-	w.datagrams.Received(w.now, node, number, from.Node)
+	number, ok := check.Number(payload)
+	if !ok || from.Service != check.Service {
+		w.report(w.now, h.id, check.RuleDatagram, "it was given a datagram from %s that is not of the workload", from)
+		return
+	}
+	w.datagrams.Received(w.now, int(h.number), number, from.Node)
+}
+
+// offered is a service of the workload that is on offer.
+type offered struct {
+	scenario.Service
+	stop func() // nil: its host is down
+}
+
+// scheduleServices sees to it that services come and go.
+func (w *world) scheduleServices() {
+	for _, s := range w.scenario.Services {
+		w.after(s.At, func() {
+			o := &offered{Service: s}
+			w.offers = append(w.offers, o)
+			w.offer(o)
+			if s.For > 0 {
+				w.after(s.For, func() { w.withdraw(o) })
+			}
+		})
+	}
+}
+
+func (w *world) offer(o *offered) {
+	h := w.hosts[w.index[o.Node]]
+	h.handle(func() {
+		ignore := func(mesh.Addr, []byte) {}
+		stop, err := h.node.HandleDatagrams(o.Name, &mesh.Advertise{Tags: map[string]string{"type": "simulated"}}, ignore)
+		if err != nil {
+			w.report(w.now, h.id, check.RuleService, "it cannot offer %s: %v", o.Name, err)
+			return
+		}
+		process := h.clock
+		o.stop = func() {
+			if !process.dead {
+				h.handle(stop)
+			}
+		}
+	})
+}
+
+func (w *world) withdraw(o *offered) {
+	w.offers = slices.DeleteFunc(w.offers, func(p *offered) bool { return p == o })
+	if o.stop != nil {
+		o.stop()
+	}
+}
+
+// offerServices offers the services of a host that has started again.
+func (w *world) offerServices(h *host) {
+	for _, o := range w.offers {
+		if o.Node == h.id {
+			w.offer(o)
+		}
+	}
 }

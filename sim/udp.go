@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"slices"
+
 	"receptor/sim/stats"
 	"receptor/transport"
 )
@@ -29,15 +31,27 @@ type udpEnd struct {
 }
 
 func (c *cable) dialUDP(ended func(connected bool)) {
+	c.flows = slices.DeleteFunc(c.flows, (*udpFlow).over)
 	f := &udpFlow{cable: c, ended: ended}
+	c.flows = append(c.flows, f)
 	f.attach(dialer)
+}
+
+// over reports whether nobody holds an end any more.
+func (f *udpFlow) over() bool {
+	for _, e := range f.ends {
+		if e != nil && e.state != endClosed {
+			return false
+		}
+	}
+	return true
 }
 
 // attach makes a new end.
 func (f *udpFlow) attach(side int) *udpEnd {
 	e := &udpEnd{flow: f, side: side, state: endOpen}
 	f.ends[side] = e
-	e.recv = f.cable.ports[side].attach(e)
+	e.recv = f.cable.hosts[side].accept(e, f.cable.cost)
 	return e
 }
 
@@ -53,13 +67,57 @@ func (e *udpEnd) Send(frame []byte) bool {
 	c := e.flow.cable
 	c.leaves(e.side, frame)
 	l := &c.lanes[e.side]
-	if lost := l.loses(); lost || !c.up {
-		c.loses(1-e.side, frame)
-		return true
+	e.transmit(l, frame)
+	if l.draws(l.Duplicate) {
+		e.transmit(l, frame)
+	}
+	return true
+}
+
+// transmit puts one copy of a frame on the wire.
+func (e *udpEnd) transmit(l *lane, frame []byte) {
+	c := e.flow.cable
+	lost := l.loses()
+	if lost || l.down > 0 {
+		c.loses(1-e.side, frame, stats.LossWire)
+		return
+	}
+	if !l.fits(c.net.now, len(frame)) {
+		c.loses(1-e.side, frame, stats.LossRoom)
+		return
+	}
+	if l.draws(l.Corrupt) {
+		frame = l.corrupted(frame)
+		c.net.tap.tainted()
+	}
+	arrival := l.serialise(c.net.now, len(frame))
+	if !l.draws(l.Reorder) {
+		arrival += l.delay()
 	}
 	e.underWay += len(frame)
-	c.net.queue.push(c.net.now+l.delay(), &packet{from: e, frame: frame})
-	return true
+	p := &packet{from: e, frame: frame}
+	if l.clog > 0 {
+		c.held = append(c.held, p)
+		return
+	}
+	c.net.queue.push(arrival, p)
+}
+
+// releaseHeld delivers what a clogged lane has held back, in any order.
+func (c *cable) releaseHeld(side int) {
+	l := &c.lanes[side]
+	var released []*packet
+	c.held = slices.DeleteFunc(c.held, func(p *packet) bool {
+		if p.from.side == side {
+			released = append(released, p)
+			return true
+		}
+		return false
+	})
+	l.extra.Shuffle(len(released), func(i, j int) { released[i], released[j] = released[j], released[i] })
+	for _, p := range released {
+		c.net.queue.push(c.net.now+l.delay(), p)
+	}
 }
 
 // Close implements transport.Link. The far end hears nothing of it.
@@ -69,12 +127,17 @@ func (e *udpEnd) Close() {
 	}
 	e.state = endClosing
 	e.flow.cable.net.after(0, func() {
+		if e.state != endClosing {
+			return // its process was killed meanwhile
+		}
 		e.state = endClosed
 		e.flow.cable.record(eventClosed, e.side, nil)
-		e.recv.Closed(nil)
-		if e.side == dialer {
-			e.flow.ended(true)
-		}
+		e.flow.cable.hosts[e.side].handle(func() {
+			e.recv.Closed(nil)
+			if e.side == dialer {
+				e.flow.ended(true)
+			}
+		})
 	})
 }
 
@@ -89,19 +152,33 @@ func (p *packet) live(uint64) bool { return true }
 func (p *packet) run() {
 	f, side := p.from.flow, 1-p.from.side
 	p.from.underWay -= len(p.frame)
-	if !f.cable.up {
-		f.cable.loses(side, p.frame)
-		return
+	l := &f.cable.lanes[p.from.side]
+	switch h := f.cable.hosts[side]; {
+	case l.down > 0:
+		f.cable.loses(side, p.frame, stats.LossWire)
+	case !h.running():
+		f.cable.loses(side, p.frame, stats.LossNode)
+	case l.clog > 0:
+		p.from.underWay += len(p.frame)
+		f.cable.held = append(f.cable.held, p)
+	default:
+		f.cable.record(eventFrame, side, p.frame)
+		h.handle(func() { f.deliver(side, p.frame) })
 	}
-	f.cable.record(eventFrame, side, p.frame)
+}
+
+func (f *udpFlow) deliver(side int, frame []byte) {
 	to := f.ends[side]
-	if to == nil || to.state != endOpen {
+	if to == nil || to.state == endClosed {
 		if side == dialer {
-			f.cable.net.tap.lost(p.frame, stats.LossLink)
+			f.cable.net.tap.lost(frame, stats.LossLink)
 			return // the socket is closed
 		}
 		to = f.attach(side)
 	}
-	f.cable.arrives(side, p.frame)
-	to.recv.Receive(owned(p.frame))
+	if to.state != endOpen {
+		return
+	}
+	f.cable.arrives(side, frame)
+	to.recv.Receive(owned(frame))
 }

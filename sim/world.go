@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -12,10 +13,12 @@ import (
 	"receptor/sim/check"
 	"receptor/sim/probe"
 	"receptor/sim/scenario"
-	"receptor/sim/seed"
 	"receptor/sim/stats"
 	"receptor/transport"
 )
+
+// never is later than any run.
+const never = time.Duration(math.MaxInt64)
 
 // maxViolations ends a run: what follows from them is of no interest.
 const maxViolations = 20
@@ -31,17 +34,26 @@ type world struct {
 
 	ids    []string
 	index  map[string]int
-	nodes  []*mesh.Node
-	clocks []*clock
+	hosts  []*host // those of the scenario's nodes first, as many as ids
+	spare  []*host // not started yet, for duplicates
 	cables []*cable
 	byEnds map[[2]string]*cable // both orders of the ends
-	lossy  map[string]bool      // links, as they describe themselves, that loss may break
+	lossy  map[string]bool      // links, as they describe themselves, that the wire may break
+
+	faults  []*fault
+	settled bool // what is wrong now stays so
+	redials bool // links may have ended for other reasons than a dead wire
+	// What limits the claims that can be made.
+	disputed bool            // a node may have met an earlier run of its own
+	claimed  map[string]bool // IDs that two nodes have had at once
+	taint    bool            // frames have been forged, or changed
 
 	convergence *check.Convergence
 	updates     *check.Updates
 	datagrams   *check.Datagrams
 	rate        *check.Rate
 	traffic     traffic
+	offers      []*offered
 	figures     *stats.Collector
 	violations  []check.Violation
 	histories   []History
@@ -62,13 +74,19 @@ func newWorld(s *scenario.Scenario, master uint64, out io.Writer) (*world, error
 	w := &world{
 		scenario: s, seed: master,
 		index: make(map[string]int, len(s.Nodes)), byEnds: make(map[[2]string]*cable, 2*len(s.Links)),
-		lossy: make(map[string]bool),
+		lossy: make(map[string]bool), claimed: make(map[string]bool),
 	}
 	for i, n := range s.Nodes {
 		w.ids = append(w.ids, n.ID)
 		w.index[n.ID] = i
 	}
-	w.trace = newTrace(w.ids, out)
+	names := slices.Clone(w.ids)
+	for _, a := range s.Timeline {
+		if a.Do == scenario.Duplicate {
+			names = append(names, a.Node+" (duplicate)")
+		}
+	}
+	w.trace = newTrace(names, out)
 	w.datagrams = check.NewDatagrams(w.ids, w.report)
 	w.updates = check.NewUpdates(w.ids, w.report)
 	w.convergence = check.NewConvergence(len(w.ids), s.Expect.ConvergedWithin, w.state, w.report)
@@ -76,125 +94,77 @@ func newWorld(s *scenario.Scenario, master uint64, out io.Writer) (*world, error
 	w.convergence.Watch(w.figures)
 	w.rate = check.NewRate(len(s.Nodes), len(s.Links), w.convergence.Quiet, w.report)
 	w.net = network{timeline: &w.timeline, trace: w.trace, tap: w, pool: linkstate.NewPool()}
-	for i, id := range w.ids {
-		if err := w.addNode(int32(i), id); err != nil {
-			return nil, err
-		}
+	for _, n := range s.Nodes {
+		w.hosts = append(w.hosts, &host{net: &w.net, number: int32(len(w.hosts)), id: n.ID, spec: n.Clock})
 	}
 	for _, l := range s.Links {
 		w.addCable(l)
 	}
-	for _, a := range s.Timeline {
-		w.after(a.At, func() { w.act(a) })
+	for _, h := range w.hosts {
+		if err := h.start(w, false); err != nil {
+			return nil, err
+		}
 	}
+	w.addTimeline()
 	w.traffic.schedule(w)
+	w.scheduleServices()
 	w.redraw(check.CauseStart)
 	return w, nil
 }
 
-func (w *world) addNode(i int32, id string) error {
-	clock := &clock{timeline: &w.timeline, trace: w.trace, node: i}
-	node, err := mesh.New(mesh.Config{
-		ID: id, Clock: clock, Rand: seed.Source(w.seed, "node", id), Pool: w.net.pool,
-		Events: func(e mesh.Event) { w.observe(i, e) },
-	})
-	if err != nil {
-		return fmt.Errorf("node %q: %w", id, err)
-	}
-	_, err = node.HandleDatagrams(check.Service, func(from mesh.Addr, payload []byte) {
-		w.traffic.received(w, int(i), from, payload)
-	})
-	if err != nil {
-		return fmt.Errorf("node %q: %w", id, err)
-	}
-	w.nodes = append(w.nodes, node)
-	w.clocks = append(w.clocks, clock)
-	return nil
-}
-
-// addCable lays a link, and dials it once time begins.
+// addCable lays a link.
 func (w *world) addCable(l scenario.Link) {
-	var ports [2]port
-	for side, id := range [2]string{l.From, l.To} {
-		node := w.nodes[w.index[id]]
-		ports[side] = port{node: int32(w.index[id]), id: id, attach: func(link transport.Link) transport.Receiver {
-			return node.Attach(link, mesh.LinkOptions{Cost: l.Cost})
-		}}
-	}
-	c := newCable(&w.net, l, ports[dialer], ports[listener], w.seed)
+	c := newCable(&w.net, l, w.hosts[w.index[l.From]], w.hosts[w.index[l.To]], w.seed)
 	w.cables = append(w.cables, c)
 	w.byEnds[[2]string{l.From, l.To}] = c
 	w.byEnds[[2]string{l.To, l.From}] = c
-	if l.Forward.Loss > 0 || l.Back.Loss > 0 {
-		w.lossy[c.describe(dialer)], w.lossy[c.describe(listener)] = true, true
-	}
-	redialer := transport.NewRedialer(w.clocks[ports[dialer].node], seed.Rand(w.seed, "redial", l.Name()), c.dial)
-	w.after(0, redialer.Start)
-}
-
-// act carries out an action of the timeline.
-func (w *world) act(a scenario.Action) {
-	c := w.byEnds[a.Link]
-	if c == nil || a.Do != scenario.Up && a.Do != scenario.Down {
-		return // the engine learns the others in the next commits
-	}
-	if up := a.Do == scenario.Up; up != c.up {
-		c.setUp(up)
-		w.redraw(causeOf(a.Do))
-	}
-}
-
-// causeOf returns what an action is to the mesh.
-func causeOf(do scenario.Do) check.Cause {
-	if do == scenario.Up {
-		return check.CauseHeal
-	}
-	return check.CauseLinkLoss
-}
-
-// redraw makes the true graph anew: the cables that carry frames.
-func (w *world) redraw(cause check.Cause) {
-	g := check.NewGraph(w.ids)
-	now := check.Conditions{Broken: brokenAfter, Redial: len(w.lossy) > 0, Departures: w.conditions.Departures}
-	for i, l := range w.scenario.Links {
-		c := w.cables[i]
-		if c.kind == scenario.UDP {
-			now.Datagrams = true
-			now.Loss = max(now.Loss, l.Forward.Loss, l.Back.Loss)
+	for side, h := range c.hosts {
+		h.cables = append(h.cables, c)
+		if l := &c.lanes[side]; l.Loss > 0 || l.Corrupt > 0 || l.Bandwidth > 0 {
+			w.lossy[c.describe(dialer)], w.lossy[c.describe(listener)] = true, true
 		}
-		if c.up {
-			g.Link(int(c.ports[dialer].node), int(c.ports[listener].node), l.Cost, slowest(c))
-			now.Redial = now.Redial || c.outage > 0
-		} else {
-			now.Down = true
+		if c.lanes[side].Duplicate > 0 {
+			w.datagrams.Loosen()
 		}
 	}
-	w.paths = check.NewPaths(g)
-	now.Departures = now.Departures || !w.paths.Connected()
-	w.conditions = now
-	w.convergence.Redrawn(w.now, cause, w.paths, w.paths.Bound(now))
 }
 
-// slowest returns the most that a frame takes over a cable in either
-// direction. For a TCP-like one with loss that is a quantile: one frame in 1e12
-// takes longer.
-func slowest(c *cable) time.Duration {
-	most := time.Duration(0)
-	for i := range c.lanes {
-		l := &c.lanes[i]
-		d := l.Delay + l.Jitter
-		if c.kind == scenario.TCP && l.Loss > 0 {
-			again := math.Ceil(math.Log(1e-12) / math.Log(l.Loss))
-			d += time.Duration(min(again, maxRetransmits)) * l.retransmit
+// addTimeline schedules the actions, and makes a host for each duplicate.
+func (w *world) addTimeline() {
+	for _, a := range w.scenario.Timeline {
+		w.after(a.At, func() { w.act(a) })
+		if a.Do != scenario.Duplicate {
+			continue
 		}
-		most = max(most, d)
+		h := &host{net: &w.net, number: int32(len(w.hosts)), id: a.Node, extra: true}
+		via := w.hosts[w.index[a.Via]]
+		c := newCable(&w.net, scenario.Link{From: a.Node, To: a.Via, Backend: scenario.TCP, Cost: 1}, h, via, w.seed)
+		h.cables = append(h.cables, c)
+		via.cables = append(via.cables, c)
+		w.hosts = append(w.hosts, h)
+		w.spare = append(w.spare, h)
 	}
-	return most
+	// They are taken in the order in which they are needed.
+	slices.SortStableFunc(w.spare, func(a, b *host) int { return cmp.Compare(w.duplicatedAt(a), w.duplicatedAt(b)) })
+}
+
+// duplicatedAt returns when a spare host is needed.
+func (w *world) duplicatedAt(h *host) time.Duration {
+	k := int(h.number) - len(w.ids)
+	for _, a := range w.scenario.Timeline {
+		if a.Do == scenario.Duplicate {
+			if k == 0 {
+				return a.At
+			}
+			k--
+		}
+	}
+	return never
 }
 
 // state lets a checker look at what a node believes.
 func (w *world) state(node int, look func(check.State)) {
-	w.nodes[node].Inspect(func(v mesh.View) { look(beliefs{v}) })
+	w.hosts[node].node.Inspect(func(v mesh.View) { look(beliefs{v}) })
 }
 
 // report implements check.Report.
@@ -208,24 +178,41 @@ func (w *world) report(now time.Duration, node string, rule check.Rule, format s
 }
 
 // leaves implements tap.
-func (w *world) leaves(node int, frame []byte) {
-	if transport.IsData(frame) {
-		w.datagrams.Leaves(w.now, node, frame)
-		if w.probing {
-			w.probeSent(node, frame)
-		}
-	} else {
+func (w *world) leaves(from *host, frame []byte) {
+	if from.extra {
+		return
+	}
+	if !transport.IsData(frame) {
 		w.rate.Control(w.now)
-		w.figures.Control(node, len(frame))
+		w.figures.Control(int(from.number), len(frame))
+		return
+	}
+	if !w.taint {
+		w.datagrams.Leaves(w.now, int(from.number), frame)
+	}
+	if w.probing {
+		w.probeSent(int(from.number), frame)
 	}
 }
 
 // arrives implements tap.
-func (w *world) arrives(node int, frame []byte) {
-	if transport.IsData(frame) {
-		w.datagrams.Arrives(w.now, node, frame)
-	} else if w.probing {
-		w.probeArrived(node, frame)
+func (w *world) arrives(at *host, frame []byte) {
+	switch {
+	case at.extra:
+	case !transport.IsData(frame):
+		if w.probing {
+			w.probeArrived(int(at.number), frame)
+		}
+	case !w.taint:
+		w.datagrams.Arrives(w.now, int(at.number), frame)
+	}
+}
+
+// tainted implements tap.
+func (w *world) tainted() {
+	if !w.taint {
+		w.taint = true
+		w.convergence.Disturbed(w.now, check.CauseOther)
 	}
 }
 
@@ -234,31 +221,48 @@ func (w *world) lost(frame []byte, why stats.Loss) { w.figures.Lost(frame, why) 
 
 // observe takes an event of a node, which may hold its lock: nothing here may
 // call into it.
-func (w *world) observe(i int32, e mesh.Event) {
-	w.trace.say(w.now, i, e)
+func (w *world) observe(h *host, e mesh.Event) {
+	w.trace.say(w.now, h.number, e)
 	if w.probing {
 		w.probes.Observe(e)
 	}
-	id := w.ids[i]
+	switch e := e.(type) {
+	case mesh.DuplicateID:
+		w.observeDuplicate(h, e.ID, e.Leaving)
+	case mesh.DuplicateSuspected:
+		w.observeDuplicate(h, e.Node, false)
+	case mesh.LinkUp:
+		h.linked(1)
+	case mesh.LinkDown:
+		h.linked(-1)
+	}
+	if h.extra {
+		return
+	}
+	i := int(h.number)
 	switch e := e.(type) {
 	case mesh.UpdateAccepted:
-		w.updates.Accepted(w.now, int(i), e.Node, e.Epoch, e.Sequence)
+		if !w.taint {
+			w.updates.Accepted(w.now, i, e.Node, e.Epoch, e.Sequence)
+		}
+	case mesh.DuplicateSuspected:
+		w.updates.Suspected(i, e.Node, e.Suspect)
 	case mesh.RoutesChanged, mesh.LinkUp:
-		w.convergence.Touched(w.now, int(i))
+		w.convergence.Touched(w.now, i)
 	case mesh.LinkDown:
-		w.convergence.Touched(w.now, int(i))
+		w.convergence.Touched(w.now, i)
 		w.disturbed = w.disturbed || w.lossy[e.Link]
 	case mesh.LinkFailed:
 		w.disturbed = w.disturbed || w.lossy[e.Link]
 	case mesh.NodeForgotten:
-		w.convergence.Touched(w.now, int(i))
-		w.updates.Forgotten(int(i), e.Node)
-	case mesh.DuplicateID, mesh.DuplicateSuspected:
-		w.report(w.now, id, check.RuleIdentity, "every node has an ID of its own, yet: %T%+v", e, e)
+		w.convergence.Touched(w.now, i)
+		w.updates.Forgotten(i, e.Node)
 	case mesh.DatagramDropped:
 		w.figures.Dropped(e)
 	case mesh.FrameDropped:
-		w.report(w.now, id, check.RuleFrame, "it cannot use a frame from %q: %v", e.Peer, e.Err)
+		if !w.taint {
+			w.report(w.now, h.id, check.RuleFrame, "it cannot use a frame from %q: %v", e.Peer, e.Err)
+		}
 	}
 }
 

@@ -28,6 +28,9 @@ const (
 	forgotten = time.Minute
 )
 
+// unclear is the bound when nothing can be claimed: longer than any run.
+const unclear = 1000 * 24 * time.Hour
+
 // missed is the probability with which the bound may fail under random loss:
 // the quantile is 1 - missed.
 const missed = 1e-6
@@ -42,9 +45,14 @@ type Conditions struct {
 	// Redial is set when a link may have to be dialled again: its wire has been
 	// down, or it loses frames.
 	Redial bool
-	// Datagrams is set when there are UDP-like links, whose death only silence
-	// shows.
-	Datagrams bool
+	// Silent is set when the death of a link may show by its silence alone: it is
+	// UDP-like, or has been clogged, or its peer paused.
+	Silent bool
+	// Unclear is set while it cannot be said which links are alive: a node is too
+	// slow, or two share an ID.
+	Unclear bool
+	// Drift is the most that any clock drifts, either way.
+	Drift float64
 	// Loss is the greatest loss of a UDP-like link; what TCP-like links lose
 	// is part of the delay of their edges.
 	Loss float64
@@ -57,8 +65,8 @@ type Conditions struct {
 //
 //	[notice +] [redial +] handshake + 2 floods + routes [+ departed] [+ repair]
 //
-//	notice     if a link may be dead. TCP-like: Broken. With UDP-like links:
-//	           30 s of silence
+//	notice     if a link may be dead: Broken, or where only silence shows
+//	           it, 30 s
 //	redial     if a link must be dialled anew: 2 x 20 s, the longest pause
 //	           between two dials; twice, since the far end may refuse the first
 //	           while it still holds the old link; and Broken for a dial that
@@ -74,10 +82,15 @@ type Conditions struct {
 //	           with probability (1-Loss)^H; so with N nodes the bound holds in
 //	           all but one of a million cases
 //
+// Clocks that drift stretch it by 1/(1-Drift).
+//
 // T is the time in which a frame crosses the mesh, H the number of links it
 // crosses then: twice what lies between one node and the farthest from it, an
 // upper bound of the diameter, the largest of any component.
 func (p *Paths) Bound(c Conditions) time.Duration {
+	if c.Unclear {
+		return unclear
+	}
 	t, h := p.g.diameter()
 	bound := handshaken + 3*t + 2*(coalesced+t) + coalesced
 	if c.Down || c.Redial {
@@ -94,11 +107,11 @@ func (p *Paths) Bound(c Conditions) time.Duration {
 		through := math.Pow(1-c.Loss, float64(h))
 		bound += handshakeLimit + updated*time.Duration(math.Ceil(math.Log(missed/(n*n))/math.Log1p(-through)))
 	}
-	return bound
+	return time.Duration(float64(bound) / (1 - c.Drift))
 }
 
 func (c Conditions) notice() time.Duration {
-	if c.Datagrams {
+	if c.Silent {
 		return max(c.Broken, idleNoticed)
 	}
 	return c.Broken

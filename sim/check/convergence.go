@@ -154,7 +154,10 @@ func (c *Convergence) judge(now time.Duration) (wrong []int) {
 		if c.wrong[i].misrouted() {
 			c.misrouted--
 		}
-		c.state(i, func(s State) { c.wrong[i] = c.paths.judge(i, s) })
+		c.wrong[i] = nil
+		if !c.paths.g.left[i] {
+			c.state(i, func(s State) { c.wrong[i] = c.paths.judge(i, s) })
+		}
 		if c.wrong[i].misrouted() {
 			c.misrouted++
 		}

@@ -11,6 +11,7 @@ type Graph struct {
 	ids   []string
 	index map[string]int
 	adj   [][]edge
+	left  []bool // nodes that are not there
 }
 
 type edge struct {
@@ -22,12 +23,16 @@ type edge struct {
 // NewGraph returns a graph without links. The node IDs must be distinct; they
 // are numbered in the order given.
 func NewGraph(ids []string) *Graph {
-	g := &Graph{ids: ids, index: make(map[string]int, len(ids)), adj: make([][]edge, len(ids))}
+	g := &Graph{ids: ids, index: make(map[string]int, len(ids)), adj: make([][]edge, len(ids)), left: make([]bool, len(ids))}
 	for i, id := range ids {
 		g.index[id] = i
 	}
 	return g
 }
+
+// Leave tells that a node, by number, is not there: it is down, or hears
+// nothing. It must get no links, and what it believes is not judged.
+func (g *Graph) Leave(a int) { g.left[a] = true }
 
 // Link adds a link between two nodes, by number. delay is the most that a frame
 // takes in either direction.

@@ -71,7 +71,7 @@ func TestBound(t *testing.T) {
 	}{
 		{"start", Conditions{Broken: broken}, start},
 		{"a wire is down", Conditions{Broken: broken, Down: true}, start + broken},
-		{"a UDP-like wire is down", Conditions{Broken: broken, Down: true, Datagrams: true}, start + 30*time.Second},
+		{"a UDP-like wire is down", Conditions{Broken: broken, Down: true, Silent: true}, start + 30*time.Second},
 		{"a link is dialled again", Conditions{Broken: broken, Redial: true}, start + broken + 40*time.Second + broken},
 		{"nodes have departed", Conditions{Broken: broken, Departures: true}, start + 2*time.Minute},
 		// One update in 0.9^4 gets through; 1e-6/9 is left after 16 of them.

@@ -93,3 +93,18 @@ func (u *Updates) Newest(node, subject int) (epoch, sequence uint64) {
 	s := u.stamp(subject, u.newest[node][subject])
 	return s.epoch, s.sequence
 }
+
+// Restarted tells that node has begun anew, and knows nothing.
+func (u *Updates) Restarted(node int) { u.newest[node] = nil }
+
+// Suspected tells that node has been told that the update of subject with this
+// epoch is a duplicate's: it may go back to an older one.
+func (u *Updates) Suspected(node int, subject string, epoch uint64) {
+	i, exists := u.index[subject]
+	if !exists {
+		return
+	}
+	if on, _ := u.Newest(node, i); on == epoch {
+		u.Forgotten(node, subject)
+	}
+}

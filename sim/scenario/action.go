@@ -92,8 +92,9 @@ type Clock struct {
 	Drift float64
 }
 
-// MaxDrift bounds the drift of a clock, either way.
-const MaxDrift = 0.5
+// MaxDrift bounds the drift of a clock, either way: beyond it a node would take
+// links for dead on which its peer speaks as often as it should.
+const MaxDrift = 0.1
 
 // takes tells which keys an action takes beside at, do, and perhaps for.
 type takes struct {

@@ -20,6 +20,7 @@ const (
 	LossWire Loss = "lost on the wire"
 	LossLink Loss = "link ended under way"
 	LossNode Loss = "node down"
+	LossRoom Loss = "no room at the wire"
 )
 
 // phase tells what the mesh is doing.
