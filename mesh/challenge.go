@@ -73,7 +73,7 @@ func (s *session) ask(now time.Time, epoch uint64) {
 	c.stop = func() { n.local.remove(name, ep) }
 	s.challenge = c
 	s.link.Send(wire.AppendData(nil, wire.Header{
-		HopsToLive: MaxHops, FromNode: n.hash, ToNode: wire.HashNode(s.peer), FromService: name, ToService: wire.ServicePing,
+		HopsToLive: MaxHops - 1, FromNode: n.hash, ToNode: wire.HashNode(s.peer), FromService: name, ToService: wire.ServicePing,
 	}, nil))
 	n.emit(PeerChallenged{Peer: s.peer, Epoch: epoch})
 	n.bring(&n.due.challenge, c.until)

@@ -75,8 +75,8 @@ func TestForgedSuspicionIsIgnored(t *testing.T) {
 	}
 	n.wantRoutes("c", map[string]string{"a": "b", "b": "b"})
 	n.advance(30 * time.Second)
-	if v := count[DuplicateSuspected](n.events["b"]); v != 1 {
-		t.Errorf("b heard of the suspicion %d times, want once", v)
+	if v := count[DuplicateSuspected](n.events["b"]); v != 2 {
+		t.Errorf("b heard %d suspicions, want the forged one and the answer to it", v)
 	}
 	if n.nodes["b"].db.Record("a") == nil {
 		t.Error("b has forgotten a")

@@ -21,7 +21,7 @@ func row(t *testing.T, at string, rules ...firewall.Rule) (n *testNet, got map[s
 		} else {
 			n.nodes[id] = n.start(id)
 		}
-		if _, err := n.nodes[id].HandleDatagrams("svc", func(from Addr, p []byte) {
+		if _, err := n.nodes[id].HandleDatagrams("svc", nil, func(from Addr, p []byte) {
 			got[id] = append(got[id], from.String()+" "+string(p))
 		}); err != nil {
 			t.Fatal(err)

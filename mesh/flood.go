@@ -66,13 +66,13 @@ func (n *Node) receiveUpdate(now time.Time, u *linkstate.Update, from *session) 
 		return
 	}
 	if u.SuspectedDuplicate != 0 {
-		n.emit(DuplicateSuspected{Node: u.NodeID, Epoch: u.UpdateEpoch, Suspect: u.SuspectedDuplicate})
-		if n.db.Suspect(u) {
-			n.passOn(u, from)
-		}
+		n.receiveSuspicion(u, from)
 		return
 	}
 	verdict := n.db.Apply(u)
+	if verdict == linkstate.Stale {
+		n.contradict(u, from)
+	}
 	if !verdict.Accepted() {
 		return
 	}
@@ -92,47 +92,24 @@ func (n *Node) receiveUpdate(now time.Time, u *linkstate.Update, from *session) 
 	}
 }
 
-// passOn forwards an update to all peers but the one it came from.
-func (n *Node) passOn(u *linkstate.Update, from *session) { n.flood(u.Frame(n.id), from) }
-
-// duplicates is what a node knows of others that use its ID.
-type duplicates struct {
-	joined    time.Time // when the node last got its first link
-	suspected time.Time // when it last told the mesh of a duplicate
-	suspect   uint64    // and of which epoch
-}
-
-// receiveOwnID takes an update with this node's own ID that another node made,
-// or an earlier run of this one (PROTOCOL section 2.2): of two nodes with one
-// ID the newer leaves.
-func (n *Node) receiveOwnID(now time.Time, u *linkstate.Update, from *session) {
-	switch {
-	case u.UpdateEpoch == n.epoch && u.UpdateSequence <= n.sequence:
-		return // our own, come round
-	case u.UpdateEpoch == n.epoch:
-		// This node alone makes updates of its epoch, so this one is forged. Those
-		// that believed it refuse ours until an epoch that is newer.
-		n.epoch++
-		n.bring(&n.due.update, now.Add(coalesce))
-	case u.SuspectedDuplicate == n.epoch:
-		leaving := now.Sub(n.dup.joined) < joinWindow
-		n.emit(DuplicateID{ID: n.id, OtherEpoch: u.UpdateEpoch, From: from.peer, Leaving: leaving})
-		if leaving {
-			n.shut()
-			return
-		}
-		// Those that believed it have the epoch of the other on record now.
-		if u.UpdateEpoch > n.epoch {
-			n.floodOwn(u.UpdateEpoch)
-		}
-		n.bring(&n.due.update, now.Add(coalesce))
-	case u.UpdateEpoch > n.epoch && (u.UpdateEpoch != n.dup.suspect || now.Sub(n.dup.suspected) >= suspicionInterval):
-		n.dup.suspect, n.dup.suspected = u.UpdateEpoch, now
-		n.emit(DuplicateID{ID: n.id, OtherEpoch: u.UpdateEpoch, From: from.peer})
-		n.floodOwn(u.UpdateEpoch)
-		n.bring(&n.due.update, now.Add(coalesce))
+// contradict tells a peer whose update of itself is older than the one on record
+// what that says: only the node itself can find out that it is another's, or
+// forged, and revoke it. It requires mu.
+func (n *Node) contradict(u *linkstate.Update, from *session) {
+	if u.NodeID != from.peer {
+		return
+	}
+	r := n.db.Record(u.NodeID)
+	if r == nil || !wire.Newer(r.UpdateEpoch, r.UpdateSequence, u.UpdateEpoch, u.UpdateSequence) {
+		return
+	}
+	if frame := r.Frame(n.id); frame != nil { // nil: it has been revoked
+		from.link.Send(frame)
 	}
 }
+
+// passOn forwards an update to all peers but the one it came from.
+func (n *Node) passOn(u *linkstate.Update, from *session) { n.flood(u.Frame(n.id), from) }
 
 // forgetNodes removes departed nodes. It requires mu.
 func (n *Node) forgetNodes(now time.Time) {

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"receptor/sim/check"
@@ -17,8 +18,9 @@ const updateSize = 1000
 func (w *world) redraw(cause check.Cause) {
 	g := check.NewGraph(w.ids)
 	now := check.Conditions{
-		Broken: brokenAfter, Redial: len(w.lossy) > 0 || w.redials, Departures: w.conditions.Departures,
-		Silent: w.conditions.Silent,
+		Broken: brokenAfter, Redial: len(w.lossy) > 0 || w.redials, Departures: w.conditions.Departures || w.taint,
+		Silent: w.conditions.Silent, Disputed: w.disputed || w.taint,
+		Unclear: slices.ContainsFunc(w.faults, func(f *fault) bool { return f.Do == scenario.Forge }),
 	}
 	for i := range w.ids {
 		if h := w.hosts[i]; !h.running() || h.paused > 0 {
@@ -47,6 +49,7 @@ func (w *world) redrawCable(c *cable, g *check.Graph, now *check.Conditions) {
 		if c.kind == scenario.UDP {
 			now.Silent = true
 			now.Loss = max(now.Loss, l.repeatedLoss())
+			now.Unclear = now.Unclear || l.Corrupt > 0
 		}
 		now.Silent = now.Silent || l.clog > 0
 	}

@@ -209,12 +209,7 @@ func (w *world) arrives(at *host, frame []byte) {
 }
 
 // tainted implements tap.
-func (w *world) tainted() {
-	if !w.taint {
-		w.taint = true
-		w.convergence.Disturbed(w.now, check.CauseOther)
-	}
-}
+func (w *world) tainted() { w.taint = true }
 
 // lost implements tap.
 func (w *world) lost(frame []byte, why stats.Loss) { w.figures.Lost(frame, why) }

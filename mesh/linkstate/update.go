@@ -26,8 +26,14 @@ type edge struct {
 	cost float64
 }
 
-// Frame returns the frame by which a node passes the update on.
-func (u *Update) Frame(forwarder string) []byte { return u.relay.Frame(forwarder) }
+// Frame returns the frame by which a node passes the update on, nil if it must
+// not: a suspicion has revoked it.
+func (u *Update) Frame(forwarder string) []byte {
+	if u.relay.IsZero() {
+		return nil
+	}
+	return u.relay.Frame(forwarder)
+}
 
 // AppendFrame appends what Frame returns to buf.
 func (u *Update) AppendFrame(buf []byte, forwarder string) []byte {

@@ -51,6 +51,10 @@ type Conditions struct {
 	// Unclear is set while it cannot be said which links are alive: a node is too
 	// slow, or two share an ID.
 	Unclear bool
+	// Disputed is set when two nodes have had one ID, or one has started again
+	// with an epoch that is not newer: records are revoked by the updates that
+	// come every 10 s.
+	Disputed bool
 	// Drift is the most that any clock drifts, either way.
 	Drift float64
 	// Loss is the greatest loss of a UDP-like link; what TCP-like links lose
@@ -63,7 +67,7 @@ type Conditions struct {
 // Bound returns how long after the last disturbance every database and route
 // must be right:
 //
-//	[notice +] [redial +] handshake + 2 floods + routes [+ departed] [+ repair]
+//	[notice +] [redial +] handshake + 2 floods + routes [+ revoked] [+ departed] [+ repair]
 //
 //	notice     if a link may be dead: Broken, or where only silence shows
 //	           it, 30 s
@@ -75,6 +79,8 @@ type Conditions struct {
 //	flood      100 ms until the update is sent, T until it is everywhere; two,
 //	           since the exchange on a new link may cross with a change
 //	routes     100 ms
+//	revoked    2 x 10 s, if records may be of a node that has left: they are
+//	           contradicted when the true one repeats its update
 //	departed   60 s until an unreachable node is forgotten, twice, since one
 //	           that has forgotten may be told anew on a link that comes up
 //	repair     10 s x ceil(log(1e-6 / N^2) / log(1 - (1-Loss)^H)): updates are
@@ -98,6 +104,9 @@ func (p *Paths) Bound(c Conditions) time.Duration {
 	}
 	if c.Redial {
 		bound += 2*transport.RedialMax + c.Broken
+	}
+	if c.Disputed {
+		bound += 2 * updated
 	}
 	if c.Departures {
 		bound += 2 * forgotten
