@@ -27,7 +27,8 @@ func TestMeshConvergesToLeastCostRoutes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		runUntilQuiet(w, s.For)
+		w.runFor(s.For)
+		w.runUntilQuiet(s.For + patience)
 		for _, v := range w.violations {
 			t.Errorf("%v", v)
 		}
@@ -38,16 +39,6 @@ func TestMeshConvergesToLeastCostRoutes(t *testing.T) {
 			t.Logf("scenario:\n%s", s.Encode(""))
 		}
 	})
-}
-
-// runUntilQuiet runs a world to the end of its faults, and on until nothing has
-// disturbed it for the bound: loss may break links at any time.
-func runUntilQuiet(w *world, faults time.Duration) {
-	const patience = 10 * time.Minute
-	w.runFor(faults)
-	for !w.convergence.Quiet() && w.now < faults+patience && len(w.violations) == 0 {
-		w.runFor(w.convergence.Due())
-	}
 }
 
 // drawScenario draws a connected mesh of up to 30 nodes, and failures of its

@@ -100,6 +100,9 @@ func Run(s *scenario.Scenario, seed uint64, opts Options) (Report, error) {
 		end = opts.For
 	}
 	w.runFor(end)
+	if s.Expect.Converges {
+		w.runUntilQuiet(end + patience)
+	}
 	if w.interrupted {
 		return Report{}, ErrInterrupted
 	}
@@ -110,6 +113,21 @@ func Run(s *scenario.Scenario, seed uint64, opts Options) (Report, error) {
 	r := w.summary()
 	r.WallSeconds = (wall() - began).Seconds()
 	return r, nil
+}
+
+// patience is how long a mesh that must converge may take to come to rest, in
+// virtual time: many bounds.
+const patience = 10 * time.Minute
+
+// runUntilQuiet lets time pass until nothing has disturbed the mesh for the
+// bound, or up to end: loss may break links at any time.
+func (w *world) runUntilQuiet(end time.Duration) {
+	for !w.convergence.Quiet() && !w.conditions.Unclear && w.now < end && len(w.violations) == 0 && !w.asked() {
+		w.runFor(min(w.convergence.Due(), end))
+	}
+	if !w.convergence.Quiet() && !w.conditions.Unclear && len(w.lossy) == 0 && w.now >= end {
+		w.report(w.now, "", check.RuleConverged, "the mesh does not come to rest, although nothing happens to it any more")
+	}
 }
 
 // judgeExpectations judges what only the end of a run can tell.
