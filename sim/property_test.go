@@ -46,8 +46,13 @@ func TestMeshConvergesToLeastCostRoutes(t *testing.T) {
 func drawScenario(t *rapid.T) *scenario.Scenario {
 	nodes := rapid.IntRange(1, 30).Draw(t, "nodes")
 	s := &scenario.Scenario{Seed: rapid.Uint64().Draw(t, "seed"), For: time.Second, Expect: scenario.Expect{LostPings: -1}}
+	deployed := rapid.IntRange(0, 4).Draw(t, "quarters deployed")
 	for i := range nodes {
-		s.Nodes = append(s.Nodes, scenario.Node{ID: fmt.Sprintf("n%d", i)})
+		n := scenario.Node{ID: fmt.Sprintf("n%d", i)}
+		if rapid.IntRange(1, 4).Draw(t, "kind") <= deployed {
+			n.Kind = scenario.KindDeployed
+		}
+		s.Nodes = append(s.Nodes, n)
 	}
 	linked := map[[2]int]bool{}
 	add := func(a, b int) {

@@ -22,6 +22,7 @@ func (w *world) redraw(cause check.Cause) {
 		Silent: w.conditions.Silent, Disputed: w.disputed || w.taint,
 		Unclear: slices.ContainsFunc(w.faults, func(f *fault) bool { return f.Do == scenario.Forge }),
 	}
+	now.Deployed = slices.ContainsFunc(w.scenario.Nodes, isDeployed)
 	for i := range w.ids {
 		if h := w.hosts[i]; !h.running() || h.paused > 0 {
 			g.Leave(i)

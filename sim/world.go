@@ -95,7 +95,7 @@ func newWorld(s *scenario.Scenario, master uint64, out io.Writer) (*world, error
 	w.rate = check.NewRate(len(s.Nodes), len(s.Links), w.convergence.Quiet, w.report)
 	w.net = network{timeline: &w.timeline, trace: w.trace, tap: w, pool: linkstate.NewPool()}
 	for _, n := range s.Nodes {
-		w.hosts = append(w.hosts, &host{net: &w.net, number: int32(len(w.hosts)), id: n.ID, spec: n.Clock})
+		w.hosts = append(w.hosts, &host{net: &w.net, number: int32(len(w.hosts)), id: n.ID, kind: n.Kind, spec: n.Clock})
 	}
 	for _, l := range s.Links {
 		w.addCable(l)
@@ -136,7 +136,8 @@ func (w *world) addTimeline() {
 		if a.Do != scenario.Duplicate {
 			continue
 		}
-		h := &host{net: &w.net, number: int32(len(w.hosts)), id: a.Node, extra: true}
+		kind := w.hosts[w.index[a.Node]].kind
+		h := &host{net: &w.net, number: int32(len(w.hosts)), id: a.Node, kind: kind, extra: true}
 		via := w.hosts[w.index[a.Via]]
 		c := newCable(&w.net, scenario.Link{From: a.Node, To: a.Via, Backend: scenario.TCP, Cost: 1}, h, via, w.seed)
 		h.cables = append(h.cables, c)
@@ -163,9 +164,7 @@ func (w *world) duplicatedAt(h *host) time.Duration {
 }
 
 // state lets a checker look at what a node believes.
-func (w *world) state(node int, look func(check.State)) {
-	w.hosts[node].node.Inspect(func(v mesh.View) { look(beliefs{v}) })
-}
+func (w *world) state(node int, look func(check.State)) { w.hosts[node].node.believes(look) }
 
 // report implements check.Report.
 func (w *world) report(now time.Duration, node string, rule check.Rule, format string, args ...any) {

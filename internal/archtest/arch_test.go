@@ -60,6 +60,7 @@ var rules = map[string]rule{
 	"sim/probe":         {imports: []string{"mesh/...", "transport"}},
 	"sim/stats":         {imports: []string{"mesh", "mesh/wire", "sim/check"}},
 	"sim/graphfile":     {imports: []string{"mesh/wire", "sim/scenario"}},
+	"sim/deployed":      {imports: []string{"mesh", "mesh/wire", "transport"}},
 	"sim/scenario":      {imports: []string{"internal/suggest", "mesh/wire", "sim/seed", yaml}},
 	"sim/seed":          {imports: []string{highway}},
 	"sim/shrink":        {imports: []string{"mesh/wire", "sim/scenario"}},

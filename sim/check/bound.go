@@ -62,12 +62,16 @@ type Conditions struct {
 	Loss float64
 	// Departures is set when nodes are cut off, or have been.
 	Departures bool
+	// Deployed is set when there are nodes that speak as deployed ones do. They
+	// ignore one whose epoch is not newer for as long as it runs: with Disputed
+	// nothing can be claimed.
+	Deployed bool
 }
 
 // Bound returns how long after the last disturbance every database and route
 // must be right:
 //
-//	[notice +] [redial +] handshake + 2 floods + routes [+ revoked] [+ departed] [+ repair]
+//	[notice +] [redial +] handshake + 2 floods + routes [+ revoked] [+ departed] [+ round] [+ repair]
 //
 //	notice     if a link may be dead: Broken, or where only silence shows
 //	           it, 30 s
@@ -83,6 +87,11 @@ type Conditions struct {
 //	           contradicted when the true one repeats its update
 //	departed   60 s until an unreachable node is forgotten, twice, since one
 //	           that has forgotten may be told anew on a link that comes up
+//	round      10 s + T if there are deployed nodes: on a link that comes up they
+//	           tell nothing of others, and an update of one node makes them edit
+//	           the records of others, so that an old one that was still under way
+//	           may spoil what a newer one had put right. Once all links and all
+//	           lists are final, the next update of every node settles it
 //	repair     10 s x ceil(log(1e-6 / N^2) / log(1 - (1-Loss)^H)): updates are
 //	           repeated every 10 s, and one gets through all H links of a path
 //	           with probability (1-Loss)^H; so with N nodes the bound holds in
@@ -94,7 +103,7 @@ type Conditions struct {
 // crosses then: twice what lies between one node and the farthest from it, an
 // upper bound of the diameter, the largest of any component.
 func (p *Paths) Bound(c Conditions) time.Duration {
-	if c.Unclear {
+	if c.Unclear || c.Deployed && c.Disputed {
 		return unclear
 	}
 	t, h := p.g.diameter()
@@ -110,6 +119,9 @@ func (p *Paths) Bound(c Conditions) time.Duration {
 	}
 	if c.Departures {
 		bound += 2 * forgotten
+	}
+	if c.Deployed {
+		bound += updated + t
 	}
 	if c.Loss > 0 {
 		n := float64(len(p.g.ids))

@@ -34,7 +34,9 @@ func linked(yes bool) *Paths {
 // link and part make both nodes believe that they are linked, or alone.
 func (m *twoNodes) link() {
 	known := map[string]map[string]float64{"a": {"b": 1}, "b": {"a": 1}}
-	m.states = [2]beliefs{{known, map[string]string{"b": "b"}}, {known, map[string]string{"a": "a"}}}
+	m.states = [2]beliefs{
+		{known: known, routes: map[string]string{"b": "b"}}, {known: known, routes: map[string]string{"a": "a"}},
+	}
 }
 
 func (m *twoNodes) part() { m.states = [2]beliefs{} }

@@ -54,6 +54,7 @@ func square() *Graph {
 type beliefs struct {
 	known  map[string]map[string]float64
 	routes map[string]string
+	keeps  bool
 }
 
 // recorded is a Record. Records are compared, and maps cannot be.
@@ -71,6 +72,7 @@ func (b beliefs) NextHop(node string) (string, bool) {
 	return via, ok
 }
 func (b beliefs) Routes() iter.Seq[string] { return maps.Keys(b.routes) }
+func (b beliefs) NeverForgets() bool       { return b.keeps }
 
 // truth is what node a of square has to believe.
 func truth() beliefs {

@@ -18,6 +18,9 @@ type State interface {
 	NextHop(node string) (neighbour string, ok bool)
 	// Routes are the IDs of the nodes that can be reached.
 	Routes() iter.Seq[string]
+	// NeverForgets reports whether the node keeps the records of departed nodes,
+	// as deployed ones do; what those say is then of no interest.
+	NeverForgets() bool
 }
 
 // Record is what a database holds about one node. Records never change, and
@@ -59,7 +62,7 @@ func (p *Paths) judgeDatabase(a int, s State) string {
 		}
 		switch {
 		case !p.Reachable(a, b):
-			if present {
+			if present && !s.NeverForgets() {
 				return fmt.Sprintf("it holds a record of %s, which has departed: no path leads there", id)
 			}
 		case !present && (a != b || len(g.adj[b]) > 0):
