@@ -74,6 +74,7 @@ func TestBound(t *testing.T) {
 		{"a UDP-like wire is down", Conditions{Broken: broken, Down: true, Silent: true}, start + 30*time.Second},
 		{"a link is dialled again", Conditions{Broken: broken, Redial: true}, start + broken + 40*time.Second + broken},
 		{"nodes have departed", Conditions{Broken: broken, Departures: true}, start + 2*time.Minute},
+		{"there are deployed nodes", Conditions{Broken: broken, Deployed: true}, start + 10*time.Second + crossing},
 		// One update in 0.9^4 gets through; 1e-6/9 is left after 16 of them.
 		{"UDP-like links lose frames", Conditions{Broken: broken, Loss: 0.1}, start + 11*time.Second + 160*time.Second},
 	} {
