@@ -1,7 +1,9 @@
 package mesh
 
 import (
+	"bytes"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -82,5 +84,57 @@ func benchmarkForward(b *testing.B, rules ...firewall.Rule) {
 	for b.Loop() {
 		wire.SetHops(frame, MaxHops)
 		r.Receive(frame)
+	}
+}
+
+// recordedLink keeps the frames that it is given.
+type recordedLink struct {
+	sinkLink
+	frames *[][]byte
+}
+
+func (l recordedLink) Send(frame []byte) bool {
+	*l.frames = append(*l.frames, frame)
+	return true
+}
+
+// The buffer of a control frame is not the node's: what it keeps, and what it
+// passes on, it has copied.
+func TestControlFramesAreNotKept(t *testing.T) {
+	clock := transporttest.NewClock()
+	b, err := New(Config{ID: "b", Clock: clock, Rand: rand.NewPCG(1, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	buffer := make([]byte, 0, 1000)
+	receive := func(r transport.Receiver, frame []byte) {
+		buffer = append(buffer[:0], frame...)
+		r.Receive(buffer)
+		for i := range buffer {
+			buffer[i] = 'X'
+		}
+	}
+	update := func(id, by string, peers map[string]float64) []byte {
+		u := wire.RoutingUpdate{NodeID: id, UpdateEpoch: 1, UpdateSequence: 1, ForwardingNode: by, Connections: peers}
+		return u.Encode()
+	}
+	ad := wire.ServiceAdvertisement{NodeID: "x", Service: "s", Time: clock.Now()}
+	var early, late [][]byte
+	c := b.Attach(recordedLink{frames: &early}, LinkOptions{Cost: 1})
+	receive(c, update("c", "c", map[string]float64{"b": 1}))
+	a := b.Attach(sinkLink{}, LinkOptions{Cost: 1})
+	receive(a, update("a", "a", map[string]float64{"b": 1, "x": 1}))
+	early = nil
+	receive(a, update("x", "a", map[string]float64{"a": 1}))
+	receive(a, ad.Encode())
+	d := b.Attach(recordedLink{frames: &late}, LinkOptions{Cost: 1})
+	late = nil
+	receive(d, update("d", "d", map[string]float64{}))
+	for _, want := range [][]byte{update("x", "b", map[string]float64{"a": 1}), ad.Encode()} {
+		for name, frames := range map[string][][]byte{"at once": early, "on a new link": late} {
+			if !slices.ContainsFunc(frames, func(f []byte) bool { return bytes.Equal(f, want) }) {
+				t.Errorf("%s, %q is not among what was passed on: %q", name, want, frames)
+			}
+		}
 	}
 }

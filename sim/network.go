@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"receptor/mesh/linkstate"
 	"receptor/sim/scenario"
 	"receptor/sim/stats"
 )
@@ -37,7 +36,8 @@ type network struct {
 	*timeline
 	trace *trace
 	tap   tap
-	pool  *linkstate.Pool // of all nodes
+	packer
+	depot depot
 }
 
 // tap sees every frame that a host sends, every one that reaches one, and every
@@ -175,6 +175,11 @@ func (c *cable) kill(side int) {
 		}
 	}
 }
+
+// pack and unpack make a parcel of a frame that one end sends, and a frame of
+// it again; see packer.
+func (c *cable) pack(side int, frame []byte) parcel  { return c.net.pack(frame, c.hosts[side].id) }
+func (c *cable) unpack(side int, what parcel) []byte { return c.net.unpack(what, c.hosts[side].id) }
 
 // record adds an event at one end of the cable to the trace.
 func (c *cable) record(kind eventKind, side int, frame []byte) {

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"bytes"
 	"io"
 	"math"
 	"slices"
@@ -40,7 +39,7 @@ func (c *cable) dialTCP(ended func(connected bool)) {
 		e.conn, e.side, e.out.end = conn, side, e
 	}
 	c.conns = append(c.conns, conn)
-	conn.ends[dialer].out.send(segment{kind: segmentOpen})
+	conn.ends[dialer].out.send(segmentOpen, 0)
 	if !c.up() {
 		c.breakUnlessRepaired(conn)
 	}
@@ -65,12 +64,10 @@ func (e *tcpEnd) Send(frame []byte) bool {
 		e.conn.cable.net.after(0, func() { e.conn.breakUp(transport.ErrControlFull) })
 		return false
 	}
-	e.conn.cable.leaves(e.side, frame)
-	kind := segmentControl
-	if transport.IsData(frame) {
-		kind = segmentData
-	}
-	e.out.send(segment{kind: kind, frame: frame})
+	c := e.conn.cable
+	c.leaves(e.side, frame)
+	e.out.count(frame, len(frame))
+	e.out.send(c.pack(e.side, frame), len(frame))
 	return true
 }
 
@@ -80,7 +77,7 @@ func (e *tcpEnd) Close() {
 		return
 	}
 	e.state = endClosing
-	e.out.send(segment{kind: segmentClose})
+	e.out.send(segmentClose, 0)
 	e.conn.cable.net.after(0, func() { e.finish(nil) })
 }
 
@@ -94,7 +91,7 @@ func (e *tcpEnd) abandon() {
 	switch {
 	case e.state == endOpen, e.state == endAbsent && e.accepted:
 		e.state = endClosed
-		e.out.send(segment{kind: segmentClose})
+		e.out.send(segmentClose, 0)
 	case e.state == endClosing, e.state == endAbsent && e.side == dialer:
 		e.state = endClosed
 	}
@@ -177,23 +174,15 @@ func (conn *tcpConn) thaw() {
 	}
 }
 
-// segmentKind is what a segment tells the far end.
+// segmentKind is what a segment without a frame tells the far end.
 type segmentKind byte
 
 const (
 	segmentOpen   segmentKind = iota // the dialer wants a link
 	segmentAccept                    // and has one
 	segmentRefuse                    // and has none: nobody listens
-	segmentControl
-	segmentData
-	segmentClose // the sender has closed the link
+	segmentClose                     // the sender has closed the link
 )
-
-type segment struct {
-	at    time.Duration // it arrives then
-	kind  segmentKind
-	frame []byte
-}
 
 // stuck is the time at which a segment arrives that never does.
 const stuck = time.Duration(math.MaxInt64)
@@ -202,22 +191,22 @@ const stuck = time.Duration(math.MaxInt64)
 // Only the first of them has an event in the queue.
 type stream struct {
 	end           *tcpEnd // that sends
-	segments      ring
+	segments      convoy
 	last          time.Duration // when the last one arrives
 	control, data int           // bytes of frames under way
 	armed         uint64        // the number of the event; 0: none
 }
 
-func (s *stream) send(seg segment) {
-	s.count(seg, len(seg.frame))
-	seg.at = max(s.transit(len(seg.frame)), s.last)
-	s.last = seg.at
-	s.segments.push(seg)
+// send puts a parcel on its way, with a frame of so many bytes in it.
+func (s *stream) send(what parcel, size int) {
+	s.last = max(s.transit(size), s.last)
+	s.segments.push(segment{at: s.last, what: what}, &s.end.conn.cable.net.depot)
 	s.arm()
 }
 
-func (s *stream) count(seg segment, bytes int) {
-	if seg.kind == segmentData {
+// count adds to the bytes under way those of a frame.
+func (s *stream) count(frame []byte, bytes int) {
+	if transport.IsData(frame) {
 		s.data += bytes
 	} else {
 		s.control += bytes
@@ -241,10 +230,10 @@ func (s *stream) transit(size int) time.Duration {
 
 func (s *stream) arm() {
 	c := s.end.conn.cable
-	if s.armed != 0 || !c.up() || c.lanes[s.end.side].clog > 0 || s.segments.n == 0 || s.segments.first().at == stuck {
+	if s.armed != 0 || !c.up() || c.lanes[s.end.side].clog > 0 || s.segments.n == 0 || s.segments.front().at == stuck {
 		return
 	}
-	s.armed = c.net.queue.push(s.segments.first().at, s)
+	s.armed = c.net.queue.push(s.segments.front().at, s)
 }
 
 func (s *stream) disarm() {
@@ -261,8 +250,7 @@ func (s *stream) thaw() {
 		return
 	}
 	soonest := c.net.now + c.lanes[s.end.side].Delay
-	for i := range s.segments.n {
-		seg := s.segments.at(i)
+	for seg := range s.segments.all() {
 		seg.at = max(seg.at, soonest)
 	}
 	s.last = max(s.last, soonest)
@@ -272,12 +260,12 @@ func (s *stream) thaw() {
 // stop forgets everything under way.
 func (s *stream) stop() {
 	s.disarm()
-	for i := range s.segments.n {
-		if seg := s.segments.at(i); seg.kind == segmentData {
-			s.end.conn.cable.net.tap.lost(seg.frame, stats.LossLink)
+	for seg := range s.segments.all() {
+		if frame, ok := seg.what.(looseFrame); ok && transport.IsData(frame) {
+			s.end.conn.cable.net.tap.lost(frame, stats.LossLink)
 		}
 	}
-	s.segments = ring{}
+	s.segments = convoy{}
 	s.control, s.data = 0, 0
 }
 
@@ -286,51 +274,70 @@ func (s *stream) live(sequence uint64) bool { return s.armed == sequence }
 // run delivers the first segment.
 func (s *stream) run() {
 	s.armed = 0
-	seg := s.segments.pop()
-	s.count(seg, -len(seg.frame))
+	c := s.end.conn.cable
+	seg := s.segments.pop(&c.net.depot)
+	frame := c.unpack(s.end.side, seg.what)
+	s.count(frame, -len(frame))
 	s.arm()
-	s.end.conn.ends[1-s.end.side].receive(seg)
+	to := &s.end.conn.ends[1-s.end.side]
+	if kind, ok := seg.what.(segmentKind); ok {
+		to.told(kind)
+	} else {
+		to.receive(seg.what, frame)
+	}
 }
 
-// receive takes a segment from the far end. What is the machine's part is done
-// at once, what is the process's when its host comes to it.
-func (e *tcpEnd) receive(seg segment) {
+// told takes from the far end what is no frame. What is the machine's part is
+// done at once, what is the process's when its host comes to it.
+func (e *tcpEnd) told(what segmentKind) {
 	c, h := e.conn.cable, e.host()
-	switch seg.kind {
+	switch what {
 	case segmentOpen:
 		if !h.running() {
 			c.record(eventRefused, e.side, nil)
 			e.state = endClosed
-			e.out.send(segment{kind: segmentRefuse})
+			e.out.send(segmentRefuse, 0)
 			return
 		}
 		c.record(eventAccept, e.side, nil)
 		e.accepted = true
-		e.out.send(segment{kind: segmentAccept})
+		e.out.send(segmentAccept, 0)
 		h.handle(e.attach)
 	case segmentAccept:
 		c.record(eventDialed, e.side, nil)
 		if e.state == endClosed {
-			e.out.send(segment{kind: segmentClose}) // the process that dialled is gone
+			e.out.send(segmentClose, 0) // the process that dialled is gone
 			return
 		}
 		h.handle(e.attach)
 	case segmentRefuse:
 		e.conn.fail()
-	case segmentControl, segmentData:
-		c.record(eventFrame, e.side, seg.frame)
-		h.handle(func() {
-			if e.state == endOpen {
-				c.arrives(e.side, seg.frame)
-				e.recv.Receive(owned(seg.frame))
-			} else {
-				c.net.tap.lost(seg.frame, stats.LossLink)
-			}
-		})
 	case segmentClose:
 		c.record(eventFrame, e.side, nil)
 		h.handle(func() { e.finish(io.EOF) })
 	}
+}
+
+// receive takes a parcel with a frame from the far end. The frame is good only
+// until another is unpacked.
+func (e *tcpEnd) receive(what parcel, frame []byte) {
+	c, h := e.conn.cable, e.host()
+	c.record(eventFrame, e.side, frame)
+	if h.running() && h.free() {
+		e.take(frame)
+		return
+	}
+	h.handle(func() { e.take(c.unpack(1-e.side, what)) })
+}
+
+// take gives a frame to the node.
+func (e *tcpEnd) take(frame []byte) {
+	if e.state != endOpen {
+		e.conn.cable.net.tap.lost(frame, stats.LossLink)
+		return
+	}
+	e.conn.cable.arrives(e.side, frame)
+	e.recv.Receive(frame)
 }
 
 // attach gives the node its link, unless that is over already.
@@ -340,43 +347,4 @@ func (e *tcpEnd) attach() {
 	}
 	e.state = endOpen
 	e.recv = e.host().accept(e, e.conn.cable.cost)
-}
-
-// owned returns a frame that its receiver may change: a flooded one is shared
-// by many links, while one with a datagram goes to one link alone.
-func owned(frame []byte) []byte {
-	if transport.IsData(frame) {
-		return frame
-	}
-	return bytes.Clone(frame)
-}
-
-// ring is a queue of segments.
-type ring struct {
-	slots []segment
-	head  int
-	n     int
-}
-
-func (r *ring) at(i int) *segment { return &r.slots[(r.head+i)%len(r.slots)] }
-func (r *ring) first() *segment   { return &r.slots[r.head] }
-
-func (r *ring) push(seg segment) {
-	if r.n == len(r.slots) {
-		grown := make([]segment, max(4, 2*len(r.slots)))
-		for i := range r.n {
-			grown[i] = *r.at(i)
-		}
-		r.slots, r.head = grown, 0
-	}
-	r.n++
-	*r.at(r.n - 1) = seg
-}
-
-func (r *ring) pop() segment {
-	seg := r.slots[r.head]
-	r.slots[r.head] = segment{}
-	r.head = (r.head + 1) % len(r.slots)
-	r.n--
-	return seg
 }

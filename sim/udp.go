@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"slices"
 
 	"receptor/sim/stats"
@@ -69,7 +70,7 @@ func (e *udpEnd) Send(frame []byte) bool {
 	l := &c.lanes[e.side]
 	e.transmit(l, frame)
 	if l.draws(l.Duplicate) {
-		e.transmit(l, frame)
+		e.transmit(l, bytes.Clone(frame)) // who gets a data frame may change it
 	}
 	return true
 }
@@ -180,5 +181,5 @@ func (f *udpFlow) deliver(side int, frame []byte) {
 		return
 	}
 	f.cable.arrives(side, frame)
-	to.recv.Receive(owned(frame))
+	to.recv.Receive(frame)
 }

@@ -93,7 +93,7 @@ func newWorld(s *scenario.Scenario, master uint64, out io.Writer) (*world, error
 	w.figures = stats.NewCollector(len(w.ids))
 	w.convergence.Watch(w.figures)
 	w.rate = check.NewRate(len(s.Nodes), len(s.Links), w.convergence.Quiet, w.report)
-	w.net = network{timeline: &w.timeline, trace: w.trace, tap: w, pool: linkstate.NewPool()}
+	w.net = network{timeline: &w.timeline, trace: w.trace, tap: w, packer: packer{pool: linkstate.NewPool()}}
 	for _, n := range s.Nodes {
 		w.hosts = append(w.hosts, &host{net: &w.net, number: int32(len(w.hosts)), id: n.ID, kind: n.Kind, spec: n.Clock})
 	}
