@@ -92,15 +92,16 @@ func (n *Node) receiveUpdate(now time.Time, u *linkstate.Update, from *session) 
 	}
 }
 
-// contradict tells a peer whose update of itself is older than the one on record
-// what that says: only the node itself can find out that it is another's, or
-// forged, and revoke it. It requires mu.
+// contradict tells a peer whose update of itself is older than the one on record,
+// or whose update of another is of an older epoch, what the record says: only the
+// node itself can find out that it is another's, or forged, and revoke it; and it
+// hears of it by the way that its own updates come. (Otherwise those that have
+// forgotten the node take its updates, and those that have not quite never do.)
+// It requires mu.
 func (n *Node) contradict(u *linkstate.Update, from *session) {
-	if u.NodeID != from.peer {
-		return
-	}
 	r := n.db.Record(u.NodeID)
-	if r == nil || !wire.Newer(r.UpdateEpoch, r.UpdateSequence, u.UpdateEpoch, u.UpdateSequence) {
+	if r == nil || !wire.Newer(r.UpdateEpoch, r.UpdateSequence, u.UpdateEpoch, u.UpdateSequence) ||
+		u.NodeID != from.peer && u.UpdateEpoch == r.UpdateEpoch {
 		return
 	}
 	if frame := r.Frame(n.id); frame != nil { // nil: it has been revoked

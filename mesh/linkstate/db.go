@@ -164,25 +164,25 @@ func (db *DB) Frames() [][]byte {
 	return frames
 }
 
-// IsStale reports whether an update with this key is not newer than the record
-// of its node: Apply would drop it.
+// IsStale reports whether an update with this key is the record of its node, or
+// older in the same epoch: Apply would drop it, and nobody need know.
 func (db *DB) IsStale(k wire.RoutingKey) bool {
 	i, ok := db.pool.index[string(k.NodeID)]
 	if !ok || i == db.self {
 		return false
 	}
 	u := db.record(i)
-	return u != nil && !wire.Newer(k.Epoch, k.Sequence, u.UpdateEpoch, u.UpdateSequence)
+	return u != nil && k.Epoch == u.UpdateEpoch && k.Sequence <= u.UpdateSequence
 }
 
 // Has reports whether an update that some database holds is the record of its
-// node, or older: Apply would drop it.
+// node, or older in the same epoch: Apply would drop it, and nobody need know.
 func (db *DB) Has(u *Update) bool {
 	if u.node == db.self {
 		return false
 	}
 	held := db.record(u.node)
-	return held == u || held != nil && !u.newerThan(held)
+	return held == u || held != nil && u.UpdateEpoch == held.UpdateEpoch && u.UpdateSequence <= held.UpdateSequence
 }
 
 // SetLinks replaces the owner's own links: peer node ID to cost. There are at
