@@ -29,6 +29,7 @@ type host struct {
 	node   node
 	clock  *clock
 	boots  int
+	booted time.Duration // when the process began
 	links  int           // established by the process
 	joined time.Duration // when it last got its first link
 
@@ -73,7 +74,7 @@ func (h *host) start(w *world, old bool) error {
 	if err != nil {
 		return fmt.Errorf("node %q: %w", h.id, err)
 	}
-	h.node, h.clock, h.links = node, c, 0
+	h.node, h.clock, h.links, h.booted = node, c, 0, w.now
 	h.accept = func(link transport.Link, cost float64) transport.Receiver {
 		return node.Attach(link, mesh.LinkOptions{Cost: cost})
 	}

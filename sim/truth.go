@@ -23,6 +23,7 @@ func (w *world) redraw(cause check.Cause) {
 		Unclear: slices.ContainsFunc(w.faults, func(f *fault) bool { return f.Do == scenario.Forge }),
 	}
 	now.Deployed = slices.ContainsFunc(w.scenario.Nodes, isDeployed)
+	now.Unclear = now.Unclear || now.Deployed && now.Disputed
 	for i := range w.ids {
 		if h := w.hosts[i]; !h.running() || h.paused > 0 {
 			g.Leave(i)

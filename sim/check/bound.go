@@ -49,7 +49,9 @@ type Conditions struct {
 	// UDP-like, or has been clogged, or its peer paused.
 	Silent bool
 	// Unclear is set while it cannot be said which links are alive: a node is too
-	// slow, or two share an ID.
+	// slow, or two share an ID; or what has become of it where there are deployed
+	// nodes and Disputed is set: they ignore a node whose epoch is not newer for
+	// as long as it runs, and leave when anybody tells them to.
 	Unclear bool
 	// Disputed is set when two nodes have had one ID, or one has started again
 	// with an epoch that is not newer: records are revoked by the updates that
@@ -62,9 +64,7 @@ type Conditions struct {
 	Loss float64
 	// Departures is set when nodes are cut off, or have been.
 	Departures bool
-	// Deployed is set when there are nodes that speak as deployed ones do. They
-	// ignore one whose epoch is not newer for as long as it runs: with Disputed
-	// nothing can be claimed.
+	// Deployed is set when there are nodes that speak as deployed ones do.
 	Deployed bool
 }
 
@@ -103,7 +103,7 @@ type Conditions struct {
 // crosses then: twice what lies between one node and the farthest from it, an
 // upper bound of the diameter, the largest of any component.
 func (p *Paths) Bound(c Conditions) time.Duration {
-	if c.Unclear || c.Deployed && c.Disputed {
+	if c.Unclear {
 		return unclear
 	}
 	t, h := p.g.diameter()
