@@ -3,6 +3,7 @@ package scenario
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,13 +31,42 @@ func (s *Scenario) Encode(comment string) []byte {
 	doc.add("workload", work.node)
 	doc.add("timeline", listOf(s.Timeline, Action.encode))
 	doc.add("expect", s.Expect.encode())
+	return doc.write(comment)
+}
+
+// piece is how many items of a list the emitter of YAML is given at once. It
+// keeps all of a document in memory, many times as large as the text.
+const piece = 50
+
+// write returns the text of a mapping, with a comment on top.
+func (m mapping) write(comment string) []byte {
+	var out bytes.Buffer
 	if comment != "" {
-		doc.node.HeadComment = "# " + strings.ReplaceAll(comment, "\n", "\n# ")
+		out.WriteString("# " + strings.ReplaceAll(comment, "\n", "\n# ") + "\n")
 	}
+	for i := 0; i < len(m.node.Content); i += 2 {
+		key, value := m.node.Content[i], m.node.Content[i+1]
+		if value.Kind != yaml.SequenceNode || len(value.Content) <= piece {
+			out.Write(emit(key, value))
+			continue
+		}
+		for n, items := range slices.Collect(slices.Chunk(value.Content, piece)) {
+			text := emit(key, &yaml.Node{Kind: yaml.SequenceNode, Content: items})
+			if n > 0 {
+				text = text[bytes.IndexByte(text, '\n')+1:] // the key is there already
+			}
+			out.Write(text)
+		}
+	}
+	return out.Bytes()
+}
+
+// emit returns the text of one key with its value.
+func emit(key, value *yaml.Node) []byte {
 	var out bytes.Buffer
 	enc := yaml.NewEncoder(&out)
 	enc.SetIndent(2)
-	if err := enc.Encode(doc.node); err != nil {
+	if err := enc.Encode(&yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{key, value}}); err != nil {
 		panic(fmt.Sprintf("scenario: encode a tree of scalars: %v", err))
 	}
 	return out.Bytes()

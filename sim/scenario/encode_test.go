@@ -69,3 +69,22 @@ expect:
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
+
+// Long lists are written in pieces, which must make one list.
+func TestEncodeLongLists(t *testing.T) {
+	t.Parallel()
+	for _, nodes := range []int{piece, piece + 1, 2 * piece, 3*piece + 7} {
+		s, err := NewGenerate(Line, nodes).Scenario("long", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(s.Encode(""))
+		if strings.Count(text, "nodes:") != 1 || strings.Count(text, "links:") != 1 {
+			t.Errorf("%d nodes: a list has more than one key:\n%s", nodes, text)
+		}
+		again := resolved(t, text, 1)
+		if len(again.Nodes) != nodes || string(again.Encode("")) != text {
+			t.Errorf("%d nodes came back as %d, with %d links", nodes, len(again.Nodes), len(again.Links))
+		}
+	}
+}
