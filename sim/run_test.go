@@ -104,7 +104,7 @@ const soonRun = 500
 func TestShippedTopologies(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../topologies/*.yaml")
-	if err != nil || len(files) < 14 {
+	if err != nil || len(files) < 20 {
 		t.Fatalf("found %d topologies: %v", len(files), err)
 	}
 	for _, path := range files {
