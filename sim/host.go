@@ -9,6 +9,7 @@ import (
 	"receptor/sim/check"
 	"receptor/sim/scenario"
 	"receptor/sim/seed"
+	"receptor/sim/stats"
 	"receptor/transport"
 )
 
@@ -48,6 +49,9 @@ func (h *host) free() bool { return h.paused == 0 && len(h.backlog) == 0 && h.sl
 
 // start begins a process. old gives it the epoch that the first one had.
 func (h *host) start(w *world, old bool) error {
+	if !h.extra {
+		w.record.Node(w.now, int(h.number), stats.NodeDown) // what was before is gone
+	}
 	purpose := "node"
 	c := &clock{host: h, wrong: h.spec.Offset, since: w.now, drift: h.spec.Drift}
 	if !old && h.boots > 0 {

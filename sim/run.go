@@ -36,6 +36,9 @@ type Options struct {
 	Probes bool
 	// History is how many events to keep of each node, for Report.Histories.
 	History int
+	// Record, if set, keeps what happens over time. It must be new, and made for
+	// the same scenario.
+	Record *stats.Recorder
 	// Interrupt, if set, is asked now and then whether to give up, by ErrInterrupted.
 	Interrupt func() bool
 }
@@ -94,6 +97,7 @@ func Run(s *scenario.Scenario, seed uint64, opts Options) (Report, error) {
 	}
 	w.trace.keep(opts.History)
 	w.probing = opts.Probes
+	w.record = opts.Record
 	w.interrupt = opts.Interrupt
 	end := s.For
 	if opts.For > 0 {

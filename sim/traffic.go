@@ -7,6 +7,7 @@ import (
 	"receptor/mesh"
 	"receptor/sim/check"
 	"receptor/sim/scenario"
+	"receptor/sim/stats"
 )
 
 // pingTimeout is how long the workload waits for the answer to a ping.
@@ -60,8 +61,10 @@ func (t *traffic) ping(w *world, h *host, to int) {
 			w.report(w.now, w.ids[from], check.RulePing, "%s answered its ping of %s", r.From, target)
 		case err == nil:
 			t.answered++
+			w.record.Count(w.now, stats.SeriesAnswered)
 		default:
 			t.unanswered++
+			w.record.Count(w.now, stats.SeriesUnanswered)
 			if certain && w.convergence.Quiet() {
 				w.report(w.now, w.ids[from], check.RulePing, "its ping of %s failed, although nothing was in the way: %v", target, err)
 			}
@@ -108,6 +111,7 @@ func (t *traffic) received(w *world, h *host, from mesh.Addr, payload []byte) {
 		w.report(w.now, h.id, check.RuleDatagram, "it was given a datagram from %s that is not of the workload", from)
 		return
 	}
+	w.record.Count(w.now, stats.SeriesDelivered)
 	w.datagrams.Received(w.now, int(h.number), number, from.Node)
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"receptor/sim/check"
 	"receptor/sim/scenario"
+	"receptor/sim/stats"
 )
 
 // updateSize is a guess at the bytes of an update and of an advertisement, per
@@ -30,19 +31,43 @@ func (w *world) redraw(cause check.Cause) {
 			now.Departures = true
 			now.Silent = now.Silent || h.paused > 0
 		}
+		w.record.Node(w.now, i, w.hosts[i].state())
 		now.Unclear = now.Unclear || w.hosts[i].slow > 0
 		now.Drift = max(now.Drift, math.Abs(w.hosts[i].spec.Drift))
 	}
 	for _, h := range w.hosts[len(w.ids):] {
 		now.Unclear = now.Unclear || h.running()
 	}
-	for _, c := range w.cables {
+	for i, c := range w.cables {
+		w.record.Wire(w.now, i, c.state())
 		w.redrawCable(c, g, &now)
 	}
 	w.paths = check.NewPaths(g)
 	now.Departures = now.Departures || !w.paths.Connected()
 	w.conditions = now
 	w.convergence.Redrawn(w.now, cause, w.paths, w.paths.Bound(now))
+}
+
+// state tells a recorder what the host does.
+func (h *host) state() stats.NodeState {
+	switch {
+	case !h.running():
+		return stats.NodeDown
+	case h.paused > 0:
+		return stats.NodePaused
+	}
+	return stats.NodeUp
+}
+
+// state tells a recorder what the wires do.
+func (c *cable) state() stats.WireState {
+	switch {
+	case !c.up():
+		return stats.WireDown
+	case !c.sound():
+		return stats.WireClogged
+	}
+	return stats.WireOpen
 }
 
 func (w *world) redrawCable(c *cable, g *check.Graph, now *check.Conditions) {

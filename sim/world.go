@@ -55,6 +55,7 @@ type world struct {
 	traffic     traffic
 	offers      []*offered
 	figures     *stats.Collector
+	record      *stats.Recorder // may be nil
 	violations  []check.Violation
 	histories   []History
 	probes      probe.Counts
@@ -184,6 +185,7 @@ func (w *world) leaves(from *host, frame []byte) {
 	if !transport.IsData(frame) {
 		w.rate.Control(w.now)
 		w.figures.Control(int(from.number), len(frame))
+		w.record.Control(w.now, len(frame))
 		return
 	}
 	if !w.taint {
@@ -211,7 +213,10 @@ func (w *world) arrives(at *host, frame []byte) {
 func (w *world) tainted() { w.taint = true }
 
 // lost implements tap.
-func (w *world) lost(frame []byte, why stats.Loss) { w.figures.Lost(frame, why) }
+func (w *world) lost(frame []byte, why stats.Loss) {
+	w.figures.Lost(frame, why)
+	w.record.Lost(w.now, frame)
+}
 
 // observe takes an event of a node, which may hold its lock: nothing here may
 // call into it.
@@ -234,6 +239,7 @@ func (w *world) observe(h *host, e mesh.Event) {
 		return
 	}
 	i := int(h.number)
+	w.record.Event(w.now, i, e)
 	switch e := e.(type) {
 	case mesh.UpdateAccepted:
 		if !w.taint {

@@ -64,6 +64,7 @@ func TestBadInputIsExplained(t *testing.T) {
 		{[]string{"run", good, "--seeds", "0:4", "--jobs", "0"}, "--jobs 0: at least one is needed"},
 		{[]string{"run", good, "--jobs", "2"}, "--jobs is for the runs of --seeds"},
 		{[]string{"run", good, "--trace", t.TempDir()}, "write trace"},
+		{[]string{"run", good, "--html", t.TempDir()}, "write page"},
 		{[]string{"run", good, "--resolved", t.TempDir()}, "write resolved scenario"},
 		{[]string{"gen"}, "kind of topology is missing"},
 		{[]string{"gen", "rnig", "--nodes", "3"}, `no kind of topology "rnig"`},
@@ -224,6 +225,24 @@ func TestGenFlagsOfKinds(t *testing.T) {
 		}
 		if want := "# Made by: meshsim gen " + strings.Fields(c.args)[0] + " --"; !strings.HasPrefix(text, want) {
 			t.Errorf("%s: the file begins with %.60q", c.args, text)
+		}
+	}
+}
+
+func TestRunWritesAPage(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "page.html")
+	scenario := write(t, small)
+	if code, _, stderr := meshsim("run", scenario, "--html", path, "--seed", "7"); code != exitOK {
+		t.Fatalf("exit code %d: %s", code, stderr)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"<title>small: a simulated mesh</title>", "meshsim run " + scenario + " --seed 7 --for 10s", "</html>"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no %q in the page", want)
 		}
 	}
 }

@@ -9,9 +9,12 @@ import (
 	"runtime"
 	"time"
 
+	"receptor/internal/version"
 	"receptor/sim"
 	"receptor/sim/campaign"
 	"receptor/sim/scenario"
+	"receptor/sim/stats"
+	"receptor/sim/stats/page"
 )
 
 // runFlags are those of the command that runs a scenario file.
@@ -23,6 +26,7 @@ type runFlags struct {
 	jobs                    int
 	length                  time.Duration // 0: as the file says
 	tracePath, resolvedPath string
+	htmlPath                string
 	asJSON                  bool
 	twice                   bool
 	history                 int
@@ -54,6 +58,7 @@ func (a app) parseRun(args []string) (*runFlags, error) {
 	f.DurationVar(&r.length, "for", 0, "how long to run, in virtual time (default: as the file says)")
 	f.StringVar(&r.tracePath, "trace", "", "write every event to this file, one line of JSON each")
 	f.StringVar(&r.resolvedPath, "resolved", "", "write the scenario to this file, with nothing left to draw from the seed")
+	f.StringVar(&r.htmlPath, "html", "", "write a page that shows the run to this file")
 	f.BoolVar(&r.twice, "twice", false, "run it twice, to see that both runs are the same")
 	f.IntVar(&r.history, "history", 20, "after a violation, print so many events that led to it")
 	f.BoolVar(&r.asJSON, "json", false, "print the report as one JSON object")
@@ -78,7 +83,7 @@ func (a app) parseRun(args []string) (*runFlags, error) {
 	}
 	r.seedGiven = f.Changed("seed")
 	if r.seeds != "" {
-		for _, single := range []string{"seed", "trace", "resolved", "twice", "history"} {
+		for _, single := range []string{"seed", "trace", "resolved", "html", "twice", "history"} {
 			if f.Changed(single) {
 				return nil, fmt.Errorf("--%s is for one run, --seeds for many: leave one of them out", single)
 			}
@@ -104,9 +109,19 @@ func (a app) runOnce(file *scenario.File, flags *runFlags) error {
 			return fmt.Errorf("write resolved scenario: %w", err)
 		}
 	}
-	report, err := a.simulate(s, flags)
+	opts := sim.Options{For: flags.length, Wall: a.wall}
+	if flags.htmlPath != "" {
+		opts.Record = stats.NewRecorder(s)
+	}
+	report, err := simulate(s, opts, flags)
 	if err != nil {
 		return err
+	}
+	if flags.htmlPath != "" {
+		shown := page.Run{Scenario: s, Report: report, Record: opts.Record, Version: version.Version, Replay: replay(flags.path, report)}
+		if err := writePage(flags.htmlPath, shown); err != nil {
+			return err
+		}
 	}
 	if flags.asJSON {
 		err = json.NewEncoder(a.stdout).Encode(report)
@@ -144,12 +159,11 @@ func resolve(file *scenario.File, seed uint64) (*scenario.Scenario, error) {
 	return s, nil
 }
 
-func (a app) simulate(s *scenario.Scenario, flags *runFlags) (sim.Report, error) {
+func simulate(s *scenario.Scenario, opts sim.Options, flags *runFlags) (sim.Report, error) {
 	run := func(s *scenario.Scenario, opts sim.Options) (sim.Report, error) { return sim.Run(s, s.Seed, opts) }
 	if flags.twice {
 		run = campaign.Twice
 	}
-	opts := sim.Options{For: flags.length, Wall: a.wall}
 	if flags.tracePath == "" {
 		return run(s, opts)
 	}
@@ -163,6 +177,24 @@ func (a app) simulate(s *scenario.Scenario, flags *runFlags) (sim.Report, error)
 		err = fmt.Errorf("write trace: %w", closeErr)
 	}
 	return report, err
+}
+
+// writePage writes the page of a run, which may have ended early.
+func writePage(path string, run page.Run) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("write page: %w", err)
+	}
+	err = page.Write(file, run)
+	if closeErr := file.Close(); err == nil && closeErr != nil {
+		err = fmt.Errorf("write page: %w", closeErr)
+	}
+	return err
+}
+
+// replay returns the command that repeats a run.
+func replay(path string, r sim.Report) string {
+	return fmt.Sprintf("meshsim run %s --seed %d --for %v", path, r.Seed, virtual(r.VirtualSeconds))
 }
 
 // summarize prints a report for a person.
@@ -206,7 +238,7 @@ func summarize(out io.Writer, s *scenario.Scenario, r sim.Report, flags *runFlag
 	if flags.twice {
 		twice = " --twice"
 	}
-	p.printf("%-11s meshsim run %s --seed %d --for %v%s\n", "replay", flags.path, r.Seed, virtual(r.VirtualSeconds), twice)
+	p.printf("%-11s %s%s\n", "replay", replay(flags.path, r), twice)
 	return p.err
 }
 
