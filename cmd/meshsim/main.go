@@ -86,7 +86,7 @@ func (a app) dispatch(ctx context.Context, args []string) error {
 	}
 	switch args[0] {
 	case "run":
-		return a.run(args[1:])
+		return a.run(ctx, args[1:])
 	case "check":
 		return a.check(ctx, args[1:])
 	case "gen":

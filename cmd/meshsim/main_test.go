@@ -61,7 +61,7 @@ func TestBadInputIsExplained(t *testing.T) {
 		{[]string{"run", good, "--seeds", "4:4"}, `--seeds "4:4": two numbers A:B are needed`},
 		{[]string{"run", good, "--seeds", "0:4", "--seed", "1"}, "--seed is for one run, --seeds for many"},
 		{[]string{"run", good, "--seeds", "0:4", "--trace", "x"}, "--trace is for one run"},
-		{[]string{"run", good, "--seeds", "0:4", "--jobs", "0"}, "--jobs 0: at least one is needed"},
+		{[]string{"run", good, "--seeds", "0:4", "--jobs", "-1"}, "--jobs -1: it must not be negative"},
 		{[]string{"run", good, "--jobs", "2"}, "--jobs is for the runs of --seeds"},
 		{[]string{"run", good, "--trace", t.TempDir()}, "write trace"},
 		{[]string{"run", good, "--html", t.TempDir()}, "write page"},

@@ -1,12 +1,12 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"time"
 
 	"receptor/internal/version"
@@ -33,7 +33,7 @@ type runFlags struct {
 }
 
 // run is the command that runs a scenario file.
-func (a app) run(args []string) error {
+func (a app) run(ctx context.Context, args []string) error {
 	flags, err := a.parseRun(args)
 	if err != nil {
 		return err
@@ -43,7 +43,7 @@ func (a app) run(args []string) error {
 		return err
 	}
 	if flags.seeds != "" {
-		return a.runSeeds(file, flags)
+		return a.runSeeds(ctx, file, flags)
 	}
 	return a.runOnce(file, flags)
 }
@@ -53,7 +53,7 @@ func (a app) parseRun(args []string) (*runFlags, error) {
 	f := a.flags("run FILE [flags]")
 	f.Uint64Var(&r.seed, "seed", 0, "seed of everything random (default: the one in the file, else 1)")
 	f.StringVar(&r.seeds, "seeds", "", "run with each seed of `A:B`, A up to but not B, and print how the mesh behaved in all")
-	f.IntVar(&r.jobs, "jobs", runtime.GOMAXPROCS(0), "how many runs of --seeds at once")
+	f.IntVar(&r.jobs, "jobs", 0, "how many runs of --seeds at once (default: one for each core)")
 	engine := f.String("engine", sim.EngineCore, "what to simulate; core: mesh nodes on a virtual network")
 	f.DurationVar(&r.length, "for", 0, "how long to run, in virtual time (default: as the file says)")
 	f.StringVar(&r.tracePath, "trace", "", "write every event to this file, one line of JSON each")
@@ -78,8 +78,8 @@ func (a app) parseRun(args []string) (*runFlags, error) {
 	if r.history < 0 {
 		return nil, fmt.Errorf("--history %d: it must not be negative", r.history)
 	}
-	if r.jobs < 1 {
-		return nil, fmt.Errorf("--jobs %d: at least one is needed", r.jobs)
+	if r.jobs < 0 {
+		return nil, fmt.Errorf("--jobs %d: it must not be negative", r.jobs)
 	}
 	r.seedGiven = f.Changed("seed")
 	if r.seeds != "" {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"receptor/sim"
+	"receptor/sim/campaign"
 	"receptor/sim/scenario"
 	"receptor/sim/stats"
 )
@@ -29,46 +30,6 @@ func parseSeeds(text string) (seedRange, error) {
 
 func (r seedRange) String() string { return fmt.Sprintf("%d:%d", r.first, r.end) }
 
-// each calls run for every seed, so many at once, and then take with what came
-// of each, one after the other, in the order of the seeds. At the first error in
-// that order it returns it, and leaves the rest out.
-func (r seedRange) each(jobs int, run func(seed uint64) (sim.Report, error), take func(sim.Report)) error {
-	type result struct {
-		seed   uint64
-		report sim.Report
-		err    error
-	}
-	running := make(chan struct{}, jobs)
-	pending := make(chan chan result, 4*jobs) // a slow seed holds up its successors, but not forever
-	stop := make(chan struct{})
-	defer close(stop)
-	go func() {
-		defer close(pending)
-		for seed := r.first; seed < r.end; seed++ {
-			running <- struct{}{}
-			done := make(chan result, 1)
-			select {
-			case pending <- done:
-			case <-stop:
-				return
-			}
-			go func() {
-				report, err := run(seed)
-				<-running
-				done <- result{seed, report, err}
-			}()
-		}
-	}()
-	for done := range pending {
-		got := <-done
-		if got.err != nil {
-			return fmt.Errorf("seed %d: %w", got.seed, got.err)
-		}
-		take(got.report)
-	}
-	return nil
-}
-
 // sweep is what came of the runs of many seeds. As JSON it is what `meshsim run
 // --seeds --json` prints.
 type sweep struct {
@@ -82,7 +43,7 @@ type sweep struct {
 
 // runSeeds runs a scenario file with many seeds, and prints how the mesh
 // behaved.
-func (a app) runSeeds(file *scenario.File, flags *runFlags) error {
+func (a app) runSeeds(ctx context.Context, file *scenario.File, flags *runFlags) error {
 	seeds, err := parseSeeds(flags.seeds)
 	if err != nil {
 		return err
@@ -90,17 +51,16 @@ func (a app) runSeeds(file *scenario.File, flags *runFlags) error {
 	began := a.wall()
 	result := sweep{Seeds: seeds.String(), Failed: []uint64{}}
 	gathered := stats.NewGatherer()
-	err = seeds.each(flags.jobs, func(seed uint64) (sim.Report, error) {
-		s, err := resolve(file, seed)
-		if err != nil {
-			return sim.Report{}, err
-		}
-		return sim.Run(s, seed, sim.Options{For: flags.length})
-	}, func(r sim.Report) {
-		gathered.Add(r.Figures)
-		if len(r.Violations) > 0 {
+	plan := campaign.Campaign{
+		Files: []campaign.File{{Path: flags.path, File: file}}, Seeds: campaign.Seeds{From: seeds.first, To: seeds.end},
+		Jobs: flags.jobs, For: flags.length, KeepGoing: true,
+	}
+	err = plan.Run(ctx, func(r campaign.Result) error {
+		gathered.Add(r.Report.Figures)
+		if r.Failed() {
 			result.Failed = append(result.Failed, r.Seed)
 		}
+		return nil
 	})
 	if err != nil {
 		return err

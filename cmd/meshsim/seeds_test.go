@@ -2,12 +2,8 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
-	"slices"
 	"strings"
 	"testing"
-
-	"receptor/sim"
 )
 
 func TestSeedRange(t *testing.T) {
@@ -19,48 +15,6 @@ func TestSeedRange(t *testing.T) {
 		if r, err := parseSeeds(bad); err == nil {
 			t.Errorf("%q is %v, want an error", bad, r)
 		}
-	}
-}
-
-// Later seeds end first here: each waits for its successor.
-func TestResultsComeInTheOrderOfSeeds(t *testing.T) {
-	t.Parallel()
-	const seeds = 30
-	ended := make([]chan struct{}, seeds)
-	for i := range ended {
-		ended[i] = make(chan struct{})
-	}
-	var got []uint64
-	err := seedRange{100, 100 + seeds}.each(2, func(seed uint64) (sim.Report, error) {
-		i := seed - 100
-		defer close(ended[i])
-		if i%2 == 0 {
-			<-ended[i+1]
-		}
-		return sim.Report{Seed: seed}, nil
-	}, func(r sim.Report) { got = append(got, r.Seed) })
-	if err != nil || len(got) != seeds || !slices.IsSorted(got) || got[0] != 100 {
-		t.Errorf("took %v (%v)", got, err)
-	}
-}
-
-func TestFirstErrorInTheOrderOfSeeds(t *testing.T) {
-	t.Parallel()
-	later := make(chan struct{})
-	var got []uint64
-	err := seedRange{0, 1000}.each(2, func(seed uint64) (sim.Report, error) {
-		switch seed {
-		case 5:
-			<-later
-			return sim.Report{}, errors.New("five")
-		case 6:
-			close(later)
-			return sim.Report{}, errors.New("six")
-		}
-		return sim.Report{Seed: seed}, nil
-	}, func(r sim.Report) { got = append(got, r.Seed) })
-	if err == nil || err.Error() != "seed 5: five" || !slices.Equal(got, []uint64{0, 1, 2, 3, 4}) {
-		t.Errorf("took %v, error %v", got, err)
 	}
 }
 

@@ -69,7 +69,7 @@ var rules = map[string]rule{
 		imports: []string{"internal/...", "transport"}, waits: []string{"main.go"},
 	},
 	"cmd/receptorctl": {imports: []string{"control", "internal/version", pflag, "golang.org/x/term"}, waits: []string{anyFile}, clock: []string{anyFile}},
-	"cmd/meshsim":     {imports: []string{"sim/...", "internal/version", pflag, "golang.org/x/term"}, waits: []string{"seeds.go"}, clock: []string{"main.go"}},
+	"cmd/meshsim":     {imports: []string{"sim/...", "internal/version", pflag, "golang.org/x/term"}, clock: []string{"main.go"}},
 }
 
 func TestArchitecture(t *testing.T) {

@@ -53,6 +53,8 @@ type Campaign struct {
 	Faults bool
 	// Jobs is how many runs go on at once; 0: as many as there are cores.
 	Jobs int
+	// For replaces the duration that the files state; 0 keeps it.
+	For time.Duration
 	// KeepGoing goes on after a failure.
 	KeepGoing bool
 	// Wall returns the machine's time since any fixed moment; it must be safe for
@@ -188,6 +190,6 @@ func (c *Campaign) run(ctx context.Context, f File, seed uint64) (sim.Report, er
 	if err != nil {
 		return sim.Report{}, fmt.Errorf("%s with seed %d: %w", f.Path, seed, err)
 	}
-	opts := sim.Options{Wall: c.Wall, Probes: true, Interrupt: func() bool { return ctx.Err() != nil }}
+	opts := sim.Options{For: c.For, Wall: c.Wall, Probes: true, Interrupt: func() bool { return ctx.Err() != nil }}
 	return Check(s, opts)
 }
