@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,7 +47,7 @@ func (a app) importGraph(args []string) error {
 	if err := checkLength(*length); err != nil {
 		return err
 	}
-	if *format != "" && !graphfile.IsFormat(*format) {
+	if *format != "" && !slices.Contains(formats, *format) {
 		return fmt.Errorf("--format %s: %s are possible", *format, strings.Join(formats, ", "))
 	}
 	graph, err := readGraph(path, graphfile.Format(*format))

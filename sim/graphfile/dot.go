@@ -118,9 +118,11 @@ func (r *dotReader) statement(scope *dotScope, depth int) (members []string) {
 	}
 	line := r.next.line
 	var ends [][]string // of edges: a subgraph stands for all nodes in it
+	lone := false       // the statement is about one node
 	for len(ends) == 0 || r.arrow() {
 		end, isNode := r.end(*scope, depth)
-		if len(ends) == 0 && isNode && r.accept("=") {
+		lone = isNode && len(ends) == 0
+		if lone && r.accept("=") {
 			r.id("the value of an attribute of the graph")
 			return nil
 		}
@@ -135,7 +137,7 @@ func (r *dotReader) statement(scope *dotScope, depth int) (members []string) {
 		a := scope.edge
 		r.attributes(&a)
 		r.chain(ends, a, line)
-	case len(members) == 1 && r.next.is("["):
+	case lone && r.next.is("["):
 		r.attributes(r.lexer.attributesOf(members[0]))
 	}
 	return members

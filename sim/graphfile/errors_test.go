@@ -65,6 +65,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		{Dot, "graph { a [=] }", `f:1: "=" where an attribute is expected`},
 		{Dot, "graph { a = }", `f:1: "}" where the value of an attribute of the graph is expected`},
 		{Dot, "graph { a [lat=1\n", `f:2: the end of the file where an attribute is expected`},
+		{Dot, "graph { {a} [lat=1] }", `f:1: "[" where a node, an edge, an attribute or a subgraph is expected`},
 		{Dot, "graph { subgraph x -- b }", `f:1: "--" where "{" is expected`},
 		{Dot, "graph {\n\"a }", "f:2: the string has no end"},
 		{Dot, "graph { \"a\" +\nb }", `f:2: "b }" where a string is expected, after +`},

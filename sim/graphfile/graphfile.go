@@ -9,7 +9,6 @@ package graphfile
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -100,9 +99,6 @@ func Parse(format Format, path string, data []byte) (*Graph, error) {
 	}
 	return b.finish()
 }
-
-// IsFormat reports whether a word names a format.
-func IsFormat(word string) bool { return slices.Contains(Formats(), Format(word)) }
 
 // problem returns a scenario.Problems with one mistake.
 func problem(path string, line int, format string, args ...any) error {

@@ -381,6 +381,13 @@ func TestDocumentationIsComplete(t *testing.T) {
 	for _, do := range dos() {
 		want = append(want, string(do))
 	}
+	files, err := filepath.Glob("../../topologies/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range files {
+		want = append(want, strings.TrimSuffix(filepath.Base(path), ".yaml"))
+	}
 	for _, w := range want {
 		if !words[w] {
 			t.Errorf("%s does not have `%s`", docPath, w)
