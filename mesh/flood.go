@@ -104,9 +104,15 @@ func (n *Node) contradict(u *linkstate.Update, from *session) {
 		u.NodeID != from.peer && u.UpdateEpoch == r.UpdateEpoch {
 		return
 	}
-	if frame := r.Frame(n.id); frame != nil { // nil: it has been revoked
-		from.link.Send(frame)
+	frame := r.Frame(n.id)
+	if frame == nil {
+		// It was the duplicate's, and has been revoked. What it says of links is
+		// wrong, but the epoch is what matters, and the node corrects both.
+		revoked := r.RoutingUpdate
+		revoked.ForwardingNode = n.id
+		frame = revoked.Encode()
 	}
+	from.link.Send(frame)
 }
 
 // passOn forwards an update to all peers but the one it came from.

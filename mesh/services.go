@@ -206,12 +206,17 @@ func (n *Node) receiveAdvertisement(now time.Time, frame []byte, from *session) 
 		return err
 	}
 	if ad.NodeID == n.id {
-		return nil // our own, come round, or of an earlier run
+		n.outdate(now, ad)
+		return nil
 	}
 	key := serviceKey{ad.NodeID, ad.Service}
 	old := n.services.known[key]
 	switch {
-	case old != nil && !ad.Time.After(old.Time):
+	case old != nil && ad.Time.Before(old.Time):
+		// Its node may have set its clock back since: it must hear of that.
+		from.tell(old)
+		return nil
+	case old != nil && ad.Time.Equal(old.Time):
 		return nil
 	case !n.services.fits(old, frame):
 		return errTooManyServices
@@ -220,9 +225,34 @@ func (n *Node) receiveAdvertisement(now time.Time, frame []byte, from *session) 
 	return nil
 }
 
+// lastYear is the last one that fits in an advertisement.
+const lastYear = 9999
+
+// outdate takes an advertisement with this node's own ID. If it is not our own,
+// come round, it is forged, or of an earlier run, before the clock was set back:
+// then nobody takes anything of an earlier date from us. So what this node says of
+// the service becomes later than that. What it does not offer, it leaves alone: it
+// may be of another node with this ID, which stays where this one must leave.
+func (n *Node) outdate(now time.Time, ad *wire.ServiceAdvertisement) {
+	key := serviceKey{n.id, ad.Service}
+	known := n.services.known[key]
+	_, offered := n.services.own[ad.Service]
+	if !offered || known != nil && !ad.Time.After(known.Time) || ad.Time.Year() >= lastYear || !n.services.fits(known, nil) {
+		return
+	}
+	// A tombstone, unless there is something: what is told next is later.
+	dated := knownService{ServiceAdvertisement: wire.ServiceAdvertisement{NodeID: n.id, Service: ad.Service, Cancel: true}}
+	if known != nil {
+		dated = *known
+	}
+	dated.Time, dated.heard = ad.Time, now
+	n.services.put(key, &dated)
+	n.bring(&n.services.expire, now.Add(advertisementLife))
+	n.readvertise(now)
+}
+
 // learn takes in an advertisement that is newer than what is known, and floods
-// it. A cancel goes only to peers that keep a tombstone: in a loop of deployed
-// nodes it would circulate for ever.
+// it.
 func (n *Node) learn(now time.Time, ad *wire.ServiceAdvertisement, frame []byte, from *session) {
 	key := serviceKey{ad.NodeID, ad.Service}
 	old := n.services.known[key]
@@ -231,14 +261,19 @@ func (n *Node) learn(now time.Time, ad *wire.ServiceAdvertisement, frame []byte,
 	if changed(old, ad) {
 		n.emit(ServiceChanged{Node: ad.NodeID, Service: ad.Service, Withdrawn: ad.Cancel})
 	}
-	if !ad.Cancel {
-		n.flood(frame, from)
-		return
-	}
 	for _, s := range n.peers {
-		if s != from && s.hasFeature(wire.FeatureCancelOnce) {
-			s.link.Send(frame)
+		if s != from {
+			s.tell(n.services.known[key])
 		}
+	}
+}
+
+// tell tells the peer of a service, or that it has been withdrawn. A cancel goes
+// only to peers that keep a tombstone: in a loop of deployed nodes it would
+// circulate for ever.
+func (s *session) tell(known *knownService) {
+	if !known.Cancel || s.hasFeature(wire.FeatureCancelOnce) {
+		s.link.Send(known.frame)
 	}
 }
 

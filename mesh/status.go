@@ -64,18 +64,19 @@ func (n *Node) Reachable(node string) bool {
 	return id == n.id || n.table.Load().next(wire.HashNode(id)) != nil
 }
 
-// View is a node's database and routes as they are, not copied.
+// View is a node's database, routes and services as they are, not copied.
 type View struct {
-	db    *linkstate.DB
-	table *table
+	db       *linkstate.DB
+	table    *table
+	services *services
 }
 
-// Inspect lets f look at the node's database and routes. The node is locked
+// Inspect lets f look at the node's database, routes and services. The node is locked
 // meanwhile: neither may f call into it, nor may the view be kept.
 func (n *Node) Inspect(f func(View)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	f(View{n.db, n.table.Load()})
+	f(View{n.db, n.table.Load(), &n.services})
 }
 
 // Record returns what is known of a node's links, nil if it is not on record.
@@ -84,6 +85,18 @@ func (v View) Record(node string) *linkstate.Update { return v.db.Record(node) }
 
 // Records iterates over all records, in no particular order.
 func (v View) Records() iter.Seq[*linkstate.Update] { return v.db.Records() }
+
+// Services iterates over the known services and their nodes, in no particular
+// order.
+func (v View) Services() iter.Seq2[string, string] {
+	return func(yield func(node, service string) bool) {
+		for k, known := range v.services.known {
+			if !known.Cancel && !yield(k.node, k.service) {
+				return
+			}
+		}
+	}
+}
 
 // NextHop returns the peer to which datagrams for a node go.
 func (v View) NextHop(node string) (peer string, ok bool) {

@@ -46,6 +46,9 @@ func (b beliefs) Routes() iter.Seq[string] {
 // NeverForgets implements check.State.
 func (beliefs) NeverForgets() bool { return false }
 
+// OrdersTies implements check.State.
+func (beliefs) OrdersTies() bool { return true }
+
 // deployedBeliefs are what a deployed node believes. It edits its records, and
 // shares them with nobody.
 type deployedBeliefs struct{ mesh.Status }
@@ -76,3 +79,6 @@ func (b deployedBeliefs) Routes() iter.Seq[string] { return maps.Keys(b.RoutingT
 
 // NeverForgets implements check.State.
 func (deployedBeliefs) NeverForgets() bool { return true }
+
+// OrdersTies implements check.State: deployed nodes take any.
+func (deployedBeliefs) OrdersTies() bool { return false }

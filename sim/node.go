@@ -45,3 +45,13 @@ func (n ours) believes(look func(check.State)) {
 type theirs struct{ *deployed.Node }
 
 func (n theirs) believes(look func(check.State)) { look(deployedBeliefs{n.Status()}) }
+
+// services returns what the node knows of services.
+func (n ours) services() (known []check.Offer) {
+	n.Inspect(func(v mesh.View) {
+		for id, service := range v.Services() {
+			known = append(known, check.Offer{Node: id, Name: service})
+		}
+	})
+	return known
+}

@@ -136,6 +136,7 @@ func (w *world) runUntilQuiet(end time.Duration) {
 
 // judgeExpectations judges what only the end of a run can tell.
 func (w *world) judgeExpectations() {
+	w.judgeServices()
 	if most := w.scenario.Expect.LostPings; most >= 0 && w.traffic.unanswered > most {
 		w.report(w.now, "", check.RuleLostPings, "%d of %d pings were not answered, expected were %d at most",
 			w.traffic.unanswered, w.traffic.pinged, most)

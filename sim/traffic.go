@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"slices"
 	"time"
 
 	"receptor/mesh"
@@ -89,11 +88,20 @@ func (t *traffic) send(w *world, h *host, to int, d scenario.Datagram) {
 	w.trace.record(w.now, eventDatagram, int32(from), int32(to), nil)
 	payload := check.AppendNumber(make([]byte, 0, d.Size), t.lastNumber)
 	payload = payload[:d.Size]
-	w.datagrams.Shipped(t.lastNumber, from, to, d.Hops)
+	number := t.lastNumber
+	w.datagrams.Shipped(number, from, to, d.Hops)
 	addr := mesh.Addr{Node: w.ids[to], Service: check.Service}
 	err := h.node.SendDatagram(check.Service, addr, payload, byte(d.Hops))
 	if err != nil && w.mustTake(from, to) {
 		w.report(w.now, w.ids[from], check.RuleDatagram, "it refused a datagram for %s, to which there is a path: %v", w.ids[to], err)
+	}
+	if w.certain(from, to) && d.Hops >= w.paths.MaxHops(from, to) && w.uncrowded {
+		w.after(w.paths.Crossing(), func() {
+			if w.convergence.Quiet() && !w.taint && !w.datagrams.Arrived(number) {
+				w.report(w.now, w.ids[to], check.RuleDatagram, "datagram %d from %s, with %d hops to live over %d links at most, has not arrived, although nothing was in the way",
+					number, w.ids[from], d.Hops, w.paths.MaxHops(from, to))
+			}
+		})
 	}
 }
 
@@ -113,58 +121,4 @@ func (t *traffic) received(w *world, h *host, from mesh.Addr, payload []byte) {
 	}
 	w.record.Count(w.now, stats.SeriesDelivered)
 	w.datagrams.Received(w.now, int(h.number), number, from.Node)
-}
-
-// offered is a service of the workload that is on offer.
-type offered struct {
-	scenario.Service
-	stop func() // nil: its host is down
-}
-
-// scheduleServices sees to it that services come and go.
-func (w *world) scheduleServices() {
-	for _, s := range w.scenario.Services {
-		w.after(s.At, func() {
-			o := &offered{Service: s}
-			w.offers = append(w.offers, o)
-			w.offer(o)
-			if s.For > 0 {
-				w.after(s.For, func() { w.withdraw(o) })
-			}
-		})
-	}
-}
-
-func (w *world) offer(o *offered) {
-	h := w.hosts[w.index[o.Node]]
-	h.handle(func() {
-		ignore := func(mesh.Addr, []byte) {}
-		stop, err := h.node.HandleDatagrams(o.Name, &mesh.Advertise{Tags: map[string]string{"type": "simulated"}}, ignore)
-		if err != nil {
-			w.report(w.now, h.id, check.RuleService, "it cannot offer %s: %v", o.Name, err)
-			return
-		}
-		process := h.clock
-		o.stop = func() {
-			if !process.dead {
-				h.handle(stop)
-			}
-		}
-	})
-}
-
-func (w *world) withdraw(o *offered) {
-	w.offers = slices.DeleteFunc(w.offers, func(p *offered) bool { return p == o })
-	if o.stop != nil {
-		o.stop()
-	}
-}
-
-// offerServices offers the services of a host that has started again.
-func (w *world) offerServices(h *host) {
-	for _, o := range w.offers {
-		if o.Node == h.id {
-			w.offer(o)
-		}
-	}
 }

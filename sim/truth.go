@@ -42,6 +42,7 @@ func (w *world) redraw(cause check.Cause) {
 		w.record.Wire(w.now, i, c.state())
 		w.redrawCable(c, g, &now)
 	}
+	w.loseOffers()
 	w.paths = check.NewPaths(g)
 	now.Departures = now.Departures || !w.paths.Connected()
 	w.conditions = now

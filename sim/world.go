@@ -53,7 +53,9 @@ type world struct {
 	datagrams   *check.Datagrams
 	rate        *check.Rate
 	traffic     traffic
+	services    *check.Services
 	offers      []*offered
+	uncrowded   bool // no wire has a bandwidth
 	figures     *stats.Collector
 	record      *stats.Recorder // may be nil
 	violations  []check.Violation
@@ -89,6 +91,8 @@ func newWorld(s *scenario.Scenario, master uint64, out io.Writer) (*world, error
 	}
 	w.trace = newTrace(names, out)
 	w.datagrams = check.NewDatagrams(w.ids, w.report)
+	w.services = check.NewServices(w.ids, w.report)
+	w.uncrowded = !slices.ContainsFunc(s.Links, func(l scenario.Link) bool { return l.Forward.Bandwidth+l.Back.Bandwidth > 0 })
 	w.updates = check.NewUpdates(w.ids, w.report)
 	w.convergence = check.NewConvergence(len(w.ids), s.Expect.ConvergedWithin, w.state, w.report)
 	w.figures = stats.NewCollector(len(w.ids))

@@ -136,6 +136,10 @@ func (c *Convergence) Look(now time.Duration) {
 // Quiet reports whether the mesh has been undisturbed for the bound.
 func (c *Convergence) Quiet() bool { return c.boundAt == never }
 
+// QuietSince returns when the mesh had been undisturbed for the bound; it is of
+// use only if it is quiet.
+func (c *Convergence) QuietSince() time.Duration { return c.began + c.bound }
+
 // Bound returns how long everything may take to become right after the last
 // disturbance.
 func (c *Convergence) Bound() time.Duration { return c.bound }

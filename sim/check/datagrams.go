@@ -26,9 +26,10 @@ func Number(payload []byte) (number uint64, ok bool) {
 	return binary.BigEndian.Uint64(payload), true
 }
 
-// flightTime is how long a datagram is remembered. None is under way longer:
-// links that hold frames back for longer break.
-const flightTime = time.Minute
+// flightTime is how long a datagram is remembered. Few are under way longer than
+// the seconds after which a link that holds frames back breaks, but a node that
+// is paused again and again keeps what it has been given.
+const flightTime = 10 * time.Minute
 
 // Datagrams watches every data frame on every wire, and what arrives at the
 // simulator's service: a datagram goes to its address, at most once, and over
@@ -112,6 +113,9 @@ func (d *Datagrams) Received(now time.Duration, node int, number uint64, from st
 	s.delivered = true
 	d.sent[number] = s
 }
+
+// Arrived reports whether the datagram of this number has been delivered.
+func (d *Datagrams) Arrived(number uint64) bool { return d.sent[number].delivered }
 
 // Delivered returns how many datagrams of the workload have arrived, and how
 // many were sent.

@@ -12,6 +12,7 @@ type Graph struct {
 	index map[string]int
 	adj   [][]edge
 	left  []bool // nodes that are not there
+	whole bool   // all costs are whole numbers, so sums of them are exact
 }
 
 type edge struct {
@@ -23,7 +24,7 @@ type edge struct {
 // NewGraph returns a graph without links. The node IDs must be distinct; they
 // are numbered in the order given.
 func NewGraph(ids []string) *Graph {
-	g := &Graph{ids: ids, index: make(map[string]int, len(ids)), adj: make([][]edge, len(ids)), left: make([]bool, len(ids))}
+	g := &Graph{ids: ids, index: make(map[string]int, len(ids)), adj: make([][]edge, len(ids)), left: make([]bool, len(ids)), whole: true}
 	for i, id := range ids {
 		g.index[id] = i
 	}
@@ -39,6 +40,7 @@ func (g *Graph) Leave(a int) { g.left[a] = true }
 func (g *Graph) Link(a, b int, cost float64, delay time.Duration) {
 	g.adj[a] = append(g.adj[a], edge{b, cost, delay})
 	g.adj[b] = append(g.adj[b], edge{a, cost, delay})
+	g.whole = g.whole && cost == math.Trunc(cost) && cost < 1<<32
 }
 
 // Paths answers questions about the least-cost paths of a graph that no longer

@@ -55,6 +55,7 @@ type beliefs struct {
 	known  map[string]map[string]float64
 	routes map[string]string
 	keeps  bool
+	sorts  bool
 }
 
 // recorded is a Record. Records are compared, and maps cannot be.
@@ -73,6 +74,7 @@ func (b beliefs) NextHop(node string) (string, bool) {
 }
 func (b beliefs) Routes() iter.Seq[string] { return maps.Keys(b.routes) }
 func (b beliefs) NeverForgets() bool       { return b.keeps }
+func (b beliefs) OrdersTies() bool         { return b.sorts }
 
 // truth is what node a of square has to believe.
 func truth() beliefs {

@@ -21,6 +21,9 @@ type State interface {
 	// NeverForgets reports whether the node keeps the records of departed nodes,
 	// as deployed ones do; what those say is then of no interest.
 	NeverForgets() bool
+	// OrdersTies reports whether of several neighbours through which the cost is
+	// the least the node takes that of the smallest ID, as ours do.
+	OrdersTies() bool
 }
 
 // Record is what a database holds about one node. Records never change, and
@@ -94,7 +97,7 @@ func (p *Paths) judgeRoutes(a int, s State) string {
 		case present && !p.Reachable(a, b):
 			return fmt.Sprintf("it routes to %s through %s, but no path leads there", id, via)
 		case present:
-			if text := p.judgeNextHop(a, b, via); text != "" {
+			if text := p.judgeNextHop(a, b, via, s.OrdersTies()); text != "" {
 				return text
 			}
 		}
@@ -105,7 +108,7 @@ func (p *Paths) judgeRoutes(a int, s State) string {
 	return ""
 }
 
-func (p *Paths) judgeNextHop(a, b int, via string) string {
+func (p *Paths) judgeNextHop(a, b int, via string, ordered bool) string {
 	id := p.g.ids[b]
 	v, exists := p.g.index[via]
 	if !exists {
@@ -117,6 +120,14 @@ func (p *Paths) judgeNextHop(a, b int, via string) string {
 		return fmt.Sprintf("it routes to %s through %s, to which it has no link", id, via)
 	case !same(least, through):
 		return fmt.Sprintf("it routes to %s through %s, which costs %v at least; the least cost is %v", id, via, through, least)
+	}
+	if !ordered || !p.g.whole {
+		return "" // sums of fractions may be equal in one order only
+	}
+	for _, e := range p.g.adj[a] {
+		if first := p.g.ids[e.to]; first < via && e.cost+p.from(e.to)[b] == least {
+			return fmt.Sprintf("it routes to %s through %s; the cost through %s is the same, %v, and its ID is smaller", id, via, first, least)
+		}
 	}
 	return ""
 }

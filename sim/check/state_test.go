@@ -43,16 +43,27 @@ func TestJudgeFindsWhatIsWrong(t *testing.T) {
 	}
 }
 
-// Of two next hops of equal cost either will do.
-func TestJudgeTakesEitherOfTwoEqualPaths(t *testing.T) {
+// Of two next hops of equal cost either will do for a node that does not order
+// them, or when it cannot be said that they are equal; ours take the smaller ID.
+func TestJudgeOfEqualPaths(t *testing.T) {
 	t.Parallel()
-	g := NewGraph([]string{"a", "b", "c", "d"})
-	for _, l := range [][2]int{{0, 1}, {1, 2}, {2, 3}, {3, 0}} {
-		g.Link(l[0], l[1], 0.1, 0)
-	}
-	for _, via := range []string{"b", "d"} {
-		if text := NewPaths(g).judgeRoutes(0, beliefs{routes: map[string]string{"b": "b", "d": "d", "c": via}}); text != "" {
-			t.Errorf("through %s: %s", via, text)
+	for _, c := range []struct {
+		cost  float64
+		sorts bool
+		via   string
+		want  string
+	}{
+		{1, false, "b", ""}, {1, false, "d", ""},
+		{0.1, true, "b", ""}, {0.1, true, "d", ""},
+		{1, true, "b", ""}, {1, true, "d", "it routes to c through d; the cost through b is the same, 2, and its ID is smaller"},
+	} {
+		g := NewGraph([]string{"a", "b", "c", "d"})
+		for _, l := range [][2]int{{0, 1}, {1, 2}, {2, 3}, {3, 0}} {
+			g.Link(l[0], l[1], c.cost, 0)
+		}
+		s := beliefs{routes: map[string]string{"b": "b", "d": "d", "c": c.via}, sorts: c.sorts}
+		if text := NewPaths(g).judgeRoutes(0, s); text != c.want {
+			t.Errorf("%+v: %q", c, text)
 		}
 	}
 }

@@ -167,3 +167,22 @@ func TestDrawnFaults(t *testing.T) {
 		t.Errorf("forge is drawn without having been asked for")
 	}
 }
+
+func TestServiceIsOfferedOnceAtATime(t *testing.T) {
+	t.Parallel()
+	for services, overlap := range map[string]bool{
+		"{node: a, name: web}, {node: b, name: web}":                                                false,
+		"{node: a, name: web}, {node: a, name: db}":                                                 false,
+		"{node: a, name: web, for: 5s}, {node: a, name: web, at: 5s}":                               false,
+		"{node: a, name: web, at: 5s}, {node: a, name: web, at: 1s, for: 4s}":                       false,
+		"{node: a, name: web}, {node: a, name: web, at: 5s}":                                        true,
+		"{node: a, name: web, at: 5s}, {node: a, name: web, at: 1s, for: 5s}":                       true,
+		"{node: a, name: web, at: 5s, for: 9s}, {node: a, name: web, at: 6s, for: 1s}":              true,
+		"{node: a, name: web, for: 1s}, {node: a, name: web, at: 1s}, {node: a, name: web, at: 2s}": true,
+	} {
+		_, err := Parse("f.yaml", []byte("nodes: [a, b]\nlinks: [{from: a, to: b}]\nworkload: {services: ["+services+"]}"))
+		if (err != nil) != overlap || overlap && !strings.Contains(err.Error(), "service web: a offers it at ") {
+			t.Errorf("%s: error %v", services, err)
+		}
+	}
+}

@@ -221,8 +221,25 @@ func (c *checker) eventsOf(s *Scenario) {
 			c.fail(v.line, "service %s: at %v and for %v must not be negative", v.Name, v.At, v.For)
 		}
 	}
+	c.overlaps(s.Services)
 	for i := range s.Timeline {
 		c.action(&s.Timeline[i])
+	}
+}
+
+// overlaps finds services that a node would offer while it does so already.
+func (c *checker) overlaps(services []Service) {
+	type key struct{ node, name string }
+	byName := make(map[key][]Service)
+	for _, v := range services {
+		k := key{v.Node, v.Name}
+		for _, o := range byName[k] {
+			if (o.For == 0 || v.At < o.At+o.For) && (v.For == 0 || o.At < v.At+v.For) {
+				c.fail(v.line, "service %s: %s offers it at %v already", v.Name, v.Node, max(o.At, v.At))
+				break
+			}
+		}
+		byName[k] = append(byName[k], v)
 	}
 }
 
