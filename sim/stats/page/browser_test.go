@@ -158,3 +158,60 @@ func TestBrowserShowsALargeMesh(t *testing.T) {
 		t.Errorf("%d groups are drawn, want %d", got, maxGroups)
 	}
 }
+
+// driver uses the page as a person does, and throws when it does not answer.
+const driver = `<script>
+const want = (what, got, wanted) => { if (got !== wanted) throw new Error(what + ' is ' + got + ', want ' + wanted); };
+const time = () => Number(root.dataset.time);
+const key = (k, target) => (target ?? document.body).dispatchEvent(new KeyboardEvent('keydown', { key: k, bubbles: true }));
+want('time at first', time(), 5000);
+el('next').click();
+want('time of the next change', time(), 10000);
+want('address', location.hash, '#t=10.000');
+key('.');
+const second = time();
+if (!(second > 10000)) throw new Error('the key . does not go on');
+key(',');
+want('time after the key ,', time(), 10000);
+key('.', el('find'));
+want('time after a key in a text', time(), 10000);
+el('previous').click();
+if (!(time() < 1000)) throw new Error('the change before is at ' + time());
+el('time').value = 30000;
+el('time').dispatchEvent(new Event('input'));
+want('time after the slider', time(), 30000);
+want('what the slider says', el('time').getAttribute('aria-valuetext'), '30.000 s of 40.000 s');
+el('time').value = el('time').max;
+el('time').dispatchEvent(new Event('input'));
+want('time at the end of the slider', time(), 40000);
+el('find').value = 'n3';
+el('find').dispatchEvent(new Event('change'));
+want('details', el('details').textContent, 'n3: reaches all others (has routes to 3 of 3 others)');
+document.querySelectorAll('.place')[0].dispatchEvent(new MouseEvent('click'));
+want('details of the node clicked', el('details').textContent.slice(0, 3), 'n1:');
+want('nodes chosen', document.querySelectorAll('[data-chosen=true]').length, 1);
+const plot = el('plot-control').getBoundingClientRect();
+el('plot-control').dispatchEvent(new MouseEvent('click', { clientX: plot.left + plot.width * 0.53, clientY: plot.top + 5 }));
+want('time after a click in the middle of a plot', Math.round(time() / 1000), 20);
+el('play').click();
+want('the button while it plays', el('play').textContent, 'Pause');
+key(' ');
+want('the button when it is stopped', el('play').textContent, 'Play');
+for (const control of document.querySelectorAll('input, select')) {
+  if (control.labels.length !== 1) throw new Error('no label for ' + control.id);
+}
+root.dataset.driven = 'true';
+</script></body>`
+
+func TestBrowserControls(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t)
+	page := write(t, simulate(t, parse(t, broken)))
+	// The page's policy would not let the driver run.
+	policy := element(page, `<meta http-equiv="Content-Security-Policy"`)
+	page = strings.Replace(strings.Replace(page, policy, "", 1), "</body>", driver, 1)
+	document := b.open(page, "5")
+	if root := element(document, "<html"); !strings.Contains(root, `data-driven="true"`) {
+		t.Errorf("the page could not be used to the end: %s", root)
+	}
+}

@@ -335,3 +335,68 @@ func TestEmptyMesh(t *testing.T) {
 		t.Errorf("the model is %s", fmt.Sprint(m))
 	}
 }
+
+// A node that is killed, or paused, is shown so until it is back, and its links
+// are not established meanwhile.
+func TestModelFollowsNodesThatGo(t *testing.T) {
+	t.Parallel()
+	m := modelOf(t, write(t, simulate(t, parse(t, `
+name: gone
+for: 60s
+nodes: [a, b]
+links: [{from: a, to: b, delay: 5ms}]
+timeline:
+  - {at: 10s, do: crash, node: b, for: 5s}
+  - {at: 30s, do: restart, node: b}
+  - {at: 40s, do: pause, node: a, for: 2s}
+  - {at: 50s, do: clog, link: [a, b], for: 2s}
+`))))
+	for _, c := range []struct {
+		at      time.Duration
+		a, b    []int64 // all, some, none, paused, down; least reached
+		linkIs  int
+		comment string
+	}{
+		{5 * time.Second, []int64{1, 0, 0, 0, 0, 1}, []int64{1, 0, 0, 0, 0, 1}, linkUp, "at first"},
+		{11 * time.Second, []int64{0, 0, 1, 0, 0, 0}, []int64{0, 0, 0, 0, 1, 0}, linkOff, "after the crash"},
+		{25 * time.Second, []int64{1, 0, 0, 0, 0, 1}, []int64{1, 0, 0, 0, 0, 1}, linkUp, "when it is back"},
+		{39 * time.Second, []int64{1, 0, 0, 0, 0, 1}, []int64{1, 0, 0, 0, 0, 1}, linkUp, "after a restart in no time"},
+		{41 * time.Second, []int64{0, 0, 0, 1, 0, 1}, []int64{1, 0, 0, 0, 0, 1}, linkUp, "paused"},
+		{51 * time.Second, []int64{1, 0, 0, 0, 0, 1}, []int64{1, 0, 0, 0, 0, 1}, linkClogged, "clogged"},
+		{59 * time.Second, []int64{1, 0, 0, 0, 0, 1}, []int64{1, 0, 0, 0, 0, 1}, linkUp, "at last"},
+	} {
+		a, b, link := stateAt(m.PlaceEvents, 0, c.at), stateAt(m.PlaceEvents, 1, c.at), stateAt(m.EdgeEvents, 0, c.at)
+		if !slices.Equal(a, c.a) || !slices.Equal(b, c.b) || link[c.linkIs] != 1 {
+			t.Errorf("%s, at %v, a is %v, b %v, the link %v; want %v, %v, state %d", c.comment, c.at, a, b, link, c.a, c.b, c.linkIs)
+		}
+	}
+	var causes []string
+	for _, e := range m.Episodes {
+		causes = append(causes, e.Cause)
+	}
+	if want := []string{"start", "node loss", "heal", "heal", "node loss", "heal", "link loss", "heal"}; !slices.Equal(causes, want) {
+		t.Errorf("episodes %q, want %q", causes, want)
+	}
+}
+
+// Of many nodes of the same group, each must count.
+func TestReplayOfAGroup(t *testing.T) {
+	t.Parallel()
+	s := &scenario.Scenario{Nodes: []scenario.Node{{ID: "a"}, {ID: "b"}, {ID: "c"}}}
+	r := stats.NewRecorder(s)
+	r.Event(time.Second, 0, mesh.RoutesChanged{Reachable: 2})
+	r.Event(time.Second, 1, mesh.RoutesChanged{Reachable: 1})
+	r.Event(2*time.Second, 2, mesh.RoutesChanged{Reachable: 2})
+	r.Node(3*time.Second, 2, stats.NodeDown)
+	d := &drawing{members: [][]int32{{0, 1, 2}}, placeOf: []int32{0, 0, 0}, grouped: true}
+	changes, grain := r.Changes()
+	places, _ := replay(d, 3, changes, grain)
+	want := [][]int64{
+		{1000, 0, 1, 1, 1, 0, 0, 0}, // a time, the place, then as in PlaceEvents
+		{2000, 0, 2, 1, 0, 0, 0, 1},
+		{3000, 0, 1, 1, 0, 0, 1, 0},
+	}
+	if !slices.EqualFunc(places, want, slices.Equal[[]int64]) {
+		t.Errorf("the group is %v, want %v", places, want)
+	}
+}
