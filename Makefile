@@ -1,6 +1,7 @@
 # make            builds receptor, receptorctl and meshsim into bin/
 # make test       all tests
 # make demo       a real mesh of three nodes that runs work, then a simulated one
+# make bench-sim  the speed of the simulator (docs/performance.md); BENCH_LARGE=1: also at 10,000 nodes
 # make lint       what CI checks beside the tests
 # make install    PREFIX=/usr/local DESTDIR=
 
@@ -14,7 +15,7 @@ LDFLAGS  := -s -w -X receptor/internal/version.Version=$(VERSION)
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: all $(PROGRAMS) install test race fuzz lint vet fmt staticcheck demo clean
+.PHONY: all $(PROGRAMS) install test race fuzz bench-sim lint vet fmt staticcheck demo clean
 
 all: $(PROGRAMS)
 
@@ -39,6 +40,11 @@ fuzz:
 	go test -fuzz FuzzParseRequest -fuzztime 1m ./control
 	go test -fuzz FuzzParse -fuzztime 1m ./sim/scenario
 	go test -fuzz FuzzParse -fuzztime 1m ./sim/graphfile
+
+# Every size once: a run is millions of events.
+bench-sim:
+	go test -run '^$$' -bench 'ColdStart' -benchtime 1x -timeout 2h ./sim
+	go test -run '^$$' -bench 'Engine|Routes|Forwarder|PeekRouting|ParseRouting' -benchmem ./sim ./mesh/linkstate ./mesh/wire
 
 lint: vet fmt staticcheck
 

@@ -132,7 +132,8 @@ func (s *session) receiveControl(now time.Time, frame []byte) error {
 // loops each comes from several peers. Those are not decoded; but the ones of the
 // peer about itself speak of the link too, so they are always read.
 func (s *session) receiveRouting(now time.Time, frame []byte) error {
-	u, forwarder := s.node.pool.Recall(frame)
+	u, by := s.node.pool.Recall(frame)
+	forwarder := s.peer
 	switch {
 	case u == nil:
 		if s.isStale(frame) {
@@ -144,6 +145,8 @@ func (s *session) receiveRouting(now time.Time, frame []byte) error {
 		}
 	case s.state == stateEstablished && u.NodeID != s.peer && s.node.db.Has(u):
 		return nil
+	case string(by) != s.peer:
+		forwarder = string(by)
 	}
 	if s.state == stateHandshake && !s.establish(now, u, forwarder) {
 		return nil

@@ -48,6 +48,7 @@ func benchmarkColdStart(b *testing.B, nodes int) {
 	runtime.GC()
 	runtime.ReadMemStats(&m)
 	b.ReportMetric(float64(m.HeapAlloc)/float64(nodes), "B/node")
+	b.ReportMetric(float64(m.Sys)/float64(nodes), "peak-B/node") // of the process, smaller meshes included
 	if _, converged := w.convergence.Converged(); !converged || len(w.violations) > 0 {
 		b.Errorf("converged: %v, violations: %v", converged, w.violations)
 	}

@@ -37,7 +37,7 @@ func (p *packer) pack(frame []byte, sender string) parcel {
 	if p.pool == nil || transport.IsData(frame) {
 		return p.packed
 	}
-	if u, by := p.pool.Recall(frame); u != nil && by == sender {
+	if u, by := p.pool.Recall(frame); u != nil && string(by) == sender {
 		p.packed = u
 	}
 	return p.packed

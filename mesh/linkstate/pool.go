@@ -37,34 +37,27 @@ type name struct {
 // NewPool returns a pool without nodes.
 func NewPool() *Pool { return &Pool{index: make(map[string]int32)} }
 
-// Recall returns the update that a frame carries, and who passed it on, if some
-// database of the pool holds it; nil if Parse must tell. The frame is not kept.
-func (p *Pool) Recall(frame []byte) (u *Update, forwarder string) {
+// Recall returns the update that a frame carries, if some database of the pool
+// holds it, and who passed it on: a part of the frame. It returns nil if Parse
+// must tell.
+func (p *Pool) Recall(frame []byte) (u *Update, forwarder []byte) {
 	id, ok := wire.PeekNode(frame)
 	if !ok {
-		return nil, ""
+		return nil, nil
 	}
 	i, ok := p.index[string(id)]
 	if !ok {
-		return nil, ""
+		return nil, nil
 	}
 	for _, u := range p.names[i].recent {
 		if u == nil {
 			break
 		}
 		if by, ok := u.relay.Forwarder(frame); ok {
-			return u, p.intern(by)
+			return u, by
 		}
 	}
-	return nil, ""
-}
-
-// intern returns a node ID as a string.
-func (p *Pool) intern(id []byte) string {
-	if i, ok := p.index[string(id)]; ok {
-		return p.names[i].id
-	}
-	return string(id)
+	return nil, nil
 }
 
 // Parse decodes a routing update whose type has been checked, and returns also

@@ -45,7 +45,7 @@ func TestPoolKeepsAnUpdateOnce(t *testing.T) {
 	if first != second || a.Record("x") != b.Record("x") {
 		t.Error("two databases hold two copies of one update")
 	}
-	if _, by := pool.Recall(frame(r, "z")); by != "z" {
+	if _, by := pool.Recall(frame(r, "z")); string(by) != "z" {
 		t.Errorf("passed on by %q, want z", by)
 	}
 	want := frame(r, "b")
