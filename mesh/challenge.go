@@ -29,9 +29,9 @@ type challenge struct {
 	stop     func()
 }
 
-// replaces decides whether a new link takes the place of an established one to
-// a node of the same ID.
-func (s *session) replaces(now time.Time, old *session, u *linkstate.Update) bool {
+// mayReplace decides whether a new link may take the place of an established one
+// to a node of the same ID.
+func (s *session) mayReplace(now time.Time, old *session, u *linkstate.Update) bool {
 	if u.NodeID != s.peer {
 		return false
 	}

@@ -13,14 +13,33 @@ const maxSuspicions = 1024
 
 // duplicates is what a node knows of nodes that share an ID.
 type duplicates struct {
-	joined    time.Time // when the node last got its first link
-	suspected time.Time // when it last told the mesh of one with its own ID
-	suspect   uint64    // and of which epoch
+	joined   time.Time // when the node last got its first link
+	suspects []suspect // of which it has told the mesh within suspicionInterval
 	// seen are the last suspicions, the oldest first. A suspicion sets the record
 	// of a node back, so it must not take effect a second time when it comes by
 	// another path, or it and the updates that it revokes chase each other round
 	// every loop of the mesh.
 	seen []suspicion
+}
+
+// suspect is another node with the own ID.
+type suspect struct {
+	epoch uint64
+	told  time.Time // when the mesh was last told of it
+}
+
+// maxSuspects is of how many a node tells within suspicionInterval.
+const maxSuspects = 8
+
+// mayTell reports whether to tell the mesh of a suspect now, and takes that for
+// done.
+func (d *duplicates) mayTell(now time.Time, epoch uint64) bool {
+	d.suspects = slices.DeleteFunc(d.suspects, func(s suspect) bool { return now.Sub(s.told) >= suspicionInterval })
+	if len(d.suspects) == maxSuspects || slices.ContainsFunc(d.suspects, func(s suspect) bool { return s.epoch == epoch }) {
+		return false
+	}
+	d.suspects = append(d.suspects, suspect{epoch, now})
+	return true
 }
 
 // suspicion identifies an update that tells of a duplicate.
@@ -87,10 +106,9 @@ func (n *Node) receiveOwnID(now time.Time, u *linkstate.Update, from *session) {
 // requires mu.
 func (n *Node) suspect(now time.Time, epoch uint64) bool {
 	n.bring(&n.due.update, now.Add(coalesce))
-	if epoch == n.dup.suspect && now.Sub(n.dup.suspected) < suspicionInterval {
+	if !n.dup.mayTell(now, epoch) {
 		return false
 	}
-	n.dup.suspect, n.dup.suspected = epoch, now
 	n.floodOwn(epoch)
 	return true
 }

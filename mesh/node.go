@@ -215,7 +215,7 @@ func (n *Node) shut() {
 	}
 	for _, s := range slices.Concat(n.starting, n.peers) {
 		s.state = stateClosed
-		s.established.Store(false)
+		s.known.Store(false)
 		s.link.Close()
 	}
 	n.starting, n.peers = nil, nil

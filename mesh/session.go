@@ -15,12 +15,17 @@ import (
 
 // linkState is where a link is in its life (PROTOCOL section 2.3):
 //
-//	handshake --first routing update--> established --> closed
-//	handshake --refused, given up-----------------------^
+//	handshake --first routing update--> heard --it lists us--> established --> closed
+//	       \---refused, given up-----------\---------------------------------^
+//
+// A link on which the peer is heard is told to the peer alone, and not used until
+// the peer has said that it hears us: one that carries frames in one direction
+// must not become part of the mesh. (Deployed nodes use it at once.)
 type linkState int
 
 const (
 	stateHandshake linkState = iota
+	stateHeard
 	stateEstablished
 	stateClosed
 )
@@ -47,8 +52,8 @@ type session struct {
 	link transport.Link
 	opts LinkOptions
 
-	established atomic.Bool
-	active      atomic.Bool // something has arrived since the last look
+	known  atomic.Bool // the peer is: what it sends is taken
+	active atomic.Bool // something has arrived since the last look
 
 	state linkState
 	peer  string
@@ -56,8 +61,9 @@ type session struct {
 	since time.Time // established then
 	heard time.Time // something had arrived by then
 
-	tries int       // handshake updates sent
-	next  time.Time // when to send another
+	replaces bool      // another link to the peer, when this one is established
+	tries    int       // handshake updates sent in this state
+	next     time.Time // when to send another
 
 	listed   bool // the peer's updates have listed us
 	epoch    uint64
@@ -77,7 +83,11 @@ func (s *session) greet(now time.Time) {
 	s.tries++
 	s.next = now.Add(handshakeInterval)
 	s.node.arm(s.next)
-	s.link.Send(s.node.makeUpdate(0).Encode())
+	u := s.node.makeUpdate(0)
+	if s.state == stateHeard {
+		u.Connections[s.peer] = s.cost
+	}
+	s.link.Send(u.Encode())
 }
 
 // Receive implements transport.Receiver.
@@ -86,7 +96,7 @@ func (s *session) Receive(frame []byte) {
 		s.active.Store(true)
 	}
 	if transport.IsData(frame) {
-		if s.established.Load() {
+		if s.known.Load() {
 			s.node.forward(frame)
 		}
 		return
@@ -118,7 +128,7 @@ func (s *session) receiveControl(now time.Time, frame []byte) error {
 	case wire.TypeRouting:
 		return s.receiveRouting(now, frame)
 	case wire.TypeService:
-		if s.state != stateEstablished {
+		if s.state == stateHandshake {
 			return nil
 		}
 		return s.node.receiveAdvertisement(now, frame, s)
@@ -148,7 +158,7 @@ func (s *session) receiveRouting(now time.Time, frame []byte) error {
 	case string(by) != s.peer:
 		forwarder = string(by)
 	}
-	if s.state == stateHandshake && !s.establish(now, u, forwarder) {
+	if s.state == stateHandshake && !s.hear(now, u, forwarder) {
 		return nil
 	}
 	s.receiveUpdate(now, u, forwarder)
@@ -164,8 +174,9 @@ func (s *session) isStale(frame []byte) bool {
 	return ok && string(k.NodeID) != s.peer && s.node.db.IsStale(k)
 }
 
-// establish decides about a link when its first routing update arrives.
-func (s *session) establish(now time.Time, u *linkstate.Update, forwarder string) bool {
+// hear decides about a link when its first routing update arrives, which says
+// who the peer is.
+func (s *session) hear(now time.Time, u *linkstate.Update, forwarder string) bool {
 	n := s.node
 	s.peer = forwarder
 	s.cost = s.opts.Cost
@@ -177,8 +188,26 @@ func (s *session) establish(now time.Time, u *linkstate.Update, forwarder string
 		return false
 	}
 	if old := n.peerSession(s.peer); old != nil {
-		if !s.replaces(now, old, u) {
-			s.refuse(now, "a link to a node of that ID is already established")
+		if s.replaces = s.mayReplace(now, old, u); !s.replaces {
+			s.refuse(now, linkedAlready)
+			return false
+		}
+	}
+	s.state = stateHeard
+	s.known.Store(true)
+	s.tries = 0
+	s.greet(now)
+	return true
+}
+
+const linkedAlready = "a link to a node of that ID is already established"
+
+// establish makes the link part of the mesh: the peer hears us too.
+func (s *session) establish(now time.Time) bool {
+	n := s.node
+	if old := n.peerSession(s.peer); old != nil {
+		if !s.replaces {
+			s.refuse(now, linkedAlready)
 			return false
 		}
 		old.end(now, ErrReplaced)
@@ -193,7 +222,6 @@ func (s *session) establish(now time.Time, u *linkstate.Update, forwarder string
 	n.peers = slices.Insert(n.peers, at, s)
 	n.emit(LinkUp{Peer: s.peer, Cost: s.cost, Link: s.link.String()})
 	n.linksChanged(now)
-	s.established.Store(true)
 	s.exchange()
 	return true
 }
@@ -225,7 +253,7 @@ func (s *session) exchange() {
 	}
 }
 
-// receiveUpdate takes a routing update on an established link.
+// receiveUpdate takes a routing update from a peer that is known.
 func (s *session) receiveUpdate(now time.Time, u *linkstate.Update, forwarder string) {
 	if forwarder != s.peer {
 		s.refuse(now, fmt.Sprintf("its node ID changed from %q to %q", s.peer, forwarder))
@@ -251,12 +279,12 @@ func (s *session) receivePeerUpdate(now time.Time, u *linkstate.Update) bool {
 		return false
 	case lists:
 		s.listed = true
-		return true
+		return s.state == stateEstablished || s.establish(now)
 	case s.listed && newer:
 		s.refuse(now, "it no longer lists this node as a connection")
 		return false
 	default:
-		return false // sent before it had established the link
+		return false // sent before it had heard us
 	}
 }
 
@@ -282,7 +310,7 @@ func (s *session) end(now time.Time, err error) {
 	n := s.node
 	wasUp := s.state == stateEstablished
 	s.state = stateClosed
-	s.established.Store(false)
+	s.known.Store(false)
 	s.dropChallenge()
 	s.link.Close()
 	same := func(o *session) bool { return o == s }

@@ -90,14 +90,14 @@ func newWorld(s *scenario.Scenario, master uint64, out io.Writer) (*world, error
 		}
 	}
 	w.trace = newTrace(names, out)
-	w.datagrams = check.NewDatagrams(w.ids, w.report)
+	w.datagrams = check.NewDatagrams(w.ids, longestFlight(s), w.report)
 	w.services = check.NewServices(w.ids, w.report)
 	w.uncrowded = !slices.ContainsFunc(s.Links, func(l scenario.Link) bool { return l.Forward.Bandwidth+l.Back.Bandwidth > 0 })
 	w.updates = check.NewUpdates(w.ids, w.report)
 	w.convergence = check.NewConvergence(len(w.ids), s.Expect.ConvergedWithin, w.state, w.report)
 	w.figures = stats.NewCollector(len(w.ids))
 	w.convergence.Watch(w.figures)
-	w.rate = check.NewRate(len(s.Nodes), len(s.Links), w.convergence.Quiet, w.report)
+	w.rate = check.NewRate(len(names), len(s.Links)+len(names)-len(s.Nodes), w.convergence.Quiet, w.report)
 	w.net = network{timeline: &w.timeline, trace: w.trace, tap: w, packer: packer{pool: linkstate.NewPool()}}
 	for _, n := range s.Nodes {
 		w.hosts = append(w.hosts, &host{net: &w.net, number: int32(len(w.hosts)), id: n.ID, kind: n.Kind, spec: n.Clock})
@@ -115,6 +115,22 @@ func newWorld(s *scenario.Scenario, master uint64, out io.Writer) (*world, error
 	w.scheduleServices()
 	w.redraw(check.CauseStart)
 	return w, nil
+}
+
+// longestFlight returns how long a datagram can be under way: links that hold
+// frames back break after a while, unless that is what the scenario wants.
+func longestFlight(s *scenario.Scenario) time.Duration {
+	longest := time.Minute
+	for _, a := range s.Timeline {
+		switch {
+		case a.Do != scenario.Clog && a.Do != scenario.Pause && a.Do != scenario.Slow:
+		case a.For == 0:
+			return never
+		default:
+			longest += a.For
+		}
+	}
+	return longest
 }
 
 // addCable lays a link.

@@ -26,11 +26,6 @@ func Number(payload []byte) (number uint64, ok bool) {
 	return binary.BigEndian.Uint64(payload), true
 }
 
-// flightTime is how long a datagram is remembered. Few are under way longer than
-// the seconds after which a link that holds frames back breaks, but a node that
-// is paused again and again keeps what it has been given.
-const flightTime = 10 * time.Minute
-
 // Datagrams watches every data frame on every wire, and what arrives at the
 // simulator's service: a datagram goes to its address, at most once, and over
 // no more links than its hops.
@@ -42,11 +37,12 @@ type Datagrams struct {
 	byHash map[uint64]int
 	report Report
 
-	loose   bool // see Loosen
-	flights map[flight]*progress
-	order   []departure // flights by the time at which they began
-	sent    map[uint64]shipment
-	longest int // most links that one which arrived has crossed
+	loose    bool          // see Loosen
+	underWay time.Duration // the most that a datagram is
+	flights  map[flight]*progress
+	order    []departure // flights by the time at which they began
+	sent     map[uint64]shipment
+	longest  int // most links that one which arrived has crossed
 }
 
 // flight is the identity of a datagram.
@@ -74,10 +70,11 @@ type shipment struct {
 	delivered bool
 }
 
-// NewDatagrams returns the checker of nodes with these IDs, numbered in order.
-func NewDatagrams(ids []string, report Report) *Datagrams {
+// NewDatagrams returns the checker of nodes with these IDs, numbered in order,
+// between which no datagram is under way for longer than longest.
+func NewDatagrams(ids []string, longest time.Duration, report Report) *Datagrams {
 	d := &Datagrams{
-		ids: ids, byHash: make(map[uint64]int, len(ids)), report: report,
+		ids: ids, byHash: make(map[uint64]int, len(ids)), report: report, underWay: longest,
 		flights: make(map[flight]*progress), sent: make(map[uint64]shipment),
 	}
 	for i, id := range ids {
@@ -201,7 +198,7 @@ func (d *Datagrams) Longest() int { return d.longest }
 // expire forgets the flights that are over.
 func (d *Datagrams) expire(now time.Duration) {
 	old := 0
-	for old < len(d.order) && now-d.order[old].at > flightTime {
+	for old < len(d.order) && now-d.order[old].at > d.underWay {
 		delete(d.flights, d.order[old].flight)
 		old++
 	}

@@ -17,7 +17,7 @@ type journey struct {
 
 func newJourney(t *testing.T, service string) *journey {
 	j := &journey{recorder: recorder{T: t}}
-	j.Datagrams = NewDatagrams([]string{"a", "b", "c"}, j.recorder.report)
+	j.Datagrams = NewDatagrams([]string{"a", "b", "c"}, time.Minute, j.recorder.report)
 	to, err := wire.ParseService(service)
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func TestDatagramsAreForgottenInTime(t *testing.T) {
 	t.Parallel()
 	j := newJourney(t, "ping")
 	j.leaves(0, 29)
-	j.now = flightTime + time.Second
+	j.now = time.Minute + time.Second
 	j.header.FromService = wire.Service{'y'}
 	j.leaves(0, 29)
 	if len(j.flights) != 1 || len(j.order) != 1 {
