@@ -129,7 +129,7 @@ func TestControlFramesAreNotKept(t *testing.T) {
 	receive(a, ad.Encode())
 	d := b.Attach(recordedLink{frames: &late}, LinkOptions{Cost: 1})
 	late = nil
-	receive(d, update("d", "d", map[string]float64{}))
+	receive(d, update("d", "d", map[string]float64{"b": 1}))
 	for _, want := range [][]byte{update("x", "b", map[string]float64{"a": 1}), ad.Encode()} {
 		for name, frames := range map[string][][]byte{"at once": early, "on a new link": late} {
 			if !slices.ContainsFunc(frames, func(f []byte) bool { return bytes.Equal(f, want) }) {
