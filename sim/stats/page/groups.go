@@ -72,15 +72,13 @@ func (d *drawing) split(nodes []int32, points []point, groups int) {
 		d.members = append(d.members, nodes)
 		return
 	}
-	var low, high point
-	for i, node := range nodes {
-		p := points[node]
-		if i == 0 {
-			low, high = p, p
+	low, high := bounds(func(yield func(point) bool) {
+		for _, node := range nodes {
+			if !yield(points[node]) {
+				return
+			}
 		}
-		low = point{min(low.x, p.x), min(low.y, p.y)}
-		high = point{max(high.x, p.x), max(high.y, p.y)}
-	}
+	})
 	vertical := high.y-low.y > high.x-low.x
 	slices.SortFunc(nodes, func(a, b int32) int {
 		return cmp.Or(cmp.Compare(points[a].axis(vertical), points[b].axis(vertical)), cmp.Compare(a, b))

@@ -1,7 +1,9 @@
 package page
 
 import (
+	"iter"
 	"math"
+	"slices"
 )
 
 // point is a place in the drawing.
@@ -81,9 +83,6 @@ func (g graph) distances(k int) [][]float64 {
 		columns = append(columns, column)
 		for i, d := range column {
 			nearest[i] = min(nearest[i], d)
-			if nearest[i] > nearest[pivot] {
-				pivot = i
-			}
 		}
 		for i := range nearest {
 			if nearest[i] > nearest[pivot] {
@@ -189,17 +188,23 @@ func dot(a, b []float64) float64 {
 	return sum
 }
 
-// spread scales a layout so that a point has about the area 1, and moves points
-// that lie on each other apart, on a spiral.
-func spread(points []point) {
-	var low, high point
-	for i, p := range points {
-		if i == 0 {
-			low, high = p, p
+// bounds returns the corners of the box around points.
+func bounds(points iter.Seq[point]) (low, high point) {
+	first := true
+	for p := range points {
+		if first {
+			low, high, first = p, p, false
 		}
 		low = point{min(low.x, p.x), min(low.y, p.y)}
 		high = point{max(high.x, p.x), max(high.y, p.y)}
 	}
+	return low, high
+}
+
+// spread scales a layout so that a point has about the area 1, and moves points
+// that lie on each other apart, on a spiral.
+func spread(points []point) {
+	low, high := bounds(slices.Values(points))
 	side := math.Sqrt(float64(len(points)))
 	scale := side / max(high.x-low.x, high.y-low.y, 1e-9)
 	const golden = 2.399963229728653
@@ -243,20 +248,12 @@ func (g graph) refine(points []point, steps int) {
 
 // fit scales a layout into a square, and rounds it.
 func fit(points []point, side float64) [][2]int {
-	spread := 1e-9
-	var low, high point
-	for i, p := range points {
-		if i == 0 {
-			low, high = p, p
-		}
-		low = point{min(low.x, p.x), min(low.y, p.y)}
-		high = point{max(high.x, p.x), max(high.y, p.y)}
-	}
-	spread = max(spread, high.x-low.x, high.y-low.y)
+	low, high := bounds(slices.Values(points))
+	extent := max(high.x-low.x, high.y-low.y, 1e-9)
 	middle := low.plus(high).times(0.5)
 	fitted := make([][2]int, len(points))
 	for i, p := range points {
-		q := p.minus(middle).times(side / spread)
+		q := p.minus(middle).times(side / extent)
 		fitted[i] = [2]int{int(math.Round(q.x + side/2)), int(math.Round(q.y + side/2))}
 	}
 	return fitted

@@ -192,8 +192,8 @@ func facts(r sim.Report, length time.Duration) []fact {
 		{"Events", fmt.Sprint(r.Events)},
 		{"Trace hash", r.TraceHash},
 		{"Right since", convergedAt(r)},
-		{"Control bytes per node and second, calm", spread3(s.Control.Calm)},
-		{"Control bytes per node and second, busy", spread3(s.Control.Busy)},
+		{"Control bytes per node and second, calm", describeRates(s.Control.Calm)},
+		{"Control bytes per node and second, busy", describeRates(s.Control.Busy)},
 		{"Longest path", fmt.Sprintf("%d links delivered over, %d links of a route", r.Figures.DeliveredHops, r.Figures.RouteHops)},
 	}
 	if p := r.Figures.Pings; p.Sent > 0 {
@@ -212,7 +212,7 @@ func convergedAt(r sim.Report) string {
 	return fmt.Sprintf("%.3f s", *r.ConvergedAtSeconds)
 }
 
-func spread3(d stats.Distribution) string {
+func describeRates(d stats.Distribution) string {
 	if d.Count == 0 {
 		return "it never was"
 	}
