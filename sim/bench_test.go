@@ -65,6 +65,7 @@ type noTap struct{}
 func (noTap) leaves(*host, []byte)    {}
 func (noTap) arrives(*host, []byte)   {}
 func (noTap) lost([]byte, stats.Loss) {}
+func (noTap) holds(*host, int, int)   {}
 func (noTap) tainted()                {}
 
 // BenchmarkEngine measures what an event costs without a node: frames that

@@ -46,6 +46,9 @@ type tap interface {
 	leaves(from *host, frame []byte)
 	arrives(at *host, frame []byte)
 	lost(frame []byte, why stats.Loss)
+	// holds tells what a link holds, in bytes of frames, after one was sent. A
+	// UDP-like link counts all as data.
+	holds(from *host, data, control int)
 	// tainted tells that a frame has been changed on its way.
 	tainted()
 }

@@ -67,6 +67,7 @@ func (e *tcpEnd) Send(frame []byte) bool {
 	c := e.conn.cable
 	c.leaves(e.side, frame)
 	e.out.count(frame, len(frame))
+	c.net.tap.holds(e.host(), e.out.data, e.out.control)
 	e.out.send(c.pack(e.side, frame), len(frame))
 	return true
 }

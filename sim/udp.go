@@ -69,6 +69,7 @@ func (e *udpEnd) Send(frame []byte) bool {
 	c.leaves(e.side, frame)
 	l := &c.lanes[e.side]
 	e.transmit(l, frame)
+	c.net.tap.holds(c.hosts[e.side], e.underWay, 0)
 	if l.draws(l.Duplicate) {
 		e.transmit(l, bytes.Clone(frame)) // who gets a data frame may change it
 	}

@@ -52,6 +52,7 @@ type world struct {
 	updates     *check.Updates
 	datagrams   *check.Datagrams
 	rate        *check.Rate
+	queues      *check.Queues
 	traffic     traffic
 	services    *check.Services
 	offers      []*offered
@@ -97,6 +98,7 @@ func newWorld(s *scenario.Scenario, master uint64, out io.Writer) (*world, error
 	w.convergence = check.NewConvergence(len(w.ids), s.Expect.ConvergedWithin, w.state, w.report)
 	w.figures = stats.NewCollector(len(w.ids))
 	w.convergence.Watch(w.figures)
+	w.queues = check.NewQueues(w.ids, w.report)
 	w.rate = check.NewRate(len(names), len(s.Links)+len(names)-len(s.Nodes), w.convergence.Quiet, w.report)
 	w.net = network{timeline: &w.timeline, trace: w.trace, tap: w, packer: packer{pool: linkstate.NewPool()}}
 	for _, n := range s.Nodes {
@@ -226,6 +228,13 @@ func (w *world) arrives(at *host, frame []byte) {
 		}
 	case !w.taint:
 		w.datagrams.Arrives(w.now, int(at.number), frame)
+	}
+}
+
+// holds implements tap.
+func (w *world) holds(from *host, data, control int) {
+	if !from.extra {
+		w.queues.Holds(w.now, int(from.number), data, control)
 	}
 }
 

@@ -35,6 +35,7 @@ const (
 	RuleFrame     Rule = "frame"      // every frame that a node sends can be used by its peer
 	RuleTraffic   Rule = "traffic"    // control frames fall to their idle rate
 	RuleIdentity  Rule = "identity"   // a node with an ID of its own never leaves
+	RuleQueue     Rule = "queue"      // they stay within their bounds
 	RuleReplay    Rule = "replay"     // the same seed gives the same run
 	RuleConverged Rule = "converged"  // as fast as the scenario expects
 	RuleLostPings Rule = "lost_pings" // no more than the scenario expects
