@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -30,6 +31,7 @@ func (cl *CommandLine) Config(readFile func(name string) ([]byte, error), hostna
 	}
 	checkOnce(items, &p)
 	checkUnique(items, &p)
+	checkReferences(items, &p)
 	checkBackends(items, origin, &p)
 	c := assemble(items, origin)
 	if len(p.errs) == 0 && c.Node.ID == "" {
@@ -94,6 +96,46 @@ func checkUnique(items []Item, p *problems) {
 	}
 }
 
+// checkReferences complains of names that no item has.
+func checkReferences(items []Item, p *problems) {
+	for _, item := range items {
+		if item.value == nil {
+			continue
+		}
+		for _, param := range item.spec.params {
+			name := reflect.ValueOf(item.value).Field(param.field)
+			if param.refers == "" || name.String() == "" {
+				continue
+			}
+			known, complete := namesOf(items, param.refers)
+			if complete && !slices.Contains(known, name.String()) {
+				p.add(item.Where, "%s: %s names no %s: %s", item.Name, param.name, param.refers, unknown(name.String(), known))
+			}
+		}
+	}
+}
+
+// namesOf lists the names of all items of one kind. It is not complete if some were not understood, and complained of.
+func namesOf(items []Item, kind string) (names []string, complete bool) {
+	complete = true
+	for _, item := range items {
+		switch {
+		case item.spec == nil:
+			complete = false
+		case item.Name != kind:
+		case item.value == nil:
+			complete = false
+		default:
+			name := reflect.ValueOf(item.value).Field(item.spec.param("name").field)
+			names = append(names, name.String())
+		}
+	}
+	if kind == "tls-client" && !slices.Contains(names, DefaultTLSClient) {
+		names = append(names, DefaultTLSClient)
+	}
+	return names, complete
+}
+
 // checkBackends complains of a node without links that does not say it wants none. What was not understood might have
 // been the missing item, and is complained of already.
 func checkBackends(items []Item, origin Position, p *problems) {
@@ -107,7 +149,7 @@ func checkBackends(items []Item, origin Position, p *problems) {
 		}
 	}
 	backends := itemNames(func(s *itemSpec) bool { return s.backend })
-	p.add(origin, "the node has no backends: want a %s, or local-only for a node that is to run alone", strings.Join(backends, " or "))
+	p.add(origin, "the node has no backends: want one of %s, or local-only for a node that is to run alone", strings.Join(backends, ", "))
 }
 
 // defaultID is the node ID of a node that is given none.

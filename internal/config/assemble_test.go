@@ -3,11 +3,12 @@ package config
 import (
 	"errors"
 	"io/fs"
+	"strings"
 	"testing"
 )
 
 func TestItemsThatDoNotFitTogether(t *testing.T) {
-	const backends = "the node has no backends: want a tcp-listener or tcp-peer, or local-only for a node that is to run alone"
+	const backends = "the node has no backends: want one of tcp-listener, tcp-peer, udp-listener, udp-peer, ws-listener, ws-peer, or local-only for a node that is to run alone"
 	tests := []struct {
 		name, text string
 		want       []string
@@ -32,6 +33,38 @@ func TestItemsThatDoNotFitTogether(t *testing.T) {
 			`r.yml:7: control-service: filename "/a" is taken by the control-service at r.yml:4: want another`,
 			`r.yml:8: control-service: service "control" is taken by the control-service at r.yml:4: want another`,
 		}},
+		{"names of nothing", `
+- tls-server: {name: s, cert: c, key: k}
+- tls-server: {name: s, cert: c, key: k}
+- tls-client: {name: s}
+- tls-client: {name: other}
+- tcp-listener: {port: 1, tls: other}
+- ws-listener: {port: 2, tls: default}
+- tcp-peer: {address: "a:1", tls: othr}
+- tcp-peer: {address: "a:2", tls: default}
+- ws-peer: {address: "wss://a", tls: s}
+`, []string{
+			`r.yml:3: tls-server: name "s" is taken by the tls-server at r.yml:2: want another`,
+			`r.yml:6: tcp-listener: tls names no tls-server: "other" (known: s, s)`,
+			`r.yml:7: ws-listener: tls names no tls-server: "default" (known: s, s)`,
+			`r.yml:8: tcp-peer: tls names no tls-client: "othr": did you mean "other"? (known: s, other, default)`,
+		}},
+		{"contradictions", `
+- ws-peer: {address: "ws://a", tls: default}
+- tls-client: {name: a, cert: c}
+- tls-client: {name: b, key: k}
+- tls-server: {name: c, cert: c, key: k, pinnedclientcert: ` + strings.Repeat("00", 32) + `}
+`, []string{
+			`r.yml:2: ws-peer: tls is given, but the scheme of the address has none: want wss, or no tls`,
+			`r.yml:3: tls-client: one of cert and key is given: want both, or neither`,
+			`r.yml:4: tls-client: one of cert and key is given: want both, or neither`,
+			`r.yml:5: tls-server: pinnedclientcert is given, but certificates of clients are not asked for: want requireclientcert or clientcas, too`,
+		}},
+		// The name might have been that of the item with the mistake.
+		{"name of a mistake", "- tls-server: {name: s}\n- tcp-listener: {port: 1, tls: s}\n", []string{
+			`r.yml:1: tls-server: cert is missing: want the name of a file or directory`,
+			`r.yml:1: tls-server: key is missing: want the name of a file or directory`,
+		}},
 		{"no backends", "- node: a\n- control-service:\n", []string{"r.yml: " + backends}},
 		{"denied local-only", "- local-only: false\n", []string{"r.yml: " + backends}},
 		{"no backends, and more", "- control-service: {permissions: 1}\n", []string{
@@ -53,7 +86,7 @@ func TestItemsThatDoNotFitTogether(t *testing.T) {
 }
 
 func TestBackendsMakeLocalOnlyUnnecessary(t *testing.T) {
-	for _, item := range []string{"--tcp-listener=0", "--tcp-peer=a:1"} {
+	for _, item := range []string{"--tcp-listener=0", "--tcp-peer=a:1", "--udp-listener=0", "--udp-peer=a:1", "--ws-listener=0", "--ws-peer=ws://a"} {
 		if c, err := fromArgs(nil, item); err != nil || c.LocalOnly {
 			t.Errorf("%s: local-only %v, error %v, want neither", item, c != nil && c.LocalOnly, err)
 		}

@@ -1,20 +1,39 @@
 package config
 
 import (
+	"reflect"
 	"strings"
 
 	"gopkg.in/yaml.v3"
 )
 
 const (
-	wantNodeIDs   = `node IDs, such as [a, b] or "a,b"; leave it out for any`
-	wantNodeCosts = `a map of node IDs to costs, such as {"a": 1.5, "b": 2}`
+	wantNodeIDs      = `node IDs, such as [a, b] or "a,b"; leave it out for any`
+	wantFingerprints = `fingerprints of certificates, in hexadecimal with or without colons: 32 bytes of SHA-256 or 64 of SHA-512`
+	wantNodeCosts    = `a map of node IDs to costs, such as {"a": 1.5, "b": 2}`
 )
 
-// parseNodeIDs reads a list of node IDs: of YAML, or of the command line, with or without brackets. An empty list is
-// refused, for it would name nobody and yet mean everybody.
-func parseNodeIDs(v value) (any, bool) {
-	n, ok := v.flow("[", wantNodeIDs)
+// list is a kind of list of scalars: of YAML, or of the command line, with or without brackets. An empty list is refused,
+// for it would name nobody and yet mean everybody.
+func list[T any](want string, element kind) kind {
+	return kind{reflect.TypeFor[[]T](), want, func(v value) (any, bool) {
+		elements, ok := v.elements(want)
+		if !ok {
+			return nil, false
+		}
+		all := make([]T, 0, len(elements))
+		for i, n := range elements {
+			if x, ok := element.parse(v.part(n, "entry %d", i+1)); ok {
+				all = append(all, x.(T))
+			}
+		}
+		return all, len(all) == len(elements)
+	}}
+}
+
+// elements are those of a list with commas, brackets or lines. There is at least one, or it complains.
+func (v value) elements(want string) ([]*yaml.Node, bool) {
+	n, ok := v.flow("[", want)
 	if !ok {
 		return nil, false
 	}
@@ -23,27 +42,20 @@ func parseNodeIDs(v value) (any, bool) {
 		elements = n.Content
 	} else {
 		v.node = n
-		text, ok := v.text(wantNodeIDs)
+		text, ok := v.text(want)
 		if !ok {
 			return nil, false
 		}
 		if text = strings.TrimSpace(text); text != "" {
-			for id := range strings.SplitSeq(text, ",") {
-				elements = append(elements, plain(strings.TrimSpace(id)))
+			for element := range strings.SplitSeq(text, ",") {
+				elements = append(elements, plain(strings.TrimSpace(element)))
 			}
 		}
 	}
 	if len(elements) == 0 {
-		v.wrong("is empty: want %s", wantNodeIDs)
-		return nil, false
+		v.wrong("is empty: want %s", want)
 	}
-	ids := make([]string, 0, len(elements))
-	for i, element := range elements {
-		if id, ok := nodeIDKind.parse(v.part(element, "entry %d", i+1)); ok {
-			ids = append(ids, id.(string))
-		}
-	}
-	return ids, len(ids) == len(elements)
+	return elements, len(elements) > 0
 }
 
 // parseNodeCosts reads a map of node IDs to costs.

@@ -24,6 +24,12 @@ type Config struct {
 	ControlServices []ControlService
 	TCPListeners    []TCPListener
 	TCPPeers        []TCPPeer
+	UDPListeners    []UDPListener
+	UDPPeers        []UDPPeer
+	WSListeners     []WSListener
+	WSPeers         []WSPeer
+	TLSServers      []TLSServer
+	TLSClients      []TLSClient
 	WorkCommands    []WorkCommand
 }
 
@@ -55,25 +61,7 @@ type ControlService struct {
 	Service     string      `param:"service" kind:"service" default:"control" unique:"service" help:"mesh service to serve on"`
 	Filename    string      `param:"filename" kind:"path" unset:"no socket" unique:"socket" help:"Unix socket to serve on too"`
 	Permissions fs.FileMode `param:"permissions" kind:"mode" default:"0600" help:"permissions of the socket"`
-}
-
-// A TCPListener is a port on which other nodes are awaited (PROTOCOL section 1).
-type TCPListener struct {
-	Where        Position
-	Port         int                `param:"port" kind:"port" main:"yes" required:"yes" help:"TCP port to listen on; 0 takes a free one"`
-	BindAddr     string             `param:"bindaddr" kind:"host" default:"0.0.0.0" help:"address to listen on"`
-	Cost         float64            `param:"cost" kind:"cost" default:"1.0" help:"cost of the links; both ends of a link must set the same"`
-	NodeCost     map[string]float64 `param:"nodecost" kind:"node-costs" unset:"the cost above" help:"cost of the link to particular peers"`
-	AllowedPeers []string           `param:"allowedpeers" kind:"node-ids" unset:"any peer" help:"the only peers to accept"`
-}
-
-// A TCPPeer is another node to dial (PROTOCOL section 1).
-type TCPPeer struct {
-	Where        Position
-	Address      string   `param:"address" kind:"address" main:"yes" required:"yes" help:"where the peer listens"`
-	Redial       bool     `param:"redial" kind:"bool" default:"true" help:"whether to dial again when the link ends or cannot be made"`
-	Cost         float64  `param:"cost" kind:"cost" default:"1.0" help:"cost of the link; both ends of a link must set the same"`
-	AllowedPeers []string `param:"allowedpeers" kind:"node-ids" unset:"any peer" help:"the only peers to accept at that address"`
+	TLS         string      `param:"tls" kind:"name" unset:"nobody is authenticated" refers:"tls-server" help:"TLS server configuration of the mesh service"`
 }
 
 // A WorkCommand is a work type whose units run a command (PROTOCOL section 5).
@@ -93,5 +81,11 @@ var table = []*itemSpec{
 	many("control-service", "Serve the control protocol.", func(c *Config) *[]ControlService { return &c.ControlServices }),
 	backend(many("tcp-listener", "Accept links from other nodes over TCP.", func(c *Config) *[]TCPListener { return &c.TCPListeners })),
 	backend(many("tcp-peer", "Make a link to another node over TCP.", func(c *Config) *[]TCPPeer { return &c.TCPPeers })),
+	backend(many("udp-listener", "Accept links from other nodes over UDP, without security.", func(c *Config) *[]UDPListener { return &c.UDPListeners })),
+	backend(many("udp-peer", "Make a link to another node over UDP, without security.", func(c *Config) *[]UDPPeer { return &c.UDPPeers })),
+	backend(many("ws-listener", "Accept links from other nodes over websockets.", func(c *Config) *[]WSListener { return &c.WSListeners })),
+	backend(checked(many("ws-peer", "Make a link to another node over a websocket.", func(c *Config) *[]WSPeer { return &c.WSPeers }), WSPeer.check)),
+	checked(many("tls-server", "Name a TLS configuration for those who are dialled.", func(c *Config) *[]TLSServer { return &c.TLSServers }), TLSServer.check),
+	checked(many("tls-client", "Name a TLS configuration for those who dial.", func(c *Config) *[]TLSClient { return &c.TLSClients }), TLSClient.check),
 	many("work-command", "Run units of work by a command.", func(c *Config) *[]WorkCommand { return &c.WorkCommands }),
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -17,23 +18,46 @@ func everything() *Config {
 		LogLevel:  Debug,
 		LocalOnly: true,
 		ControlServices: []ControlService{
-			{Service: "ctl", Filename: "/run/r.sock", Permissions: 0o660},
+			{Service: "ctl", Filename: "/run/r.sock", Permissions: 0o660, TLS: "in"},
 			{Service: "other", Permissions: 0o600},
 		},
 		TCPListeners: []TCPListener{
-			{Port: 2222, BindAddr: "127.0.0.1", Cost: 1.5, NodeCost: map[string]float64{"a": 0.5, "b": 2}, AllowedPeers: []string{"a", "b"}},
+			{Port: 2222, BindAddr: "127.0.0.1", TLS: "in", Cost: 1.5, NodeCost: map[string]float64{"a": 0.5, "b": 2}, AllowedPeers: []string{"a", "b"}},
 			{Port: 0, BindAddr: "0.0.0.0", Cost: 1},
 		},
 		TCPPeers: []TCPPeer{
-			{Address: "far.example.org:2222", Redial: false, Cost: 2.5, AllowedPeers: []string{"far"}},
+			{Address: "far.example.org:2222", Redial: false, TLS: "out", Cost: 2.5, AllowedPeers: []string{"far"}},
 			{Address: "[::1]:1", Redial: true, Cost: 1},
 		},
+		UDPListeners: []UDPListener{
+			{Port: 2223, BindAddr: "::1", Cost: 3, NodeCost: map[string]float64{"a": 4}, AllowedPeers: []string{"a"}},
+		},
+		UDPPeers: []UDPPeer{
+			{Address: "far.example.org:2223", Redial: false, Cost: 3, AllowedPeers: []string{"far"}},
+		},
+		WSListeners: []WSListener{
+			{Port: 8080, BindAddr: "::1", Path: "/mesh", TLS: "in", Cost: 5, NodeCost: map[string]float64{"a": 6}, AllowedPeers: []string{"a"}},
+		},
+		WSPeers: []WSPeer{
+			{Address: "wss://far.example.org/mesh", Redial: false, ExtraHeader: "X-A: b", TLS: "out", Cost: 5, AllowedPeers: []string{"far"}},
+		},
+		TLSServers: []TLSServer{{
+			Name: "in", Cert: "/in.crt", Key: "/in.key", RequireClientCert: true, ClientCAs: "/ca.crt",
+			PinnedClientCert: [][]byte{make([]byte, 32), make([]byte, 64)}, SkipReceptorNamesCheck: true, MinTLS13: true,
+		}},
+		TLSClients: []TLSClient{{
+			Name: "out", Cert: "/out.crt", Key: "/out.key", RootCAs: "/ca.crt", InsecureSkipVerify: true,
+			PinnedServerCert: [][]byte{make([]byte, 32)}, SkipReceptorNamesCheck: true, MinTLS13: true,
+		}},
 		WorkCommands: []WorkCommand{
 			{WorkType: "cat", Command: "/bin/cat", Params: "-n 'a b'=c", AllowRuntimeParams: true},
 			{WorkType: "date", Command: "date"},
 		},
 	}
 }
+
+// zeros are bytes in hexadecimal with colons.
+func zeros(n int) string { return strings.TrimSuffix(strings.Repeat("00:", n), ":") }
 
 func TestBothFormsMeanTheSame(t *testing.T) {
 	fromYAML, err := fromFile(`---
@@ -55,10 +79,12 @@ func TestBothFormsMeanTheSame(t *testing.T) {
     service: ctl
     filename: /run/r.sock
     permissions: 0660
+    tls: in
 - control-service: {service: other}
 - tcp-listener:
     port: 2222
     bindaddr: 127.0.0.1
+    tls: in
     cost: 1.5
     nodecost: {a: 0.5, b: 2}
     allowedpeers: [a, b]
@@ -66,10 +92,35 @@ func TestBothFormsMeanTheSame(t *testing.T) {
 - tcp-peer:
     address: far.example.org:2222
     redial: false
+    tls: out
     cost: 2.5
     allowedpeers:
       - far
 - tcp-peer: "[::1]:1"
+- udp-listener: {port: 2223, bindaddr: "::1", cost: 3, nodecost: {a: 4}, allowedpeers: [a]}
+- udp-peer: {address: "far.example.org:2223", redial: false, cost: 3, allowedpeers: [far]}
+- ws-listener: {port: 8080, bindaddr: "::1", path: /mesh, tls: in, cost: 5, nodecost: {a: 6}, allowedpeers: [a]}
+- ws-peer: {address: "wss://far.example.org/mesh", redial: false, extraheader: "X-A: b", tls: out, cost: 5, allowedpeers: [far]}
+- tls-server:
+    name: in
+    cert: /in.crt
+    key: /in.key
+    requireclientcert: true
+    clientcas: /ca.crt
+    pinnedclientcert:
+      - ` + zeros(32) + `
+      - ` + zeros(64) + `
+    skipreceptornamescheck: true
+    mintls13: true
+- tls-client:
+    name: out
+    cert: /out.crt
+    key: /out.key
+    rootcas: /ca.crt
+    insecureskipverify: true
+    pinnedservercert: ` + zeros(32) + `
+    skipreceptornamescheck: true
+    mintls13: true
 - work-command:
     worktype: cat
     command: /bin/cat
@@ -84,12 +135,20 @@ func TestBothFormsMeanTheSame(t *testing.T) {
 		`firewallrules=[{"action":"accept","fromnode":"/a.*/","tonode":"localhost","fromservice":"x","toservice":"control"},`+
 			`{"action":"reject","toservice":"control"}]`,
 		"--log-level", "Debug", "--local-only",
-		"--control-service", "service=ctl", "filename=/run/r.sock", "permissions=0660",
+		"--control-service", "service=ctl", "filename=/run/r.sock", "permissions=0660", "tls=in",
 		"--control-service", "service=other",
-		"--tcp-listener", "2222", "bindaddr=127.0.0.1", "cost=1.5", `nodecost={"a":0.5,"b":2}`, "allowedpeers=a,b",
+		"--tcp-listener", "2222", "bindaddr=127.0.0.1", "tls=in", "cost=1.5", `nodecost={"a":0.5,"b":2}`, "allowedpeers=a,b",
 		"--tcp-listener=0",
-		"--tcp-peer", "address=far.example.org:2222", "redial=false", "cost=2.5", "allowedpeers=[far]",
+		"--tcp-peer", "address=far.example.org:2222", "redial=false", "tls=out", "cost=2.5", "allowedpeers=[far]",
 		"--tcp-peer", "[::1]:1",
+		"--udp-listener", "2223", "bindaddr=::1", "cost=3", "nodecost={a: 4}", "allowedpeers=a",
+		"--udp-peer", "far.example.org:2223", "redial=false", "cost=3", "allowedpeers=far",
+		"--ws-listener", "8080", "bindaddr=::1", "path=/mesh", "tls=in", "cost=5", "nodecost={a: 6}", "allowedpeers=a",
+		"--ws-peer", "wss://far.example.org/mesh", "redial=false", "extraheader=X-A: b", "tls=out", "cost=5", "allowedpeers=far",
+		"--tls-server", "name=in", "cert=/in.crt", "key=/in.key", "requireclientcert=true", "clientcas=/ca.crt",
+		"pinnedclientcert="+zeros(32)+","+zeros(64), "skipreceptornamescheck=true", "mintls13=true",
+		"--tls-client", "name=out", "cert=/out.crt", "key=/out.key", "rootcas=/ca.crt", "insecureskipverify=true",
+		"pinnedservercert="+zeros(32), "skipreceptornamescheck=true", "mintls13=true",
 		"--work-command", "worktype=cat", "command=/bin/cat", "params=-n 'a b'=c", "allowruntimeparams=true",
 		"--work-command", "worktype=date", "command=date")
 	wantConfig(t, fromLine, err, everything())
@@ -102,6 +161,12 @@ func TestDefaults(t *testing.T) {
 - control-service:
 - tcp-listener: {port: 1}
 - tcp-peer: {address: "a:1"}
+- udp-listener: 1
+- udp-peer: a:1
+- ws-listener: 1
+- ws-peer: ws://a
+- tls-server: {name: s, cert: c, key: k}
+- tls-client: {name: c}
 - work-command: {worktype: w, command: c}
 `)
 	wantConfig(t, got, err, alone(func(c *Config) {
@@ -109,6 +174,12 @@ func TestDefaults(t *testing.T) {
 		c.ControlServices = []ControlService{{Service: "control", Permissions: 0o600}}
 		c.TCPListeners = []TCPListener{{Port: 1, BindAddr: "0.0.0.0", Cost: 1}}
 		c.TCPPeers = []TCPPeer{{Address: "a:1", Redial: true, Cost: 1}}
+		c.UDPListeners = []UDPListener{{Port: 1, BindAddr: "0.0.0.0", Cost: 1}}
+		c.UDPPeers = []UDPPeer{{Address: "a:1", Redial: true, Cost: 1}}
+		c.WSListeners = []WSListener{{Port: 1, BindAddr: "0.0.0.0", Path: "/", Cost: 1}}
+		c.WSPeers = []WSPeer{{Address: "ws://a", Redial: true, Cost: 1}}
+		c.TLSServers = []TLSServer{{Name: "s", Cert: "c", Key: "k"}}
+		c.TLSClients = []TLSClient{{Name: "c"}}
 		c.WorkCommands = []WorkCommand{{WorkType: "w", Command: "c"}}
 	}))
 }

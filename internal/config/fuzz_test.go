@@ -51,7 +51,7 @@ func checkInvariants(t *testing.T, c *Config) {
 	if _, err := firewall.New(c.Node.FirewallRules, c.Node.ID); err != nil {
 		t.Errorf("firewall rules %v: %v", c.Node.FirewallRules, err)
 	}
-	if !c.LocalOnly && len(c.TCPListeners)+len(c.TCPPeers) == 0 {
+	if !c.LocalOnly && len(c.TCPListeners)+len(c.TCPPeers)+len(c.UDPListeners)+len(c.UDPPeers)+len(c.WSListeners)+len(c.WSPeers) == 0 {
 		t.Error("no backends and not local-only")
 	}
 	costs := []float64{}

@@ -62,9 +62,14 @@ func (g given) decode(p *problems) Item {
 			p.add(g.where, "%s: %s is missing: want %s", spec.name, known.name, kinds[known.kind].want)
 		}
 	}
-	if len(p.errs) == before {
-		item.value = filled.Interface()
+	if len(p.errs) > before {
+		return item
 	}
+	if wrong := spec.check(filled.Interface()); wrong != "" {
+		p.add(g.where, "%s: %s", spec.name, wrong)
+		return item
+	}
+	item.value = filled.Interface()
 	return item
 }
 

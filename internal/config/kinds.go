@@ -1,10 +1,14 @@
 package config
 
 import (
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
 	"io/fs"
 	"math"
 	"net"
 	"net/netip"
+	"net/url"
 	"reflect"
 	"strconv"
 	"strings"
@@ -28,19 +32,24 @@ var kinds = map[string]kind{
 	"address":        scalar(`HOST:PORT, such as "mesh.example.org:2222"`, parseAddress),
 	"bool":           scalar("true or false", parseBool),
 	"cost":           costKind,
+	"fingerprints":   list[[]byte](wantFingerprints, scalar(wantFingerprints, parseFingerprint)),
 	"firewall-rules": {reflect.TypeFor[[]firewall.Rule](), wantFirewallRules, parseFirewallRules},
+	"header":         scalar(`"NAME: VALUE"`, parseHeader),
 	"host":           scalar(`an IP address or a host name, without port or brackets`, parseHost),
 	"idle-time":      scalar(`a duration such as "30s" or "2m", or a number of seconds; 21s or more`, parseIdleTime),
 	"level":          scalar(wantLevel, parseLevel),
 	"mode":           scalar(`permissions in octal with a leading 0, such as 0600; 0777 at most`, parseMode),
+	"name":           scalar("a name without control characters", parseName),
 	"node-costs":     {reflect.TypeFor[map[string]float64](), wantNodeCosts, parseNodeCosts},
 	"node-id":        nodeIDKind,
-	"node-ids":       {reflect.TypeFor[[]string](), wantNodeIDs, parseNodeIDs},
+	"node-ids":       list[string](wantNodeIDs, nodeIDKind),
 	"path":           scalar("the name of a file or directory", parsePath),
 	"port":           scalar("a whole number from 0 to 65535", parsePort),
 	"service":        scalar(`a name of 1 to 8 bytes without control characters, other than "ping" and "unreach"`, parseService),
+	"url-path":       scalar(`a path of a URL, such as "/mesh"`, parseURLPath),
 	"words":          scalar("words as for a shell, all quotes closed and no backslash at the end", parseWords),
 	"work-type":      scalar(`a name without control characters, other than "remote"`, parseWorkType),
+	"ws-url":         scalar(`a URL such as "wss://mesh.example.org/path" or "ws://10.0.0.1:8080"`, parseWSURL),
 }
 
 // These are parts of lists and maps, too.
@@ -118,6 +127,22 @@ func parseIdleTime(text string) (time.Duration, bool) {
 	return d, d >= 21*time.Second
 }
 
+// parseFingerprint reads a hash of a certificate (PROTOCOL section 7).
+func parseFingerprint(text string) ([]byte, bool) {
+	sum, err := hex.DecodeString(strings.ReplaceAll(text, ":", ""))
+	return sum, err == nil && (len(sum) == sha256.Size || len(sum) == sha512.Size)
+}
+
+// parseHeader refuses what would end the header, or that of the request.
+func parseHeader(text string) (string, bool) {
+	name, value, ok := strings.Cut(text, ":")
+	isToken := func(r rune) bool {
+		return r > ' ' && r < 0x7f && !strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
+	}
+	notToken := func(r rune) bool { return !isToken(r) }
+	return text, ok && name != "" && !strings.ContainsFunc(name, notToken) && printable(strings.TrimSpace(value))
+}
+
 func parseLevel(text string) (LogLevel, bool) {
 	level, err := ParseLogLevel(text)
 	return level, err == nil
@@ -130,6 +155,10 @@ func parseMode(text string) (fs.FileMode, bool) {
 	}
 	mode, err := strconv.ParseUint(strings.TrimPrefix(text, "0o"), 8, 32)
 	return fs.FileMode(mode), err == nil && mode <= 0o777
+}
+
+func parseName(text string) (string, bool) {
+	return text, printable(text)
 }
 
 // parseNodeID checks what may be a node ID. It becomes the name of a directory, and every node answers to "localhost".
@@ -155,6 +184,12 @@ func parseService(text string) (string, bool) {
 	return text, printable(text) && len(text) <= 8 && text != "ping" && text != "unreach"
 }
 
+// parseURLPath wants a path as it is in a request.
+func parseURLPath(text string) (string, bool) {
+	u, err := url.Parse(text)
+	return text, err == nil && strings.HasPrefix(text, "/") && u.Path == text && u.Host == ""
+}
+
 func parseWords(text string) (string, bool) {
 	_, err := SplitParams(text)
 	return text, err == nil
@@ -163,6 +198,12 @@ func parseWords(text string) (string, bool) {
 // parseWorkType refuses "remote", the type of units that run on another node (PROTOCOL section 5).
 func parseWorkType(text string) (string, bool) {
 	return text, printable(text) && text != "remote"
+}
+
+// parseWSURL refuses a name and password, which are not for websockets.
+func parseWSURL(text string) (string, bool) {
+	u, err := url.Parse(text)
+	return text, err == nil && (u.Scheme == "ws" || u.Scheme == "wss") && u.Hostname() != "" && u.User == nil && u.Fragment == ""
 }
 
 // printable is true for text that can be a name: some, in UTF-8, without control characters.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"reflect"
 	"strings"
 	"testing"
@@ -28,10 +29,14 @@ func TestKinds(t *testing.T) {
 		"firewall-rules": {"[]": []firewall.Rule(nil),
 			`[{"action":"drop"}]`:                               []firewall.Rule{{Action: firewall.Drop}},
 			" [{Action: REJECT, tonode: /a|b/, toservice: 1}] ": []firewall.Rule{{Action: firewall.Reject, ToNode: "/a|b/", ToService: "1"}}},
+		"fingerprints": {strings.Repeat("0a", 32): [][]byte{bytes.Repeat([]byte{10}, 32)},
+			"[" + strings.Repeat("0A:", 63) + "0a, " + strings.Repeat("ff", 32) + "]": [][]byte{bytes.Repeat([]byte{10}, 64), bytes.Repeat([]byte{255}, 32)}},
+		"header":    {"X-Token: a:b": "X-Token: a:b", "a:b": "a:b", "Host: x": "Host: x"},
 		"host":      {"0.0.0.0": "0.0.0.0", "::": "::", "fe80::1%eth0": "fe80::1%eth0", "localhost": "localhost"},
 		"idle-time": {"21": 21 * time.Second, "30s": 30 * time.Second, "22.5": 22500 * time.Millisecond, "2m": 2 * time.Minute},
 		"level":     {"error": Error, "WARNING": Warning, "Info": Info, "dEBUG": Debug},
 		"mode":      {"0600": modeOf(0o600), "0o660": modeOf(0o660), "0": modeOf(0), "0777": modeOf(0o777)},
+		"name":      {"a": "a", "a b/c": "a b/c"},
 		"node-costs": {`{"a": 1.5, "b": 2}`: map[string]float64{"a": 1.5, "b": 2}, " {a: 1} ": map[string]float64{"a": 1},
 			`{"a":1}`: map[string]float64{"a": 1}, "{}": map[string]float64{}},
 		"node-id":   {"a": "a", "näher": "näher", "a.b:c@d e": "a.b:c@d e", "...": "...", strings.Repeat("x", 255): strings.Repeat("x", 255)},
@@ -39,8 +44,10 @@ func TestKinds(t *testing.T) {
 		"path":      {"/a b": "/a b", "=": "="},
 		"port":      {"0": 0, "1": 1, "65535": 65535},
 		"service":   {"control": "control", "12345678": "12345678", "Ping": "Ping"},
+		"url-path":  {"/": "/", "/a/b.c": "/a/b.c", "/a/": "/a/"},
 		"words":     {"": "", "a 'b c'": "a 'b c'", `a\ b`: `a\ b`},
 		"work-type": {"cat": "cat", "Remote": "Remote"},
+		"ws-url":    {"ws://a": "ws://a", "wss://a.b:1/c?d": "wss://a.b:1/c?d", "WSS://[::1]:2/": "WSS://[::1]:2/"},
 	}
 	refused := map[string][]string{
 		"address": {"", "a", "a:", "a:0", "a:x", "a:65536", "a:-1", "::1:2", "a:1:2", "[::1]", "tcp://a:1"},
@@ -49,18 +56,23 @@ func TestKinds(t *testing.T) {
 		"firewall-rules": {"", "drop", "{action: drop}", "[drop]", "[[]]", "[~]", "[{}]", "[{action: drop}", "[{action: deny}]", "[{action: [drop]}]",
 			"[{action: drop, fromnode: ''}]", "[{action: drop, fromnode: /(/}]", "[{action: drop, toservice: 123456789}]",
 			"[{action: drop, Action: drop}]", "[{action: drop, ? [a] : b}]"},
-		"host":       {"", "127.0.0.1:1", "[::1]", "a/24", "a b", "\x00"},
-		"idle-time":  {"", "20", "20.9s", "-30", "NaN", "Inf", "1e300", "9999999999999h", "30 s", "0"},
-		"level":      {"", "trace", "warn", "3"},
-		"mode":       {"", "600", "384", "0800", "01000", "0o", "0x1ff", "-0600", "u=rw", "0 600", "0-1"},
-		"node-costs": {"", "a", "a=1", "{a}", "{a: 0}", "{a: b}", "{localhost: 1}", "{a: 1, a: 2}", "{a: -1, a: 2}", "[a]", "{a: [1]}", "{a: 1} x", "{[a]: 1}", "{a"},
-		"node-id":    {"", ".", "..", "localhost", "LocalHost", "a/b", "a\x00", "a\n", "\x7f", "\xff", strings.Repeat("x", 256)},
-		"node-ids":   {"", " ", "[]", ",", "a,", "a,localhost", "[a, [b]]", "[a", "[a, ~]", "[a]: b", "[a] b"},
-		"path":       {"", "a\x00b"},
-		"port":       {"", "-1", "65536", "1.0", "0x10", "08", "+1", "http", "1e3", "99999999999999999999"},
-		"service":    {"", "ping", "unreach", "123456789", "a\x00", "\xff", "a\tb"},
-		"words":      {"'", `"`, `a\`, "a\x00b"},
-		"work-type":  {"", "remote", "a\n", "\xff"},
+		"fingerprints": {"", "0a", "xx", strings.Repeat("0a", 28), strings.Repeat("0a", 48), strings.Repeat("0a", 32) + ",", "[]"},
+		"header":       {"", "a", ": a", "a b: c", "a: ", "a: b\nc: d", "a\n: b", "ä: b", "(a): b"},
+		"host":         {"", "127.0.0.1:1", "[::1]", "a/24", "a b", "\x00"},
+		"idle-time":    {"", "20", "20.9s", "-30", "NaN", "Inf", "1e300", "9999999999999h", "30 s", "0"},
+		"level":        {"", "trace", "warn", "3"},
+		"mode":         {"", "600", "384", "0800", "01000", "0o", "0x1ff", "-0600", "u=rw", "0 600", "0-1"},
+		"name":         {"", "a\n", "\xff"},
+		"node-costs":   {"", "a", "a=1", "{a}", "{a: 0}", "{a: b}", "{localhost: 1}", "{a: 1, a: 2}", "{a: -1, a: 2}", "[a]", "{a: [1]}", "{a: 1} x", "{[a]: 1}", "{a"},
+		"node-id":      {"", ".", "..", "localhost", "LocalHost", "a/b", "a\x00", "a\n", "\x7f", "\xff", strings.Repeat("x", 256)},
+		"node-ids":     {"", " ", "[]", ",", "a,", "a,localhost", "[a, [b]]", "[a", "[a, ~]", "[a]: b", "[a] b"},
+		"path":         {"", "a\x00b"},
+		"port":         {"", "-1", "65536", "1.0", "0x10", "08", "+1", "http", "1e3", "99999999999999999999"},
+		"service":      {"", "ping", "unreach", "123456789", "a\x00", "\xff", "a\tb"},
+		"url-path":     {"", "a", "http://a/", "/a?b", "/a#b", "//a/b", "/%41", "/\x00"},
+		"words":        {"'", `"`, `a\`, "a\x00b"},
+		"work-type":    {"", "remote", "a\n", "\xff"},
+		"ws-url":       {"", "a:1", "//a", "http://a", "ws:///b", "ws://me@a/", "ws://me:p@a", "ws://a:b", "ws:a", "ws://a#b", "ws://:80"},
 	}
 	for name, kind := range kinds {
 		if len(accepted[name]) == 0 || len(refused[name]) == 0 {

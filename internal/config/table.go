@@ -17,6 +17,7 @@ type itemSpec struct {
 	main    *paramSpec // what a bare value sets; nil if there is no such parameter
 	typ     reflect.Type
 	store   func(c *Config, item any)
+	check   func(item any) string // what of it contradicts itself, or ""
 }
 
 // A paramSpec is what the tags of a field say about a parameter.
@@ -28,6 +29,7 @@ type paramSpec struct {
 	initial  string // default: its value unless given; absent, it is the zero value of the field
 	unset    string // unset: what it means to leave it out, in words, where that is no default
 	unique   string // unique: no two items with this word in a tag may have the same value, if they have any
+	refers   string // refers: the value, if any, must be the name of an item of this kind
 	help     string // help: its meaning
 	field    int
 }
@@ -56,9 +58,15 @@ func backend(spec *itemSpec) *itemSpec {
 	return spec
 }
 
+// checked adds a check of an item without other mistakes.
+func checked[T any](spec *itemSpec, check func(T) string) *itemSpec {
+	spec.check = func(item any) string { return check(item.(T)) }
+	return spec
+}
+
 // newSpec reads the tags of an item's struct. Tags that make no sense are our own bug: it panics.
 func newSpec(name, help string, typ reflect.Type) *itemSpec {
-	spec := &itemSpec{name: name, help: help, typ: typ}
+	spec := &itemSpec{name: name, help: help, typ: typ, check: func(any) string { return "" }}
 	if where, ok := typ.FieldByName("Where"); !ok || where.Type != reflect.TypeFor[Position]() {
 		panic(fmt.Sprintf("config: item %s has no field Where of type Position", name))
 	}
@@ -76,6 +84,7 @@ func newSpec(name, help string, typ reflect.Type) *itemSpec {
 			initial:  field.Tag.Get("default"),
 			unset:    field.Tag.Get("unset"),
 			unique:   field.Tag.Get("unique"),
+			refers:   field.Tag.Get("refers"),
 			help:     field.Tag.Get("help"),
 			field:    i,
 		}

@@ -38,10 +38,10 @@ func TestBadValues(t *testing.T) {
 			`r.yml:2: log-level: level is a list: want Error, Warning, Info or Debug`,
 		}},
 		{"control service", "- local-only\n- control-service: /tmp/r.sock\n- control-service: {service: ping, permissions: 600, tcplisten: 1}\n", []string{
-			`r.yml:2: control-service takes no value without a name: want a name of service, filename, permissions`,
+			`r.yml:2: control-service takes no value without a name: want a name of service, filename, permissions, tls`,
 			`r.yml:3: control-service: service is "ping": want a name of 1 to 8 bytes without control characters, other than "ping" and "unreach"`,
 			`r.yml:3: control-service: permissions is "600": want permissions in octal with a leading 0, such as 0600; 0777 at most`,
-			`r.yml:3: control-service: unknown parameter "tcplisten" (known: service, filename, permissions)`,
+			`r.yml:3: control-service: unknown parameter "tcplisten" (known: service, filename, permissions, tls)`,
 		}},
 		{"listener", `
 - tcp-listener:
@@ -57,7 +57,7 @@ func TestBadValues(t *testing.T) {
       - a
       - {b: c}
       - ~
-    tls: server
+    path: /
 `, []string{
 			`r.yml:3: tcp-listener: bindaddr is "127.0.0.1:1": want an IP address or a host name, without port or brackets`,
 			`r.yml:4: tcp-listener: cost is a map: ` + costMessage,
@@ -68,7 +68,7 @@ func TestBadValues(t *testing.T) {
 			`r.yml:10: tcp-listener: nodecost of "d" is a list: ` + costMessage,
 			`r.yml:13: tcp-listener: allowedpeers entry 2 is a map: ` + nodeIDMessage,
 			`r.yml:14: tcp-listener: allowedpeers entry 3 has no value: ` + nodeIDMessage,
-			`r.yml:15: tcp-listener: unknown parameter "tls" (known: port, bindaddr, cost, nodecost, allowedpeers)`,
+			`r.yml:15: tcp-listener: unknown parameter "path" (known: port, bindaddr, tls, cost, nodecost, allowedpeers)`,
 			`r.yml:2: tcp-listener: port is missing: want a whole number from 0 to 65535`,
 		}},
 		{"peer", `
@@ -80,7 +80,7 @@ func TestBadValues(t *testing.T) {
     allowedpeers: []
 - tcp-peer: {address: nowhere, allowedpeers: "[a", cost: .inf}
 `, []string{
-			`r.yml:3: tcp-peer: unknown parameter "adress": did you mean "address"? (known: address, redial, cost, allowedpeers)`,
+			`r.yml:3: tcp-peer: unknown parameter "adress": did you mean "address"? (known: address, redial, tls, cost, allowedpeers)`,
 			`r.yml:4: tcp-peer: redial is "maybe": want true or false`,
 			`r.yml:5: tcp-peer: cost is "-1": ` + costMessage,
 			`r.yml:6: tcp-peer: cost is given twice: want it once`,

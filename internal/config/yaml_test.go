@@ -129,10 +129,10 @@ func TestEntriesThatAreNoItems(t *testing.T) {
   node: a
 - tcp-lisener: {port: 1}
 - work_command: {}
-- udp-peer: {address: "a:1"}
+- work-kubernetes: {address: "a:1"}
 - log-level:Debug
 `)
-	const known = " (known: node, log-level, local-only, control-service, tcp-listener, tcp-peer, work-command)"
+	const known = " (known: node, log-level, local-only, control-service, tcp-listener, tcp-peer, udp-listener, udp-peer, ws-listener, ws-peer, tls-server, tls-client, work-command)"
 	wantProblems(t, err,
 		`r.yml:2: an entry without an item: want one such as "- local-only:"`,
 		`r.yml:3: an entry without an item: want one such as "- local-only:"`,
@@ -142,7 +142,7 @@ func TestEntriesThatAreNoItems(t *testing.T) {
 		`r.yml:9: "<<" merges something that is no map: want a map, or a list of maps`,
 		`r.yml:11: unknown item "tcp-lisener": did you mean "tcp-listener"?`+known,
 		`r.yml:12: unknown item "work_command": did you mean "work-command"?`+known,
-		`r.yml:13: unknown item "udp-peer"`+known,
+		`r.yml:13: unknown item "work-kubernetes"`+known,
 		`r.yml:14: unknown item "log-level:Debug"`+known)
 }
 
