@@ -23,6 +23,9 @@ func (a Addr) String() string { return a.Node + ":" + a.Service }
 // ErrNoRoute reports that no path leads to a node at present.
 var ErrNoRoute = errors.New("no route to node")
 
+// ErrTLS reports that the ends of a stream do not believe each other.
+var ErrTLS = errors.New("TLS handshake failed")
+
 // ErrClosed reports the use of a node or service that has been closed.
 var ErrClosed = errors.New("closed")
 

@@ -65,8 +65,8 @@ func newQUICTransport(c *PacketConn) (*quic.Transport, error) {
 }
 
 // Dial opens a stream to a service: a QUIC connection with one stream. With a
-// nil tlsConfig the listener is not authenticated. The error is ErrNoRoute or
-// an *UnreachableError where those are the reason.
+// nil tlsConfig the listener is not authenticated. The error is ErrNoRoute,
+// ErrTLS or an *UnreachableError where those are the reason.
 func (n *Node) Dial(ctx context.Context, node, service string, tlsConfig *tls.Config) (*Conn, error) {
 	remote := Addr{Node: n.nodeID(node), Service: service}
 	conn, err := n.dial(ctx, remote, tlsConfig)
@@ -107,6 +107,10 @@ func (n *Node) dial(ctx context.Context, remote Addr, tlsConfig *tls.Config) (*C
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
+		}
+		var handshake *quic.TransportError
+		if errors.As(err, &handshake) && handshake.ErrorCode.IsCryptoError() {
+			err = fmt.Errorf("%w: %w", ErrTLS, err)
 		}
 		return nil, err
 	}
@@ -170,8 +174,7 @@ func (n *Node) Listen(service string, tlsConfig *tls.Config, ad *Advertise) (*Li
 		}
 	} else {
 		connType = wire.ConnStreamTLS
-		tlsConfig = tlsConfig.Clone()
-		tlsConfig.NextProtos = []string{streamALPN}
+		tlsConfig = forStreams(tlsConfig)
 	}
 	l := &Listener{
 		node:  n,
@@ -196,6 +199,23 @@ func (n *Node) Listen(service string, tlsConfig *tls.Config, ad *Advertise) (*Li
 		n.advertise(l.addr().Service, connType, *ad)
 	}
 	return l, nil
+}
+
+// forStreams returns a listener's configuration, and those that it makes for
+// each client, with the protocol of streams.
+func forStreams(tlsConfig *tls.Config) *tls.Config {
+	c := tlsConfig.Clone()
+	c.NextProtos = []string{streamALPN}
+	if forClient := c.GetConfigForClient; forClient != nil {
+		c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			own, err := forClient(hello)
+			if own != nil {
+				own = forStreams(own)
+			}
+			return own, err
+		}
+	}
+	return c
 }
 
 func (l *Listener) acceptLoop() {

@@ -5,14 +5,12 @@ package daemon
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"net"
 	"path"
-	"strconv"
 	"sync"
 
 	"receptor/control"
@@ -30,10 +28,10 @@ const controlService = "control"
 type Host struct {
 	Clock transport.Clock
 	// NewRand returns a source of randomness of its own for each caller.
-	NewRand func() rand.Source
-	// NewTCPListener and NewTCPDialer make backends; see package tcp.
-	NewTCPListener func(addr string, warn func(error)) transport.Backend
-	NewTCPDialer   func(addr string, redial bool, clock transport.Clock, rand *rand.Rand, warn func(error)) transport.Backend
+	NewRand  func() rand.Source
+	Backends Backends
+	// ReadFile reads certificates and keys.
+	ReadFile func(name string) ([]byte, error)
 	// ListenUnix listens on a Unix socket.
 	ListenUnix func(filename string, permissions fs.FileMode) (net.Listener, error)
 	// FS and Processes are for units of work.
@@ -49,6 +47,7 @@ type Daemon struct {
 	host Host
 	log  *Log
 
+	tls      tlsConfigs
 	node     *mesh.Node
 	work     *work.Manager
 	server   *control.Server
@@ -92,6 +91,9 @@ func (d *Daemon) fail(err error) {
 
 func (d *Daemon) start() error {
 	d.reach = newReachQueue(func(node string) { d.work.NodeReachable(node) })
+	if err := d.startTLS(); err != nil {
+		return err
+	}
 	if err := d.startWork(); err != nil {
 		return err
 	}
@@ -144,13 +146,19 @@ func (d *Daemon) startWork() error {
 	return nil
 }
 
-var errNoTLSClients = errors.New("this node has no TLS client configurations")
-
 func (d *Daemon) dialWork(ctx context.Context, node, service, tlsClient string) (work.Conn, error) {
-	if tlsClient != "" {
-		return nil, fmt.Errorf("%w: %q: %w", work.ErrTLS, tlsClient, errNoTLSClients)
+	cfg, err := d.tls.forNode(tlsClient, node)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", work.ErrTLS, err)
 	}
-	return d.node.Dial(ctx, node, service, nil)
+	conn, err := d.node.Dial(ctx, node, service, cfg)
+	if errors.Is(err, mesh.ErrTLS) {
+		return nil, fmt.Errorf("%w: %w", work.ErrTLS, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return conn, nil
 }
 
 func (d *Daemon) startControl() error {
@@ -159,11 +167,9 @@ func (d *Daemon) startControl() error {
 		Problem: func(err error) { d.log.Warningf("Control service: %v", err) },
 	})
 	control.RegisterMesh(d.server, d.node, control.MeshOptions{
-		Info:  d.host.Info,
-		Clock: d.host.Clock,
-		TLSClient: func(name, _ string) (*tls.Config, error) {
-			return nil, fmt.Errorf("unknown TLS client %q: %w", name, errNoTLSClients)
-		},
+		Info:      d.host.Info,
+		Clock:     d.host.Clock,
+		TLSClient: d.tls.forNode,
 	})
 	d.work.Register(d.server)
 	for _, cs := range d.cfg.ControlServices {
@@ -183,7 +189,7 @@ func (d *Daemon) startControlService(cs config.ControlService) error {
 		d.serve(l)
 	}
 	ad := &mesh.Advertise{Tags: map[string]string{"type": "Control Service"}, WorkTypes: true}
-	l, err := d.node.Listen(cs.Service, nil, ad)
+	l, err := d.node.Listen(cs.Service, d.tls.forService(cs.TLS), ad)
 	if err != nil {
 		return err
 	}
@@ -197,35 +203,6 @@ func (d *Daemon) serve(l net.Listener) {
 			d.log.Debugf("Control service on %s: %v", l.Addr(), err)
 		}
 	})
-}
-
-func (d *Daemon) startBackends() error {
-	warn := func(err error) { d.log.Warningf("%v", err) }
-	for _, c := range d.cfg.TCPListeners {
-		b := d.host.NewTCPListener(net.JoinHostPort(c.BindAddr, strconv.Itoa(c.Port)), warn)
-		opts := mesh.LinkOptions{Cost: c.Cost, NodeCost: c.NodeCost, AllowedPeers: c.AllowedPeers}
-		if err := d.startBackend(b, opts); err != nil {
-			return fmt.Errorf("%s: tcp-listener: %w", c.Where, err)
-		}
-	}
-	for _, c := range d.cfg.TCPPeers {
-		b := d.host.NewTCPDialer(c.Address, c.Redial, d.host.Clock, rand.New(d.host.NewRand()), warn)
-		opts := mesh.LinkOptions{Cost: c.Cost, AllowedPeers: c.AllowedPeers}
-		if err := d.startBackend(b, opts); err != nil {
-			return fmt.Errorf("%s: tcp-peer: %w", c.Where, err)
-		}
-	}
-	return nil
-}
-
-func (d *Daemon) startBackend(b transport.Backend, opts mesh.LinkOptions) error {
-	err := b.Start(func(l transport.Link) transport.Receiver { return d.node.Attach(l, opts) })
-	if err != nil {
-		return err
-	}
-	d.backends = append(d.backends, b)
-	d.log.Infof("Running %s", b)
-	return nil
 }
 
 // Close stops the node: its services are withdrawn, peers see the links end,

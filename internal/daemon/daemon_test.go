@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -88,11 +89,19 @@ func freePort(t testing.TB) int {
 // start starts a node; parameters at the start of args are those of its item "node".
 func start(t testing.TB, dir, id string, args ...string) (*node, error) {
 	t.Helper()
+	return startSecured(t, dir, id, "", args...)
+}
+
+// startSecured has the control service of the mesh use a tls-server, unless it
+// has no name.
+func startSecured(t testing.TB, dir, id, tls string, args ...string) (*node, error) {
+	t.Helper()
 	n := &node{log: newLogBuffer(), socket: filepath.Join(dir, id+".sock")}
-	args = append([]string{
-		"--log-level", "debug", "--control-service", "filename=" + n.socket,
-		"--node", "id=" + id, "datadir=" + filepath.Join(dir, "data"),
-	}, args...)
+	control := []string{"--log-level", "debug", "--control-service", "filename=" + n.socket}
+	if tls != "" {
+		control = append(control, "tls="+tls)
+	}
+	args = slices.Concat(control, []string{"--node", "id=" + id, "datadir=" + filepath.Join(dir, "data")}, args)
 	cl, err := config.ParseArgs(args)
 	if err != nil {
 		t.Fatal(err)
@@ -116,13 +125,18 @@ func mustStart(t testing.TB, dir, id string, args ...string) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
+	n.closeAfter(t, id)
+	return n
+}
+
+// closeAfter closes the node after the test, and shows its log if that failed.
+func (n *node) closeAfter(t testing.TB, id string) {
 	t.Cleanup(func() {
 		n.Close()
 		if t.Failed() {
 			t.Logf("log of %s:\n%s", id, n.log)
 		}
 	})
-	return n
 }
 
 // client opens a control session on the node's socket.

@@ -3,27 +3,23 @@ package host
 import (
 	crand "crypto/rand"
 	"math/rand/v2"
+	"os"
 	"runtime"
 
 	"receptor/control"
 	"receptor/internal/daemon"
 	"receptor/internal/version"
 	"receptor/transport"
-	"receptor/transport/tcp"
 )
 
 // Machine returns everything that a daemon needs from this machine, with units
 // of work run by processes.
 func Machine(processes *Processes) daemon.Host {
 	return daemon.Host{
-		Clock:   transport.System,
-		NewRand: newRand,
-		NewTCPListener: func(addr string, warn func(error)) transport.Backend {
-			return tcp.NewListener(addr, nil, warn)
-		},
-		NewTCPDialer: func(addr string, redial bool, clock transport.Clock, r *rand.Rand, warn func(error)) transport.Backend {
-			return tcp.NewDialer(addr, nil, transport.DialOptions{Redial: redial, Clock: clock, Rand: r, Warn: warn})
-		},
+		Clock:      transport.System,
+		NewRand:    newRand,
+		Backends:   backends(),
+		ReadFile:   os.ReadFile,
 		ListenUnix: ListenUnix,
 		FS:         FS{},
 		Processes:  processes,
