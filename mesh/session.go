@@ -359,6 +359,9 @@ func (n *Node) dropIdleLinks(now time.Time) {
 		if s.active.Swap(false) {
 			s.heard = now
 		} else if idle := now.Sub(s.heard); idle >= n.maxIdle {
+			// It may be that only one direction is dead. Over UDP the peer would find
+			// that out by our silence alone, as long after us as we after it.
+			s.link.Send(wire.Reject())
 			s.end(now, fmt.Errorf("%w for %v", ErrIdle, idle.Round(time.Second)))
 		}
 	}

@@ -90,11 +90,13 @@ func (w *world) loseOffers() {
 	}
 }
 
+// instant lets everything happen that happens at one time.
+const instant = time.Millisecond
+
 // lookAtServices judges, once a flood has crossed the mesh, whether a change has
 // arrived everywhere.
 func (w *world) lookAtServices() {
-	const moment = time.Millisecond
-	w.after(check.FloodTime(w.paths)+moment, w.judgeServices)
+	w.after(check.FloodTime(w.paths)+instant, w.judgeServices)
 }
 
 // judgeServices judges who knows of which services, if anything can be said.

@@ -96,7 +96,7 @@ func (t *traffic) send(w *world, h *host, to int, d scenario.Datagram) {
 		w.report(w.now, w.ids[from], check.RuleDatagram, "it refused a datagram for %s, to which there is a path: %v", w.ids[to], err)
 	}
 	if w.certain(from, to) && d.Hops >= w.paths.MaxHops(from, to) && w.uncrowded {
-		w.after(w.paths.Crossing(), func() {
+		w.after(w.paths.Travel(from, to)+instant, func() {
 			if w.convergence.Quiet() && !w.taint && !w.datagrams.Arrived(number) {
 				w.report(w.now, w.ids[to], check.RuleDatagram, "datagram %d from %s, with %d hops to live over %d links at most, has not arrived, although nothing was in the way",
 					number, w.ids[from], d.Hops, w.paths.MaxHops(from, to))

@@ -24,16 +24,26 @@ func Plan(f *scenario.File, master uint64, faults bool) (*scenario.Scenario, err
 		return s, err
 	}
 	if !f.DrawsFaults() {
-		draw := scenario.DefaultFaults()
-		// Beyond the end, where they are cut off: otherwise all would be over by
-		// then, and nothing be left broken.
-		draw.Until = s.For + draw.Duration.Max
-		s.Draw(draw)
+		drawFaults(s)
 	}
+	settle(s)
+	return s, nil
+}
+
+// drawFaults adds the default faults.
+func drawFaults(s *scenario.Scenario) {
+	draw := scenario.DefaultFaults()
+	// Beyond the end, where they are cut off: otherwise all would be over by
+	// then, and nothing be left broken.
+	draw.Until = s.For + draw.Duration.Max
+	s.Draw(draw)
+}
+
+// settle adds the liveness phase.
+func settle(s *scenario.Scenario) {
 	s.Timeline = slices.DeleteFunc(s.Timeline, func(a scenario.Action) bool { return a.At >= s.For })
 	s.Timeline = append(s.Timeline, scenario.Action{At: s.For, Do: scenario.Settle, Nodes: drawCore(s)})
 	s.Expect = scenario.Expect{LostPings: -1, Converges: true}
-	return s, nil
 }
 
 // drawCore draws the nodes of a connected part of the mesh, sorted.

@@ -74,7 +74,7 @@ type Conditions struct {
 //	[notice +] [redial +] handshake + 2 floods + routes [+ revoked] [+ departed] [+ round] [+ repair]
 //
 //	notice     if a link may be dead: Broken, or where only silence shows
-//	           it, 30 s
+//	           it, 30 s; twice if what one end says of it may be lost
 //	redial     if a link must be dialled anew: 2 x 20 s, the longest pause
 //	           between two dials; twice, since the far end may refuse the first
 //	           while it still holds the old link; and Broken for a dial that
@@ -133,6 +133,9 @@ func (p *Paths) Bound(c Conditions) time.Duration {
 
 func (c Conditions) notice() time.Duration {
 	if c.Silent {
+		if c.Loss > 0 {
+			return max(c.Broken, 2*idleNoticed)
+		}
 		return max(c.Broken, idleNoticed)
 	}
 	return c.Broken

@@ -8,11 +8,12 @@ import (
 
 // Graph is the true mesh at one moment: the links whose wires carry frames.
 type Graph struct {
-	ids   []string
-	index map[string]int
-	adj   [][]edge
-	left  []bool // nodes that are not there
-	whole bool   // all costs are whole numbers, so sums of them are exact
+	ids     []string
+	index   map[string]int
+	adj     [][]edge
+	left    []bool        // nodes that are not there
+	slowest time.Duration // delay of any link
+	whole   bool          // all costs are whole numbers, so sums of them are exact
 }
 
 type edge struct {
@@ -40,6 +41,7 @@ func (g *Graph) Leave(a int) { g.left[a] = true }
 func (g *Graph) Link(a, b int, cost float64, delay time.Duration) {
 	g.adj[a] = append(g.adj[a], edge{b, cost, delay})
 	g.adj[b] = append(g.adj[b], edge{a, cost, delay})
+	g.slowest = max(g.slowest, delay)
 	g.whole = g.whole && cost == math.Trunc(cost) && cost < 1<<32
 }
 
@@ -79,6 +81,12 @@ func (p *Paths) MaxHops(a, b int) int {
 		p.hops[a] = p.g.mostHops(a, cost, order)
 	}
 	return int(p.hops[a][b])
+}
+
+// Travel returns how long a datagram from a to b takes at most, on any of the
+// least-cost paths.
+func (p *Paths) Travel(a, b int) time.Duration {
+	return time.Duration(p.MaxHops(a, b)) * p.g.slowest
 }
 
 // Connected reports whether every node can reach every other.

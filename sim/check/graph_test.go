@@ -77,6 +77,7 @@ func TestBound(t *testing.T) {
 		{"there are deployed nodes", Conditions{Broken: broken, Deployed: true}, start + 10*time.Second + crossing},
 		// One update in 0.9^4 gets through; 1e-6/9 is left after 16 of them.
 		{"UDP-like links lose frames", Conditions{Broken: broken, Loss: 0.1}, start + 11*time.Second + 160*time.Second},
+		{"and a wire is down", Conditions{Broken: broken, Loss: 0.1, Down: true, Silent: true}, start + 11*time.Second + 160*time.Second + time.Minute},
 	} {
 		if got := NewPaths(line).Bound(c.c); got != c.want {
 			t.Errorf("%s: the bound is %v, want %v", c.name, got, c.want)
@@ -95,5 +96,16 @@ func TestDiameterIsThatOfTheLargestComponent(t *testing.T) {
 	delay, hops := g.diameter()
 	if delay < 2*time.Second || hops < 2 {
 		t.Errorf("diameter is %v and %d links, but a and c are 2s and 2 links apart", delay, hops)
+	}
+}
+
+func TestTravelIsBounded(t *testing.T) {
+	t.Parallel()
+	g := NewGraph([]string{"a", "b", "c"})
+	g.Link(0, 1, 1, 5*time.Millisecond)
+	g.Link(1, 2, 1, 2*time.Millisecond)
+	g.Link(0, 2, 9, time.Millisecond)
+	if got := NewPaths(g).Travel(0, 2); got != 10*time.Millisecond {
+		t.Errorf("over two links, of which one takes 5 ms, a datagram takes up to %v, want 10ms", got)
 	}
 }
