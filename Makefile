@@ -2,6 +2,8 @@
 # make test       all tests
 # make demo       a real mesh of three nodes that runs work, then a simulated one
 # make bench-sim  the speed of the simulator (docs/performance.md); BENCH_LARGE=1: also at 10,000 nodes
+# make properties  long runs of the properties, from the seed in sim/testdata/seeds.txt
+# make next-seeds  moves that seed on: for a scheduled run
 # make lint       what CI checks beside the tests
 # make install    PREFIX=/usr/local DESTDIR=
 
@@ -15,7 +17,7 @@ LDFLAGS  := -s -w -X receptor/internal/version.Version=$(VERSION)
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: all $(PROGRAMS) install test race fuzz bench-sim lint vet fmt staticcheck demo clean
+.PHONY: all $(PROGRAMS) install test properties next-seeds race fuzz bench-sim lint vet fmt staticcheck demo clean
 
 all: $(PROGRAMS)
 
@@ -28,6 +30,24 @@ install: all
 
 test:
 	go test ./...
+
+# What make test does briefly: properties with many more cases, check with many
+# more seeds, all planted bugs. PROPERTY_CASES and PROPERTY_SEEDS say how many.
+SEED           := $(shell cat sim/testdata/seeds.txt)
+PROPERTY_CASES ?= 1000
+PROPERTY_SEEDS ?= 500
+CHECKED        := $(addprefix topologies/,flap.yaml lossy.yaml hub-spoke.yaml mixed.yaml tree-40.yaml) \
+                  $(addprefix sim/planted/testdata/,services.yaml ties.yaml hops.yaml costs.yaml)
+
+properties: meshsim
+	go test -timeout 2h ./sim ./sim/campaign ./sim/check ./sim/scenario ./mesh/linkstate ./mesh/wire \
+		-rapid.seed $(SEED) -rapid.checks $(PROPERTY_CASES)
+	bin/meshsim check $(CHECKED) --seeds $(SEED):$(shell expr $(SEED) + $(PROPERTY_SEEDS))
+	go test -timeout 1h ./sim/planted -long
+
+# The next run begins where the last one ended.
+next-seeds:
+	expr $(SEED) + $(PROPERTY_SEEDS) > sim/testdata/seeds.txt
 
 # Needs a C compiler.
 race:
