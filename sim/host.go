@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"receptor/mesh"
+	"receptor/mesh/firewall"
 	"receptor/sim/check"
 	"receptor/sim/scenario"
 	"receptor/sim/seed"
@@ -23,6 +24,7 @@ type host struct {
 	kind   scenario.NodeKind
 	extra  bool           // it is no node of the scenario, but duplicates the ID of one
 	spec   scenario.Clock // what its clock shows
+	rules  []firewall.Rule
 	cables []*cable
 
 	// accept takes a link for the process; nil: down.
@@ -68,7 +70,7 @@ func (h *host) start(w *world, old bool) error {
 		source = &beginning{source.Uint64(), seed.Source(w.seed, fmt.Sprintf("node %d", h.boots), h.id)}
 	}
 	node, err := newNode(h.kind, mesh.Config{
-		ID: h.id, Clock: c, Rand: source, Pool: h.net.pool,
+		ID: h.id, Clock: c, Rand: source, Pool: h.net.pool, Firewall: h.rules,
 		Events: func(e mesh.Event) { w.observe(h, e) },
 	})
 	if err != nil {

@@ -19,26 +19,30 @@ import (
 func TestMeshConvergesToLeastCostRoutes(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		s := drawScenario(t)
-		if err := s.Check(); err != nil {
-			t.Fatalf("the generator made a bad scenario: %v", err)
-		}
-		w, err := newWorld(s, s.Seed, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.runFor(s.For)
-		w.runUntilQuiet(s.For + patience)
-		for _, v := range w.violations {
-			t.Errorf("%v", v)
-		}
-		if _, converged := w.convergence.Converged(); !converged && w.convergence.Quiet() && len(w.violations) == 0 {
-			t.Errorf("not converged, and no violation says so")
-		}
-		if t.Failed() {
-			t.Logf("scenario:\n%s", s.Encode(""))
-		}
+		runProperty(t, drawScenario(t))
 	})
+}
+
+// runProperty runs a drawn scenario until the mesh has come to rest.
+func runProperty(t *rapid.T, s *scenario.Scenario) {
+	if err := s.Check(); err != nil {
+		t.Fatalf("the generator made a bad scenario: %v", err)
+	}
+	w, err := newWorld(s, s.Seed, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.runFor(s.For)
+	w.runUntilQuiet(s.For + patience)
+	for _, v := range w.violations {
+		t.Errorf("%v", v)
+	}
+	if _, converged := w.convergence.Converged(); !converged && w.convergence.Quiet() && len(w.violations) == 0 {
+		t.Errorf("not converged, and no violation says so")
+	}
+	if t.Failed() {
+		t.Logf("scenario:\n%s", s.Encode(""))
+	}
 }
 
 // drawScenario draws a connected mesh of up to 30 nodes, and failures of its

@@ -47,7 +47,7 @@ func (t *traffic) ping(w *world, h *host, to int) {
 	from := int(h.number)
 	t.pinged++
 	w.trace.record(w.now, eventPing, int32(from), int32(to), nil)
-	certain := w.certain(from, to)
+	certain := w.certain(from, to) && !w.firewalls.Any() // the answer goes to a service of any name
 	target := w.ids[to]
 	done := false
 	h.node.PingAsync(target, mesh.MaxHops, pingTimeout, func(r mesh.PingReply, err error) {
@@ -92,10 +92,11 @@ func (t *traffic) send(w *world, h *host, to int, d scenario.Datagram) {
 	w.datagrams.Shipped(number, from, to, d.Hops)
 	addr := mesh.Addr{Node: w.ids[to], Service: check.Service}
 	err := h.node.SendDatagram(check.Service, addr, payload, byte(d.Hops))
-	if err != nil && w.mustTake(from, to) {
+	open := w.firewalls.Open(from, to)
+	if err != nil && open && w.mustTake(from, to) {
 		w.report(w.now, w.ids[from], check.RuleDatagram, "it refused a datagram for %s, to which there is a path: %v", w.ids[to], err)
 	}
-	if w.certain(from, to) && d.Hops >= w.paths.MaxHops(from, to) && w.uncrowded {
+	if open && w.certain(from, to) && d.Hops >= w.paths.MaxHops(from, to) && w.uncrowded {
 		w.after(w.paths.Travel(from, to)+instant, func() {
 			if w.convergence.Quiet() && !w.taint && !w.datagrams.Arrived(number) {
 				w.report(w.now, w.ids[to], check.RuleDatagram, "datagram %d from %s, with %d hops to live over %d links at most, has not arrived, although nothing was in the way",
@@ -121,4 +122,5 @@ func (t *traffic) received(w *world, h *host, from mesh.Addr, payload []byte) {
 	}
 	w.record.Count(w.now, stats.SeriesDelivered)
 	w.datagrams.Received(w.now, int(h.number), number, from.Node)
+	w.firewalls.Received(w.now, int(h.number), from.Node)
 }

@@ -53,6 +53,7 @@ type world struct {
 	datagrams   *check.Datagrams
 	rate        *check.Rate
 	queues      *check.Queues
+	firewalls   *check.Firewalls
 	traffic     traffic
 	services    *check.Services
 	offers      []*offered
@@ -101,8 +102,8 @@ func newWorld(s *scenario.Scenario, master uint64, out io.Writer) (*world, error
 	w.queues = check.NewQueues(w.ids, w.report)
 	w.rate = check.NewRate(len(names), len(s.Links)+len(names)-len(s.Nodes), w.convergence.Quiet, w.report)
 	w.net = network{timeline: &w.timeline, trace: w.trace, tap: w, packer: packer{pool: linkstate.NewPool()}}
-	for _, n := range s.Nodes {
-		w.hosts = append(w.hosts, &host{net: &w.net, number: int32(len(w.hosts)), id: n.ID, kind: n.Kind, spec: n.Clock})
+	if err := w.addHosts(); err != nil {
+		return nil, err
 	}
 	for _, l := range s.Links {
 		w.addCable(l)
@@ -133,6 +134,23 @@ func longestFlight(s *scenario.Scenario) time.Duration {
 		}
 	}
 	return longest
+}
+
+// addHosts makes the machines of the nodes, which are down.
+func (w *world) addHosts() error {
+	owners := make([][]check.FirewallRule, len(w.ids))
+	for i, n := range w.scenario.Nodes {
+		rules, err := n.Rules()
+		if err != nil {
+			return fmt.Errorf("node %q: %w", n.ID, err)
+		}
+		for _, r := range n.Firewall {
+			owners[i] = append(owners[i], check.FirewallRule(r))
+		}
+		w.hosts = append(w.hosts, &host{net: &w.net, number: int32(i), id: n.ID, kind: n.Kind, spec: n.Clock, rules: rules})
+	}
+	w.firewalls = check.NewFirewalls(w.ids, owners, w.report)
+	return nil
 }
 
 // addCable lays a link.
@@ -212,6 +230,7 @@ func (w *world) leaves(from *host, frame []byte) {
 	}
 	if !w.taint {
 		w.datagrams.Leaves(w.now, int(from.number), frame)
+		w.firewalls.Leaves(w.now, int(from.number), frame)
 	}
 	if w.probing {
 		w.probeSent(int(from.number), frame)

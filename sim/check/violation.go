@@ -31,6 +31,7 @@ const (
 	RuleUpdate    Rule = "update"     // no older one is accepted over a newer one
 	RuleDatagram  Rule = "datagram"   // at most once, only to its address, within its hops
 	RuleService   Rule = "service"    // nodes know what is on offer, and nothing else
+	RuleFirewall  Rule = "firewall"   // what a node's rules forbid goes no further
 	RulePing      Rule = "ping"       // answered once, by its target, when nothing is in the way
 	RuleFrame     Rule = "frame"      // every frame that a node sends can be used by its peer
 	RuleTraffic   Rule = "traffic"    // control frames fall to their idle rate

@@ -81,7 +81,7 @@ func (s *Scenario) encodeNodes() *yaml.Node {
 }
 
 func (n Node) encode() *yaml.Node {
-	if n.Kind != KindDeployed && n.Clock == (Clock{}) {
+	if n.Kind != KindDeployed && n.Clock == (Clock{}) && len(n.Firewall) == 0 {
 		return textNode(n.ID)
 	}
 	m := flow()
@@ -94,6 +94,17 @@ func (n Node) encode() *yaml.Node {
 		clock.clock(n.Clock)
 		m.add("clock", clock.node)
 	}
+	m.add("firewall", listOf(n.Firewall, Rule.encode))
+	return m.node
+}
+
+func (r Rule) encode() *yaml.Node {
+	m := flow()
+	m.text("action", r.Action)
+	m.text("fromnode", r.FromNode)
+	m.text("tonode", r.ToNode)
+	m.text("fromservice", r.FromService)
+	m.text("toservice", r.ToService)
 	return m.node
 }
 

@@ -24,7 +24,8 @@ func resolved(t *testing.T, text string, seed uint64) *Scenario {
 
 const everyAction = `
 for: 100s
-nodes: [{id: a, clock: {offset: -3s, drift: 0.01}}, b, c]
+nodes: [{id: a, clock: {offset: -3s, drift: 0.01}}, {id: b, firewall: [{action: Accept, fromnode: a, tonode: /b|c/,
+  fromservice: x, toservice: y}, {action: drop}]}, c]
 links:
   - {from: a, to: b, backend: udp, delay: 5ms, jitter: 1ms, distribution: normal, loss: 0.1, burst: 4,
      duplicate: 0.2, reorder: 0.3, corrupt: {forward: 0, back: 0.5}, bandwidth: 1.5Mbit, queue: 64kB}

@@ -130,11 +130,23 @@ func (d *decoder) node(n *yaml.Node) Node {
 		d.mapping(n, "node",
 			required("id", scalar(d, "node id", &v.ID, parseNodeID)),
 			optional("kind", scalar(d, "node: kind", &v.Kind, parseOneOf(KindOurs, KindDeployed))),
-			optional("clock", func(n *yaml.Node) { d.mapping(n, "node: clock", d.clockFields(&v.Clock)...) }))
+			optional("clock", func(n *yaml.Node) { d.mapping(n, "node: clock", d.clockFields(&v.Clock)...) }),
+			optional("firewall", d.list("node: firewall", func(n *yaml.Node) { v.Firewall = append(v.Firewall, d.rule(n)) })))
 	} else {
 		scalar(d, "node", &v.ID, parseNodeID)(n)
 	}
 	return v
+}
+
+// rule reads a rule of a firewall, with the keys of the node's configuration.
+func (d *decoder) rule(n *yaml.Node) (r Rule) {
+	d.mapping(n, "firewall rule",
+		required("action", scalar(d, "firewall rule: action", &r.Action, parseText)),
+		optional("fromnode", scalar(d, "firewall rule: fromnode", &r.FromNode, parseText)),
+		optional("tonode", scalar(d, "firewall rule: tonode", &r.ToNode, parseText)),
+		optional("fromservice", scalar(d, "firewall rule: fromservice", &r.FromService, parseText)),
+		optional("toservice", scalar(d, "firewall rule: toservice", &r.ToService, parseText)))
+	return r
 }
 
 func (d *decoder) link(n *yaml.Node) linkSpec {

@@ -7,6 +7,7 @@ import (
 	"sort"
 	"strconv"
 
+	"receptor/mesh/firewall"
 	"receptor/mesh/wire"
 	"receptor/sim/seed"
 )
@@ -135,7 +136,29 @@ func (c *checker) nodesOf(s *Scenario) {
 		if text := n.Clock.problem(); text != "" {
 			c.fail(n.line, "node %q: %s", n.ID, text)
 		}
+		if _, err := n.Rules(); err != nil {
+			c.fail(n.line, "node %q: %v", n.ID, err)
+		}
+		if len(n.Firewall) > 0 && n.Kind == KindDeployed {
+			c.fail(n.line, "node %q: the model of a deployed node has no firewall; leave out kind or firewall", n.ID)
+		}
 	}
+}
+
+// Rules returns the rules of the node's firewall, as nodes take them.
+func (n *Node) Rules() ([]firewall.Rule, error) {
+	var rules []firewall.Rule
+	for i, r := range n.Firewall {
+		action, err := firewall.ParseAction(r.Action)
+		if err != nil {
+			return nil, fmt.Errorf("firewall rule %d: action is %q: want %s", i+1, r.Action, firewall.WantAction)
+		}
+		rules = append(rules, firewall.Rule{
+			Action: action, FromNode: r.FromNode, ToNode: r.ToNode, FromService: r.FromService, ToService: r.ToService,
+		})
+	}
+	_, err := firewall.New(rules, n.ID)
+	return rules, err
 }
 
 func firstOn(line int) string {

@@ -61,8 +61,16 @@ type Node struct {
 	Kind NodeKind
 	// Clock is what its clock shows when a run begins.
 	Clock Clock
+	// Firewall has its rules (PROTOCOL section 6). Deployed nodes have none here.
+	Firewall []Rule
 
 	line int // of the file, for errors; 0: generated or built in code
+}
+
+// Rule is a rule of a firewall, as the configuration of a node has it.
+type Rule struct {
+	Action                                   string
+	FromNode, ToNode, FromService, ToService string
 }
 
 // Link joins two nodes: From dials, To listens.

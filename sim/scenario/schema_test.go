@@ -115,7 +115,7 @@ nodes:
   - a
   - 12
   - {id: b, kind: deployed, clock: {offset: -1h, drift: 0.001}}
-  - {id: c, kind: ours}
+  - {id: c, kind: ours, firewall: [{action: drop, fromnode: a, tonode: "/b.*/", fromservice: x, toservice: y}]}
 links:
   - {from: a, to: b, backend: tcp, cost: 2.5, delay: {forward: 1ms, back: 2ms..3ms}, jitter: {forward: 1us, back: 0s},
      distribution: normal, loss: {forward: 0, back: 0.5}, burst: {forward: 0, back: 5}, corrupt: {forward: 0.1, back: 0},
