@@ -56,6 +56,7 @@ var rules = map[string]rule{
 		waits:   []string{"reach.go", "daemon.go"},
 	},
 	"internal/archtest": {},
+	"internal/propseed": {},
 	"sim":               {imports: []string{"sim/...", "mesh/...", "transport", highway}},
 	"sim/campaign":      {imports: []string{"sim/..."}, waits: []string{"campaign.go"}},
 	"sim/check":         {imports: []string{"mesh/...", "sim/scenario", "transport", highway}},

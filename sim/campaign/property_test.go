@@ -1,11 +1,8 @@
 package campaign
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -14,23 +11,6 @@ import (
 	"receptor/sim"
 	"receptor/sim/scenario"
 )
-
-// TestMain gives the properties the seed of the committed file, so that a run
-// of the tests says the same everywhere, unless the command line has another one.
-func TestMain(m *testing.M) {
-	flag.Parse()
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.seed" })
-	text, err := os.ReadFile("../testdata/seeds.txt")
-	if err == nil && !given {
-		err = flag.Set("rapid.seed", strings.TrimSpace(string(text)))
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "the seeds of the properties:", err)
-		os.Exit(2)
-	}
-	os.Exit(m.Run())
-}
 
 // drawMesh draws a mesh of any kind that can be generated.
 func drawMesh(t *rapid.T, backends ...scenario.Backend) *scenario.Scenario {
