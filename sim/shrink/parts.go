@@ -7,7 +7,7 @@ import (
 )
 
 // clone returns a copy that shares nothing that shrinking changes. (The lists
-// of nodes in actions are replaced, never changed.)
+// in nodes and actions are replaced, never changed.)
 func clone(s *scenario.Scenario) *scenario.Scenario {
 	c := *s
 	c.Nodes = slices.Clone(s.Nodes)
@@ -34,6 +34,7 @@ func (s *shrinker) leaveOut() {
 		c.Timeline = keep(c.Timeline, out)
 		return c
 	})
+	s.leaveOutRules()
 	s.reduce(len(s.best.Pings), func(best *scenario.Scenario, out []bool) *scenario.Scenario {
 		c := clone(best)
 		c.Pings = keep(c.Pings, out)
@@ -47,6 +48,23 @@ func (s *shrinker) leaveOut() {
 	s.reduce(len(s.best.Services), func(best *scenario.Scenario, out []bool) *scenario.Scenario {
 		c := clone(best)
 		c.Services = keep(c.Services, out)
+		return c
+	})
+}
+
+// leaveOutRules tries to do without rules of firewalls.
+func (s *shrinker) leaveOutRules() {
+	n := 0
+	for _, node := range s.best.Nodes {
+		n += len(node.Firewall)
+	}
+	s.reduce(n, func(best *scenario.Scenario, out []bool) *scenario.Scenario {
+		c := clone(best)
+		for i := range c.Nodes {
+			rules := c.Nodes[i].Firewall
+			c.Nodes[i].Firewall = keep(rules, out[:len(rules)])
+			out = out[len(rules):]
+		}
 		return c
 	})
 }

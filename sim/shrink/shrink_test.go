@@ -16,7 +16,13 @@ func ring(n int) *scenario.Scenario {
 	s := &scenario.Scenario{Seed: 1, For: 5 * time.Minute, Expect: scenario.Expect{LostPings: 3, ConvergedWithin: time.Minute, Converges: true}}
 	id := func(i int) string { return fmt.Sprintf("n%02d", i%n) }
 	for i := range n {
-		s.Nodes = append(s.Nodes, scenario.Node{ID: id(i), Kind: scenario.KindDeployed, Clock: scenario.Clock{Offset: time.Hour}})
+		node := scenario.Node{ID: id(i), Clock: scenario.Clock{Offset: time.Hour}}
+		if i%2 == 0 {
+			node.Firewall = []scenario.Rule{{Action: "drop", ToNode: "x"}, {Action: "reject", ToNode: id(i + 1)}}
+		} else {
+			node.Kind = scenario.KindDeployed
+		}
+		s.Nodes = append(s.Nodes, node)
 		l := scenario.Link{From: id(i), To: id(i + 1), Backend: scenario.UDP, Cost: float64(1 + i)}
 		l.Forward = scenario.Wire{Delay: 7300 * time.Microsecond, Jitter: time.Millisecond, Shape: scenario.Normal, Loss: 0.1}
 		l.Back = scenario.Wire{Delay: time.Millisecond, Reorder: 0.1}
@@ -124,6 +130,11 @@ func TestLowersNumbers(t *testing.T) {
 		{func(s *scenario.Scenario) bool { return len(s.Links) > 0 && s.Links[0].Forward.Loss > 0.02 }, []string{"loss: {forward: 0.0", "cost: 1,"}},
 		{func(s *scenario.Scenario) bool { return len(s.Links) > 0 && s.Links[0].Back.Reorder > 0 }, []string{"backend: udp", "reorder: {"}},
 		{func(s *scenario.Scenario) bool { return s.Nodes[0].Clock.Offset > time.Minute }, []string{"offset: 1m1s", "nodes: [{id: n00, clock"}},
+		{func(s *scenario.Scenario) bool {
+			return slices.ContainsFunc(s.Nodes, func(n scenario.Node) bool {
+				return slices.ContainsFunc(n.Firewall, func(r scenario.Rule) bool { return r.Action == "reject" })
+			})
+		}, []string{"reject"}},
 		{func(s *scenario.Scenario) bool { return s.Expect.ConvergedWithin > 0 }, []string{"converged_within: 1m0s"}},
 		{func(s *scenario.Scenario) bool { return len(s.Services) > 0 && s.Services[0].For > 0 }, []string{"for: 1ms}"}},
 	} {
