@@ -96,6 +96,9 @@ func (c *meshCommands) connect(ctx context.Context, req *Request, s Session) (an
 		remote.Close()
 		return nil, err
 	}
+	// A client that has said all it wanted may have gone: then nothing but the
+	// server's end would wake what waits for a node that is silent.
+	defer context.AfterFunc(ctx, func() { remote.Close() })()
 	bridge(s, remote)
 	return nil, nil
 }

@@ -304,6 +304,32 @@ func TestConnectServiceThatReadsNoMore(t *testing.T) {
 	})
 }
 
+// A client that has said all it wanted waits for a node that is silent: the
+// server ends all the same.
+func TestServerEndsWhileConnectWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &fakeMesh{}
+		n := newMeshNode(t, m)
+		conn := n.dial()
+		client, _, err := NewClient(conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := client.send([]byte("connect n1 svc")); err != nil {
+			t.Fatal(err)
+		}
+		if line, err := client.resultLine(); err != nil || line != "Connecting" {
+			t.Fatalf("got %q, %v", line, err)
+		}
+		service := <-m.dialled
+		defer service.Close()
+		conn.CloseWrite()
+		synctest.Wait()
+		n.Close()
+		<-m.closed
+	})
+}
+
 func TestConnectWithTLSName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &fakeMesh{}
