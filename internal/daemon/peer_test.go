@@ -58,6 +58,91 @@ func TestMixedMesh(t *testing.T) {
 	}
 }
 
+// TestMixedLinks puts a deployed node between two of ours, one of which it
+// dials and by one of which it is dialled, over each kind of link.
+func TestMixedLinks(t *testing.T) {
+	program := os.Getenv("RECEPTOR_PEER")
+	if program == "" {
+		t.Skip("RECEPTOR_PEER names no program of a deployed node")
+	}
+	for _, kind := range []struct{ name, listener, peer, scheme, path, server, client string }{
+		{name: "udp", listener: "--udp-listener", peer: "--udp-peer"},
+		{name: "websocket", listener: "--ws-listener", peer: "--ws-peer", scheme: "ws://", path: "/mesh"},
+		{name: "tcp with TLS", listener: "--tcp-listener", peer: "--tcp-peer", server: "in", client: "out"},
+		{name: "websocket with TLS", listener: "--ws-listener", peer: "--ws-peer", scheme: "wss://", path: "/mesh", server: "in", client: "out"},
+	} {
+		t.Run(kind.name, func(t *testing.T) {
+			dir := t.TempDir()
+			file, authority := tlsFiles(t, dir)
+			with := func(id string, args ...string) []string {
+				args = append(args, cat...)
+				if kind.server == "" {
+					return args
+				}
+				authority.Issue(id, id)
+				cert, key, ca := "cert="+file(id+".crt"), "key="+file(id+".key"), file("ca.crt")
+				return append(args, "--tls-server", "name=in", cert, key, "requireclientcert=true", "clientcas="+ca,
+					"--tls-client", "name=out", cert, key, "rootcas="+ca, "--control-service", "service=secured", "tls=in")
+			}
+			free := freePort
+			if kind.name == "udp" {
+				free = freeUDPPort
+			}
+			ports := []int{free(t), free(t)}
+			listen := func(i int) []string {
+				args := []string{kind.listener, fmt.Sprint("port=", ports[i]), "bindaddr=127.0.0.1"}
+				if kind.path != "" {
+					args = append(args, "path="+kind.path)
+				}
+				if kind.server != "" {
+					args = append(args, "tls="+kind.server)
+				}
+				return args
+			}
+			peer := func(i int) []string {
+				args := []string{kind.peer, fmt.Sprintf("address=%s127.0.0.1:%d%s", kind.scheme, ports[i], kind.path)}
+				if kind.client != "" {
+					args = append(args, "tls="+kind.client)
+				}
+				return args
+			}
+			one := mustStart(t, dir, "one", with("one", listen(0)...)...)
+			two := startPeer(t, program, dir, "two", with("two", append(listen(1), peer(0)...)...)...)
+			three := mustStart(t, dir, "three", with("three", peer(1)...)...)
+			one.log.wait("Routes computed: 2 nodes", 1)
+			three.log.wait("Routes computed: 2 nodes", 1)
+
+			one.runCat(t, "two", nil)
+			one.runCat(t, "three", nil)
+			two.runCat(t, "three", nil)
+			three.runCat(t, "one", nil)
+			answer, err := one.client(t).Do("ping three")
+			if err != nil || !strings.Contains(string(answer), `"Success":true`) {
+				t.Errorf("ping: %s (%v)", answer, err)
+			}
+			if kind.server != "" {
+				one.wantSecured(t, "two")
+				two.wantSecured(t, "three")
+			}
+		})
+	}
+}
+
+// wantSecured connects to a control service of a node by a stream that both
+// ends authenticate.
+func (n *node) wantSecured(t *testing.T, to string) {
+	t.Helper()
+	stream, err := n.client(t).Connect(to, "secured", "out")
+	if err != nil {
+		t.Errorf("stream to %s with TLS: %v", to, err)
+		return
+	}
+	greeting := make([]byte, len("Receptor Control, node "+to))
+	if _, err := io.ReadFull(stream, greeting); err != nil || string(greeting) != "Receptor Control, node "+to {
+		t.Errorf("over the stream to %s with TLS came %q (%v)", to, greeting, err)
+	}
+}
+
 // startPeer starts a deployed node; it has a socket as ours have.
 func startPeer(t *testing.T, program, dir, id string, args ...string) *node {
 	t.Helper()
