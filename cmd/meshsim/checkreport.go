@@ -28,6 +28,7 @@ type reporter struct {
 
 	runs, events uint64
 	failures     int
+	restless     int // runs in which convergence could not be judged
 	probes       probe.Counts
 	shrunk       map[string]bool // file and rule
 	drawn        time.Duration   // the progress, last
@@ -43,6 +44,9 @@ type checkLine struct {
 	VirtualSeconds float64           `json:"virtual_seconds"`
 	WallSeconds    float64           `json:"wall_seconds"`
 	TraceHash      string            `json:"trace_hash"`
+	// Quiet tells whether convergence could be judged: in the end the mesh was
+	// undisturbed for its bound.
+	Quiet bool `json:"quiet"`
 	// Probes are those that were reached, and how often.
 	Probes map[string]uint64 `json:"probes"`
 	// Scenario is the file that replays the failure.
@@ -54,6 +58,9 @@ func (r *reporter) result(res campaign.Result) error {
 	r.runs++
 	r.events += res.Report.Events
 	r.probes.Add(res.Report.Probes)
+	if !res.Report.Quiet {
+		r.restless++
+	}
 	path := ""
 	if res.Failed() {
 		r.failures++
@@ -76,7 +83,7 @@ func line(res campaign.Result, path string) checkLine {
 	l := checkLine{
 		File: res.File.Path, Seed: res.Seed, OK: !res.Failed(), Violations: res.Report.Violations,
 		Events: res.Report.Events, VirtualSeconds: res.Report.VirtualSeconds, WallSeconds: res.Report.WallSeconds,
-		TraceHash: res.Report.TraceHash, Probes: make(map[string]uint64), Scenario: path,
+		TraceHash: res.Report.TraceHash, Quiet: res.Report.Quiet, Probes: make(map[string]uint64), Scenario: path,
 	}
 	for _, p := range probe.All() {
 		if n := res.Report.Probes[p]; n > 0 {
@@ -129,7 +136,12 @@ func (r *reporter) finish(err error) error {
 		p.printf("%d runs", r.runs)
 	}
 	p.printf(", %d failed, %d events in %.1f s\n", r.failures, r.events, took.Seconds())
-	r.coverage(&p)
+	if r.restless > 0 {
+		p.printf("in %d of them it could not be judged whether the mesh converges: it had not been quiet for the bound at the end\n", r.restless)
+	}
+	if r.runs > 0 {
+		r.coverage(&p)
+	}
 	return p.err
 }
 
