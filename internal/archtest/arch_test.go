@@ -65,7 +65,7 @@ var rules = map[string]rule{
 	"sim/deployed":      {imports: []string{"mesh", "mesh/wire", "transport"}},
 	"sim/stats":         {imports: []string{"mesh", "mesh/wire", "sim/check", "sim/scenario"}},
 	"sim/stats/page":    {imports: []string{"sim", "sim/check", "sim/scenario", "sim/stats"}},
-	"sim/scenario":      {imports: []string{"internal/suggest", "mesh/wire", "sim/seed", yaml}},
+	"sim/scenario":      {imports: []string{"internal/suggest", "mesh/firewall", "mesh/wire", "sim/seed", yaml}},
 	"sim/seed":          {imports: []string{highway}},
 	"sim/shrink":        {imports: []string{"mesh/wire", "sim/scenario"}},
 	"cmd/receptor": {
