@@ -97,7 +97,7 @@ func (e *udpEnd) transmit(l *lane, frame []byte) {
 		arrival += l.delay()
 	}
 	e.underWay += len(frame)
-	p := &packet{from: e, frame: frame}
+	p := &packet{from: e, what: c.pack(e.side, frame)}
 	if l.clog > 0 {
 		c.held = append(c.held, p)
 		return
@@ -145,27 +145,35 @@ func (e *udpEnd) Close() {
 
 // packet is a frame on its way.
 type packet struct {
-	from  *udpEnd
-	frame []byte
+	from *udpEnd
+	what parcel
 }
+
+// frame is good until another parcel is unpacked.
+func (p *packet) frame() []byte { return p.from.flow.cable.unpack(p.from.side, p.what) }
 
 func (p *packet) live(uint64) bool { return true }
 
 func (p *packet) run() {
 	f, side := p.from.flow, 1-p.from.side
-	p.from.underWay -= len(p.frame)
+	frame := p.frame()
+	p.from.underWay -= len(frame)
 	l := &f.cable.lanes[p.from.side]
 	switch h := f.cable.hosts[side]; {
 	case l.down > 0:
-		f.cable.loses(side, p.frame, stats.LossWire)
+		f.cable.loses(side, frame, stats.LossWire)
 	case !h.running():
-		f.cable.loses(side, p.frame, stats.LossNode)
+		f.cable.loses(side, frame, stats.LossNode)
 	case l.clog > 0:
-		p.from.underWay += len(p.frame)
+		p.from.underWay += len(frame)
 		f.cable.held = append(f.cable.held, p)
 	default:
-		f.cable.record(eventFrame, side, p.frame)
-		h.handle(func() { f.deliver(side, p.frame) })
+		f.cable.record(eventFrame, side, frame)
+		if h.free() {
+			f.deliver(side, frame)
+			return
+		}
+		h.handle(func() { f.deliver(side, p.frame()) })
 	}
 }
 
