@@ -33,7 +33,7 @@ expect: {converges: true}
 		for seed := range uint64(20) {
 			w := worldOf(t, resolve(t, f, seed))
 			w.runFor(w.scenario.For)
-			w.runUntilQuiet(w.scenario.For + patience)
+			w.runUntilQuiet()
 			for _, v := range w.violations {
 				t.Errorf("%s, seed %d: %v", name, seed, v)
 			}

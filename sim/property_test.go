@@ -33,7 +33,7 @@ func runProperty(t *rapid.T, s *scenario.Scenario) {
 		t.Fatal(err)
 	}
 	w.runFor(s.For)
-	w.runUntilQuiet(s.For + patience)
+	w.runUntilQuiet()
 	for _, v := range w.violations {
 		t.Errorf("%v", v)
 	}

@@ -105,7 +105,7 @@ func Run(s *scenario.Scenario, seed uint64, opts Options) (Report, error) {
 	}
 	w.runFor(end)
 	if s.Expect.Converges {
-		w.runUntilQuiet(end + patience)
+		w.runUntilQuiet()
 	}
 	if w.interrupted {
 		return Report{}, ErrInterrupted
@@ -119,13 +119,17 @@ func Run(s *scenario.Scenario, seed uint64, opts Options) (Report, error) {
 	return r, nil
 }
 
-// patience is how long a mesh that must converge may take to come to rest, in
-// virtual time: many bounds.
+// patience is how long, beyond two bounds, a mesh that must converge may take to
+// come to rest, in virtual time.
 const patience = 10 * time.Minute
 
 // runUntilQuiet lets time pass until nothing has disturbed the mesh for the
-// bound, or up to end: loss may break links at any time.
-func (w *world) runUntilQuiet(end time.Duration) {
+// bound, or patience is at its end: loss may break links at any time.
+func (w *world) runUntilQuiet() {
+	end := w.now + patience
+	if !w.conditions.Unclear {
+		end += 2 * w.convergence.Bound()
+	}
 	for !w.convergence.Quiet() && !w.conditions.Unclear && w.now < end && len(w.violations) == 0 && !w.asked() {
 		w.runFor(min(w.convergence.Due(), end))
 	}

@@ -76,7 +76,8 @@ func (w *world) redrawCable(c *cable, g *check.Graph, now *check.Conditions) {
 		l := &c.lanes[i]
 		if c.kind == scenario.UDP {
 			now.Silent = true
-			now.Loss = max(now.Loss, l.repeatedLoss())
+			now.Loss = max(now.Loss, l.Loss)
+			now.Burst = max(now.Burst, l.Burst)
 			now.Unclear = now.Unclear || l.Corrupt > 0
 		}
 		now.Silent = now.Silent || l.clog > 0

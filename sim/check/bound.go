@@ -62,6 +62,9 @@ type Conditions struct {
 	// Loss is the greatest loss of a UDP-like link; what TCP-like links lose
 	// is part of the delay of their edges.
 	Loss float64
+	// Burst is the greatest number of frames that a UDP-like link loses in a row,
+	// on average; 0: each by itself.
+	Burst float64
 	// Departures is set when nodes are cut off, or have been.
 	Departures bool
 	// Deployed is set when there are nodes that speak as deployed ones do.
@@ -96,6 +99,9 @@ type Conditions struct {
 //	           repeated every 10 s, and one gets through all H links of a path
 //	           with probability (1-Loss)^H; so with N nodes the bound holds in
 //	           all but one of a million cases
+//	           Where losses come in bursts, times ceil(1 + 3 x Burst / N): each
+//	           round sends N updates over a link, so after so many rounds little
+//	           is left of the burst before
 //
 // Clocks that drift stretch it by 1/(1-Drift).
 //
@@ -126,7 +132,8 @@ func (p *Paths) Bound(c Conditions) time.Duration {
 	if c.Loss > 0 {
 		n := float64(len(p.g.ids))
 		through := math.Pow(1-c.Loss, float64(h))
-		bound += handshakeLimit + updated*time.Duration(math.Ceil(math.Log(missed/(n*n))/math.Log1p(-through)))
+		rounds := math.Ceil(math.Log(missed/(n*n)) / math.Log1p(-through))
+		bound += handshakeLimit + updated*time.Duration(rounds*math.Ceil(1+3*c.Burst/n))
 	}
 	return time.Duration(float64(bound) / (1 - c.Drift))
 }
