@@ -279,7 +279,12 @@ func (s *session) receivePeerUpdate(now time.Time, u *linkstate.Update) bool {
 		return false
 	case lists:
 		s.listed = true
-		return s.state == stateEstablished || s.establish(now)
+		if s.state == stateHeard {
+			// One of ours tells us alone, and the whole mesh 100 ms later: passed on,
+			// its word would make as many floods of a node that starts as it has links.
+			return s.establish(now) && !s.hasFeature(wire.FeatureExchange)
+		}
+		return true
 	case s.listed && newer:
 		s.refuse(now, "it no longer lists this node as a connection")
 		return false

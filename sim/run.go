@@ -123,13 +123,20 @@ func Run(s *scenario.Scenario, seed uint64, opts Options) (Report, error) {
 // come to rest, in virtual time.
 const patience = 10 * time.Minute
 
+// clearing is how long it may stay unclear which links are alive, once nothing
+// happens any more: until a duplicate has left.
+const clearing = 2 * time.Minute
+
 // runUntilQuiet lets time pass until nothing has disturbed the mesh for the
 // bound, or patience is at its end: loss may break links at any time.
 func (w *world) runUntilQuiet() {
-	end := w.now + patience
-	if !w.conditions.Unclear {
-		end += 2 * w.convergence.Bound()
+	for clear := w.now + clearing; w.conditions.Unclear && w.now < clear && len(w.violations) == 0 && !w.asked(); {
+		w.runFor(min(w.now+time.Second, clear))
 	}
+	if w.conditions.Unclear {
+		return
+	}
+	end := w.now + patience + 2*w.convergence.Bound()
 	for !w.convergence.Quiet() && !w.conditions.Unclear && w.now < end && len(w.violations) == 0 && !w.asked() {
 		w.runFor(min(w.convergence.Due(), end))
 	}

@@ -65,7 +65,7 @@ func TestCheckPrintsLinesOfJSON(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		path + " with seed ", "converged: the mesh took", "small     3 nodes, 2 links, 0 actions, made from 3 nodes, 2 links, 0 actions, 1 series",
+		path + " with seed ", "converged: the mesh took", "small     2 nodes, 1 link, 0 actions, made from 3 nodes, 2 links, 0 actions, 1 series",
 		"replay    meshsim run " + out, "stopped after ", "hop-limit-reached            ", "never reached:\n", "  epoch-rollback-seen\n",
 	} {
 		if !strings.Contains(stderr, want) {
@@ -87,7 +87,7 @@ func TestFailureReplaysAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"# Violated: ", "\n# Found by: meshsim check ", " --no-faults\n# Made small: 3 nodes", "\n# Replay: meshsim run " + replay[1] + "\n",
+		"# Violated: ", "\n# Found by: meshsim check ", " --no-faults\n# Made small: 2 nodes", "\n# Replay: meshsim run " + replay[1] + "\n",
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("there is no %q in\n%s", want, text)

@@ -38,7 +38,7 @@ func TestSweepIsTheSameWithAnyNumberOfJobs(t *testing.T) {
 
 func TestSweepTellsWhichSeedsFail(t *testing.T) {
 	t.Parallel()
-	path := write(t, small+"expect: {converged_within: 25ms}\n")
+	path := write(t, small+"expect: {converged_within: 230ms}\n")
 	code, stdout, _ := meshsim("run", path, "--seeds", "0:40", "--for", "3s", "--json")
 	var r struct {
 		Runs        int
