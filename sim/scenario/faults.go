@@ -87,6 +87,15 @@ func (s *Scenario) Draw(f Faults) {
 	if len(kinds) == 0 {
 		return
 	}
+	if s.hasDeployed() && r.IntN(4) > 0 {
+		// Deployed nodes do not recover from a doubt about who is who, so nothing can
+		// be claimed after it: few seeds have one.
+		d.undoubted = true
+		kinds = slices.DeleteFunc(kinds, func(k Do) bool { return k == Duplicate || k == SetClock })
+	}
+	if len(kinds) == 0 {
+		return
+	}
 	// At least one kind, and seldom all of them.
 	r.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
 	kinds = kinds[:1+r.IntN(len(kinds))]
@@ -107,6 +116,12 @@ type faultDrawer struct {
 	r     *rand.Rand
 	of    Faults
 	until time.Duration
+
+	undoubted bool // who is who
+}
+
+func (s *Scenario) hasDeployed() bool {
+	return slices.ContainsFunc(s.Nodes, func(n Node) bool { return n.Kind == KindDeployed })
 }
 
 // possible reports whether the mesh has what a fault needs.
@@ -148,7 +163,7 @@ func (d *faultDrawer) fault(at time.Duration, k Do) Action {
 	case Slow:
 		a.By = time.Duration(1+r.IntN(200)) * time.Millisecond
 	case Crash:
-		a.OldEpoch = r.IntN(4) == 0
+		a.OldEpoch = r.IntN(4) == 0 && !d.undoubted
 	case Duplicate:
 		a.Via = d.s.Nodes[r.IntN(len(d.s.Nodes))].ID
 		for a.Via == a.Node {
