@@ -14,7 +14,7 @@ import (
 
 // BenchmarkColdStart runs meshes of random links, four at each node, until every
 // node knows all: 100 and 1,000 nodes, and 10,000 where BENCH_LARGE is set (that
-// takes most of an hour, and 8 GiB).
+// takes half an hour, and 8 GiB).
 func BenchmarkColdStart(b *testing.B) {
 	sizes := []int{100, 1000}
 	if os.Getenv("BENCH_LARGE") != "" {
