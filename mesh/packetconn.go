@@ -41,6 +41,24 @@ func (n *Node) ListenPacket(service string) (*PacketConn, error) {
 	return n.listenPacket(service, nil)
 }
 
+// ListenPacketAdvertised is ListenPacket for a service that is made known to the
+// mesh until it closes.
+func (n *Node) ListenPacketAdvertised(service string, ad Advertise) (*PacketConn, error) {
+	c, err := n.listenPacket(service, nil)
+	if err != nil {
+		return nil, err
+	}
+	n.advertise(c.service.String(), wire.ConnDatagram, ad)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	stop := c.stop
+	c.stop = func() {
+		n.withdraw(c.service.String())
+		stop()
+	}
+	return c, nil
+}
+
 func (n *Node) listenPacket(service string, unreachable func(wire.Unreach, string)) (*PacketConn, error) {
 	c := &PacketConn{node: n, readable: make(chan struct{}, 1), closed: make(chan struct{})}
 	c.deadline.init(n.clock)

@@ -47,13 +47,14 @@ var rules = map[string]rule{
 	"internal/config":      {imports: []string{"internal/suggest", "mesh/firewall", yaml, shlex}},
 	"internal/pki":         {imports: []string{"internal/config"}},
 	"internal/pki/pkitest": {tests: true},
+	"internal/proxy":       {imports: []string{"transport"}, waits: []string{"proxy.go", "join.go", "streams.go", "datagrams.go"}},
 	"internal/host": {
 		imports: []string{"control", "internal/daemon", "internal/version", "transport/...", "work", unix, pion + "/stdnet"},
 		waits:   []string{anyFile}, clock: []string{anyFile}, secrets: []string{"daemon.go"},
 	},
 	"internal/daemon": {
-		imports: []string{"control", "work", "mesh", "mesh/wire", "transport", "internal/config", "internal/pki"},
-		waits:   []string{"reach.go", "daemon.go"},
+		imports: []string{"control", "work", "mesh", "mesh/wire", "transport", "internal/config", "internal/pki", "internal/proxy"},
+		waits:   []string{"reach.go", "daemon.go", "proxies.go"},
 	},
 	"internal/archtest": {},
 	"internal/propseed": {},

@@ -31,6 +31,13 @@ type Config struct {
 	TLSServers      []TLSServer
 	TLSClients      []TLSClient
 	WorkCommands    []WorkCommand
+
+	TCPServers        []TCPServer
+	TCPClients        []TCPClient
+	UDPServers        []UDPServer
+	UDPClients        []UDPClient
+	UnixSocketServers []UnixSocketServer
+	UnixSocketClients []UnixSocketClient
 }
 
 // A Node is the identity of the node itself.
@@ -88,4 +95,10 @@ var table = []*itemSpec{
 	checked(many("tls-server", "Name a TLS configuration for those who are dialled.", func(c *Config) *[]TLSServer { return &c.TLSServers }), TLSServer.check),
 	checked(many("tls-client", "Name a TLS configuration for those who dial.", func(c *Config) *[]TLSClient { return &c.TLSClients }), TLSClient.check),
 	many("work-command", "Run units of work by a command.", func(c *Config) *[]WorkCommand { return &c.WorkCommands }),
+	many("tcp-server", "Pass connections to a TCP port on to a service of the mesh.", func(c *Config) *[]TCPServer { return &c.TCPServers }),
+	many("tcp-client", "Offer a TCP port as a service of the mesh.", func(c *Config) *[]TCPClient { return &c.TCPClients }),
+	many("udp-server", "Pass datagrams to a UDP port on to a service of the mesh.", func(c *Config) *[]UDPServer { return &c.UDPServers }),
+	many("udp-client", "Offer a UDP port as a service of the mesh.", func(c *Config) *[]UDPClient { return &c.UDPClients }),
+	many("unix-socket-server", "Pass connections to a Unix socket on to a service of the mesh.", func(c *Config) *[]UnixSocketServer { return &c.UnixSocketServers }),
+	many("unix-socket-client", "Offer a Unix socket as a service of the mesh.", func(c *Config) *[]UnixSocketClient { return &c.UnixSocketClients }),
 }

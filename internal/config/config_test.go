@@ -53,6 +53,16 @@ func everything() *Config {
 			{WorkType: "cat", Command: "/bin/cat", Params: "-n 'a b'=c", AllowRuntimeParams: true},
 			{WorkType: "date", Command: "date"},
 		},
+		TCPServers: []TCPServer{
+			{Port: 8022, BindAddr: "127.0.0.1", RemoteNode: "far", RemoteService: "ssh", TLSServer: "in", TLSClient: "out"},
+		},
+		TCPClients: []TCPClient{{Service: "ssh", Address: "localhost:22", TLSServer: "in", TLSClient: "out"}},
+		UDPServers: []UDPServer{{Port: 8053, BindAddr: "::1", RemoteNode: "localhost", RemoteService: "dns"}},
+		UDPClients: []UDPClient{{Service: "dns", Address: "[::1]:53"}},
+		UnixSocketServers: []UnixSocketServer{
+			{Filename: "/run/far.sock", Permissions: 0o666, RemoteNode: "far", RemoteService: "sock", TLS: "out"},
+		},
+		UnixSocketClients: []UnixSocketClient{{Service: "sock", Filename: "/run/near.sock", TLS: "in"}},
 	}
 }
 
@@ -127,6 +137,12 @@ func TestBothFormsMeanTheSame(t *testing.T) {
     params: -n 'a b'=c
     allowruntimeparams: true
 - work-command: {worktype: date, command: date}
+- tcp-server: {port: 8022, bindaddr: 127.0.0.1, remotenode: far, remoteservice: ssh, tlsserver: in, tlsclient: out}
+- tcp-client: {service: ssh, address: "localhost:22", tlsserver: in, tlsclient: out}
+- udp-server: {port: 8053, bindaddr: "::1", remotenode: localhost, remoteservice: dns}
+- udp-client: {service: dns, address: "[::1]:53"}
+- unix-socket-server: {filename: /run/far.sock, permissions: 0666, remotenode: far, remoteservice: sock, tls: out}
+- unix-socket-client: {service: sock, filename: /run/near.sock, tls: in}
 `)
 	wantConfig(t, fromYAML, err, everything())
 
@@ -150,7 +166,13 @@ func TestBothFormsMeanTheSame(t *testing.T) {
 		"--tls-client", "name=out", "cert=/out.crt", "key=/out.key", "rootcas=/ca.crt", "insecureskipverify=true",
 		"pinnedservercert="+zeros(32), "skipreceptornamescheck=true", "mintls13=true",
 		"--work-command", "worktype=cat", "command=/bin/cat", "params=-n 'a b'=c", "allowruntimeparams=true",
-		"--work-command", "worktype=date", "command=date")
+		"--work-command", "worktype=date", "command=date",
+		"--tcp-server", "port=8022", "bindaddr=127.0.0.1", "remotenode=far", "remoteservice=ssh", "tlsserver=in", "tlsclient=out",
+		"--tcp-client", "service=ssh", "address=localhost:22", "tlsserver=in", "tlsclient=out",
+		"--udp-server", "port=8053", "bindaddr=::1", "remotenode=localhost", "remoteservice=dns",
+		"--udp-client", "service=dns", "address=[::1]:53",
+		"--unix-socket-server", "filename=/run/far.sock", "permissions=0666", "remotenode=far", "remoteservice=sock", "tls=out",
+		"--unix-socket-client", "service=sock", "filename=/run/near.sock", "tls=in")
 	wantConfig(t, fromLine, err, everything())
 }
 
@@ -168,6 +190,12 @@ func TestDefaults(t *testing.T) {
 - tls-server: {name: s, cert: c, key: k}
 - tls-client: {name: c}
 - work-command: {worktype: w, command: c}
+- tcp-server: {port: 1, remotenode: n, remoteservice: s}
+- tcp-client: {service: t, address: "a:1"}
+- udp-server: {port: 1, remotenode: n, remoteservice: s}
+- udp-client: {service: u, address: "a:1"}
+- unix-socket-server: {filename: f, remotenode: n, remoteservice: s}
+- unix-socket-client: {service: x, filename: f}
 `)
 	wantConfig(t, got, err, alone(func(c *Config) {
 		c.LogLevel = Error
@@ -181,6 +209,12 @@ func TestDefaults(t *testing.T) {
 		c.TLSServers = []TLSServer{{Name: "s", Cert: "c", Key: "k"}}
 		c.TLSClients = []TLSClient{{Name: "c"}}
 		c.WorkCommands = []WorkCommand{{WorkType: "w", Command: "c"}}
+		c.TCPServers = []TCPServer{{Port: 1, BindAddr: "0.0.0.0", RemoteNode: "n", RemoteService: "s"}}
+		c.TCPClients = []TCPClient{{Service: "t", Address: "a:1"}}
+		c.UDPServers = []UDPServer{{Port: 1, BindAddr: "0.0.0.0", RemoteNode: "n", RemoteService: "s"}}
+		c.UDPClients = []UDPClient{{Service: "u", Address: "a:1"}}
+		c.UnixSocketServers = []UnixSocketServer{{Filename: "f", Permissions: 0o600, RemoteNode: "n", RemoteService: "s"}}
+		c.UnixSocketClients = []UnixSocketClient{{Service: "x", Filename: "f"}}
 	}))
 }
 

@@ -40,6 +40,7 @@ var kinds = map[string]kind{
 	"level":          scalar(wantLevel, parseLevel),
 	"mode":           scalar(`permissions in octal with a leading 0, such as 0600; 0777 at most`, parseMode),
 	"name":           scalar("a name without control characters", parseName),
+	"node":           scalar(`a node ID, or "localhost" for this node`, parseNode),
 	"node-costs":     {reflect.TypeFor[map[string]float64](), wantNodeCosts, parseNodeCosts},
 	"node-id":        nodeIDKind,
 	"node-ids":       list[string](wantNodeIDs, nodeIDKind),
@@ -166,6 +167,14 @@ func parseNodeID(text string) (string, bool) {
 	ok := printable(text) && len(text) <= 255 && !strings.Contains(text, "/") &&
 		text != "." && text != ".." && !strings.EqualFold(text, "localhost")
 	return text, ok
+}
+
+// parseNode checks the ID of a node that may be this one.
+func parseNode(text string) (string, bool) {
+	if strings.EqualFold(text, "localhost") {
+		return text, true
+	}
+	return parseNodeID(text)
 }
 
 // parsePath takes any text that the system would take as a file name.

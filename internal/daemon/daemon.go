@@ -34,6 +34,7 @@ type Host struct {
 	ReadFile func(name string) ([]byte, error)
 	// ListenUnix listens on a Unix socket.
 	ListenUnix func(filename string, permissions fs.FileMode) (net.Listener, error)
+	Sockets    Sockets
 	// FS and Processes are for units of work.
 	FS        work.FS
 	Processes work.Processes
@@ -52,6 +53,7 @@ type Daemon struct {
 	work     *work.Manager
 	server   *control.Server
 	reach    *reachQueue
+	proxies  []proxyService
 	backends []transport.Backend
 	serving  sync.WaitGroup
 	failed   chan error
@@ -101,6 +103,9 @@ func (d *Daemon) start() error {
 		return err
 	}
 	if err := d.startControl(); err != nil {
+		return err
+	}
+	if err := d.startProxies(); err != nil {
 		return err
 	}
 	return d.startBackends()
@@ -209,6 +214,9 @@ func (d *Daemon) serve(l net.Listener) {
 // and units of work go on under their supervisors. It returns when all that
 // the node started has ended.
 func (d *Daemon) Close() {
+	for _, p := range d.proxies {
+		p.Close()
+	}
 	if d.server != nil {
 		d.server.Close()
 		d.serving.Wait()

@@ -3,6 +3,7 @@ package host
 import (
 	crand "crypto/rand"
 	"math/rand/v2"
+	"net"
 	"os"
 	"runtime"
 
@@ -21,6 +22,7 @@ func Machine(processes *Processes) daemon.Host {
 		Backends:   backends(),
 		ReadFile:   os.ReadFile,
 		ListenUnix: ListenUnix,
+		Sockets:    daemon.Sockets{Listen: net.Listen, ListenPacket: net.ListenPacket, Dial: new(net.Dialer).DialContext},
 		FS:         FS{},
 		Processes:  processes,
 		Info: control.NodeInfo{
