@@ -1,0 +1,208 @@
+//go:build linux
+
+package daemon_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+// proxied is a mesh of two nodes: what comes in at sockets of one goes to those
+// behind the other.
+type proxied struct{ near, far *node }
+
+// startProxied starts it; the arguments are the proxies of the two nodes.
+func startProxied(t *testing.T, near, far []string) proxied {
+	t.Helper()
+	dir, port := t.TempDir(), freePort(t)
+	p := proxied{}
+	p.far = mustStart(t, dir, "far", append([]string{"--tcp-listener", fmt.Sprintf("port=%d", port), "bindaddr=127.0.0.1"}, far...)...)
+	p.near = mustStart(t, dir, "near", append([]string{"--tcp-peer", fmt.Sprintf("address=127.0.0.1:%d", port)}, near...)...)
+	p.near.log.wait("1 nodes can be reached", 1)
+	p.far.log.wait("1 nodes can be reached", 1)
+	return p
+}
+
+// backwards answers each connection, once it has heard all of it, with the same
+// bytes backwards.
+func backwards(t *testing.T, l net.Listener) {
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				heard, err := io.ReadAll(c)
+				if err == nil {
+					reverse(heard)
+					_, _ = c.Write(heard)
+				}
+			}()
+		}
+	}()
+}
+
+func reverse(b []byte) {
+	for i, k := 0, len(b)-1; i < k; i, k = i+1, k-1 {
+		b[i], b[k] = b[k], b[i]
+	}
+}
+
+func listen(t *testing.T, network, addr string) net.Listener {
+	t.Helper()
+	l, err := net.Listen(network, addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// exchange sends bytes, ends its side, and wants them back, backwards.
+func exchange(network, addr string, size int) error {
+	c, err := net.Dial(network, addr)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	sent := make([]byte, size)
+	r := rand.New(rand.NewPCG(1, uint64(size)))
+	for i := range sent {
+		sent[i] = byte(r.Uint32())
+	}
+	failed := make(chan error, 1)
+	go func() {
+		_, err := c.Write(sent)
+		if err == nil {
+			err = c.(interface{ CloseWrite() error }).CloseWrite()
+		}
+		failed <- err
+	}()
+	got, err := io.ReadAll(c)
+	if err != nil {
+		return err
+	}
+	if err := <-failed; err != nil {
+		return err
+	}
+	reverse(got)
+	if !bytes.Equal(got, sent) {
+		return fmt.Errorf("sent %d bytes, got other %d back", len(sent), len(got))
+	}
+	return nil
+}
+
+func TestStreamProxies(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	target := listen(t, "tcp", "127.0.0.1:0")
+	backwards(t, target)
+	farSocket, nearSocket := filepath.Join(dir, "target.sock"), filepath.Join(dir, "near.sock")
+	backwards(t, listen(t, "unix", farSocket))
+	port, dead := freePort(t), freePort(t)
+	startProxied(t,
+		[]string{
+			"--tcp-server", "bindaddr=127.0.0.1", fmt.Sprintf("port=%d", port), "remotenode=far", "remoteservice=web",
+			"--unix-socket-server", "filename=" + nearSocket, "remotenode=far", "remoteservice=sock",
+			"--tcp-server", "bindaddr=127.0.0.1", fmt.Sprintf("port=%d", dead), "remotenode=far", "remoteservice=dead",
+		},
+		[]string{
+			"--tcp-client", "service=web", "address=" + target.Addr().String(),
+			"--unix-socket-client", "service=sock", "filename=" + farSocket,
+			"--tcp-client", "service=dead", fmt.Sprintf("address=127.0.0.1:%d", freePort(t)),
+		})
+	addr := fmt.Sprintf("127.0.0.1:%d", port)
+	t.Run("10 MB both ways, with half-close", func(t *testing.T) {
+		if err := exchange("tcp", addr, 10<<20); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("Unix sockets", func(t *testing.T) {
+		if err := exchange("unix", nearSocket, 1<<20); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("many at once", func(t *testing.T) {
+		var all sync.WaitGroup
+		for i := range 30 {
+			all.Go(func() {
+				if err := exchange("tcp", addr, 1000+i); err != nil {
+					t.Errorf("connection %d: %v", i, err)
+				}
+			})
+		}
+		all.Wait()
+	})
+	t.Run("a target that refuses breaks the connection off", func(t *testing.T) {
+		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", dead))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil { // long before a test gives up
+			t.Fatal(err)
+		}
+		if _, err := c.Read(make([]byte, 1)); err == nil || err == io.EOF {
+			t.Errorf("read ends with %v, want that the connection was reset", err)
+		}
+	})
+}
+
+// Datagrams keep their bounds, and each client gets its own answers.
+func TestDatagramProxies(t *testing.T) {
+	t.Parallel()
+	target, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { target.Close() })
+	go func() {
+		buf := make([]byte, 65536)
+		for {
+			n, from, err := target.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			reverse(buf[:n])
+			_, _ = target.WriteTo(buf[:n], from)
+		}
+	}()
+	port := freePort(t)
+	startProxied(t,
+		[]string{"--udp-server", "bindaddr=127.0.0.1", fmt.Sprintf("port=%d", port), "remotenode=far", "remoteservice=dns"},
+		[]string{"--udp-client", "service=dns", "address=" + target.LocalAddr().String()})
+	for client := range 3 {
+		c, err := net.Dial("udp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		for size := range 5 {
+			sent := bytes.Repeat([]byte{byte('a' + client), '1'}, 1+300*size)
+			if _, err := c.Write(sent); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			got := make([]byte, 65536)
+			n, err := c.Read(got)
+			if err != nil {
+				t.Fatalf("client %d, datagram of %d bytes: %v", client, len(sent), err)
+			}
+			reverse(got[:n])
+			if !bytes.Equal(got[:n], sent) {
+				t.Errorf("client %d sent %d bytes, and got other %d", client, len(sent), n)
+			}
+		}
+	}
+}
