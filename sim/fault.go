@@ -32,7 +32,8 @@ func (w *world) act(a scenario.Action) {
 	case scenario.Restart:
 		w.redials = true
 		w.hosts[w.index[a.Node]].crash()
-		w.endAll(func(f *fault) bool { return f.Node == a.Node && (f.Do == scenario.Crash || f.Do == scenario.Wipe) })
+		// How the node starts again is said by the restart, not by the crash.
+		w.remove(func(f *fault) bool { return f.Node == a.Node && (f.Do == scenario.Crash || f.Do == scenario.Wipe) })
 		w.boot(w.hosts[w.index[a.Node]], a.OldEpoch)
 	case scenario.SetClock:
 		w.hosts[w.index[a.Node]].setClock(a.Clock)
@@ -87,7 +88,14 @@ func (w *world) begin(a scenario.Action) {
 
 // endAll ends the faults that match.
 func (w *world) endAll(match func(*fault) bool) {
-	var ended []*fault
+	for _, f := range w.remove(match) {
+		f.end()
+	}
+}
+
+// remove takes the faults that match for ended, and returns them: what they have
+// done is still to be put right.
+func (w *world) remove(match func(*fault) bool) (ended []*fault) {
 	w.faults = slices.DeleteFunc(w.faults, func(f *fault) bool {
 		if match(f) {
 			ended = append(ended, f)
@@ -97,8 +105,8 @@ func (w *world) endAll(match func(*fault) bool) {
 	})
 	for _, f := range ended {
 		w.trace.recordAction(w.now, eventActionEnds, w.subject(f.Action), f.String())
-		f.end()
 	}
+	return ended
 }
 
 func onLink(f *fault, ends [2]string) bool {

@@ -48,6 +48,7 @@ func (t *traffic) ping(w *world, h *host, to int) {
 	t.pinged++
 	w.trace.record(w.now, eventPing, int32(from), int32(to), nil)
 	certain := w.certain(from, to) && !w.firewalls.Any() // the answer goes to a service of any name
+	undisturbed := w.undisturbed()
 	target := w.ids[to]
 	done := false
 	h.node.PingAsync(target, mesh.MaxHops, pingTimeout, func(r mesh.PingReply, err error) {
@@ -64,7 +65,7 @@ func (t *traffic) ping(w *world, h *host, to int) {
 		default:
 			t.unanswered++
 			w.record.Count(w.now, stats.SeriesUnanswered)
-			if certain && w.convergence.Quiet() {
+			if certain && undisturbed() {
 				w.report(w.now, w.ids[from], check.RulePing, "its ping of %s failed, although nothing was in the way: %v", target, err)
 			}
 		}
@@ -82,6 +83,13 @@ func (w *world) certain(from, to int) bool {
 		2*w.paths.Crossing() < pingTimeout && w.conditions.Loss == 0
 }
 
+// undisturbed returns a question for later: has the mesh, which is quiet now, been
+// so all the time? It may have been disturbed, and be quiet again.
+func (w *world) undisturbed() func() bool {
+	since := w.convergence.QuietSince()
+	return func() bool { return w.convergence.Quiet() && w.convergence.QuietSince() == since }
+}
+
 func (t *traffic) send(w *world, h *host, to int, d scenario.Datagram) {
 	from := int(h.number)
 	t.lastNumber++
@@ -97,8 +105,9 @@ func (t *traffic) send(w *world, h *host, to int, d scenario.Datagram) {
 		w.report(w.now, w.ids[from], check.RuleDatagram, "it refused a datagram for %s, to which there is a path: %v", w.ids[to], err)
 	}
 	if open && w.certain(from, to) && d.Hops >= w.paths.MaxHops(from, to) && w.uncrowded {
+		undisturbed := w.undisturbed()
 		w.after(w.paths.Travel(from, to)+instant, func() {
-			if w.convergence.Quiet() && !w.taint && !w.datagrams.Arrived(number) {
+			if undisturbed() && !w.taint && !w.datagrams.Arrived(number) {
 				w.report(w.now, w.ids[to], check.RuleDatagram, "datagram %d from %s, with %d hops to live over %d links at most, has not arrived, although nothing was in the way",
 					number, w.ids[from], d.Hops, w.paths.MaxHops(from, to))
 			}

@@ -100,7 +100,7 @@ func newWorld(s *scenario.Scenario, master uint64, out io.Writer) (*world, error
 	w.figures = stats.NewCollector(len(w.ids))
 	w.convergence.Watch(w.figures)
 	w.queues = check.NewQueues(w.ids, w.report)
-	w.rate = check.NewRate(len(names), len(s.Links)+len(names)-len(s.Nodes), w.convergence.Quiet, w.report)
+	w.rate = check.NewRate(len(names), len(s.Links)+len(names)-len(s.Nodes), len(s.Services), w.convergence.Quiet, w.report)
 	w.net = network{timeline: &w.timeline, trace: w.trace, tap: w, packer: packer{pool: linkstate.NewPool()}}
 	if err := w.addHosts(); err != nil {
 		return nil, err
@@ -290,7 +290,8 @@ func (w *world) observe(h *host, e mesh.Event) {
 	w.record.Event(w.now, i, e)
 	switch e := e.(type) {
 	case mesh.UpdateAccepted:
-		if !w.taint {
+		// Forged or not, none may be older than the one before.
+		if _, exists := w.index[e.Node]; exists || !w.taint {
 			w.updates.Accepted(w.now, i, e.Node, e.Epoch, e.Sequence)
 		}
 	case mesh.DuplicateSuspected:

@@ -15,12 +15,13 @@ const (
 )
 
 // Rate checks that the mesh does not drown in its own control traffic: each
-// update crosses each link at most once in each direction, and a quiet mesh
-// sends no more than one per node every 10 s.
+// update crosses each link at most once in each direction, and so does each
+// advertisement; a quiet mesh sends no more than one update per node every 10 s,
+// and repeats its advertisements less often.
 type Rate struct {
 	quiet  func() bool
 	report Report
-	flood  int // the most frames that one update of every node makes
+	flood  int // the most frames that one update of every node and one advertisement of every service make
 
 	storm, idle window
 }
@@ -41,11 +42,11 @@ func (w *window) add(now time.Duration) (first bool) {
 	return w.count == 1
 }
 
-// NewRate returns the checker of a mesh of this size; quiet tells whether
-// nothing has disturbed it for the bound.
-func NewRate(nodes, links int, quiet func() bool, report Report) *Rate {
+// NewRate returns the checker of a mesh of this size, services of the workload
+// included; quiet tells whether nothing has disturbed it for the bound.
+func NewRate(nodes, links, services int, quiet func() bool, report Report) *Rate {
 	return &Rate{
-		quiet: quiet, report: report, flood: 2 * links * (nodes + 1),
+		quiet: quiet, report: report, flood: 2 * links * (nodes + 1 + services),
 		storm: window{length: stormWindow, index: -1}, idle: window{length: idleWindow, index: -1},
 	}
 }

@@ -16,7 +16,7 @@ func TestQuietMeshMustNotChatter(t *testing.T) {
 	t.Parallel()
 	rec := recorder{T: t}
 	quiet := false
-	r := NewRate(3, 2, func() bool { return quiet }, rec.report)
+	r := NewRate(3, 2, 0, func() bool { return quiet }, rec.report)
 	const round = 2 * 2 * (3 + 1)
 	send(r, time.Second, 3*round) // not quiet: anything goes, within reason
 	rec.want()
@@ -35,7 +35,7 @@ func TestQuietMeshMustNotChatter(t *testing.T) {
 func TestStormIsNoticedAtOnce(t *testing.T) {
 	t.Parallel()
 	rec := recorder{T: t}
-	r := NewRate(3, 2, func() bool { return false }, rec.report)
+	r := NewRate(3, 2, 0, func() bool { return false }, rec.report)
 	const most = stormUpdates * 2 * 2 * (3 + 1)
 	send(r, 0, most)
 	rec.want()
@@ -43,4 +43,15 @@ func TestStormIsNoticedAtOnce(t *testing.T) {
 	rec.want("a storm", "a storm")
 	send(r, time.Second, most)
 	rec.want()
+}
+
+func TestServicesMayBeAdvertised(t *testing.T) {
+	t.Parallel()
+	rec := recorder{T: t}
+	r := NewRate(3, 2, 10, func() bool { return true }, rec.report)
+	const round = 2 * 2 * (3 + 1 + 10)
+	send(r, 0, idleUpdates*round)
+	rec.want()
+	send(r, time.Second, 1)
+	rec.want("more than 112 control frames in 10s")
 }
