@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"receptor/internal/config"
@@ -28,7 +29,30 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == "supervise" {
 		os.Exit(host.SuperviseMain(os.Args[2:]))
 	}
+	if len(os.Args) > 1 && os.Args[1] == "convert" {
+		os.Exit(convert(os.Args[2:], os.Stdout, os.Stderr))
+	}
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// convert prints a configuration file in the other of its two versions.
+func convert(args []string, stdout, stderr io.Writer) int {
+	if len(args) != 1 || strings.HasPrefix(args[0], "-") {
+		fmt.Fprintln(stderr, "receptor: convert takes one file: want receptor convert FILE")
+		return exitUsage
+	}
+	data, err := os.ReadFile(args[0])
+	if err != nil {
+		return complain(stderr, exitUsage, err)
+	}
+	converted, err := config.Convert(args[0], data)
+	if err != nil {
+		return complain(stderr, exitUsage, err)
+	}
+	if _, err := stdout.Write(converted); err != nil {
+		return complain(stderr, exitFailed, err)
+	}
+	return 0
 }
 
 func run(args []string, stdout, stderr io.Writer) int {
@@ -52,6 +76,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 			fmt.Fprintln(stderr, "receptor: see receptor --help")
 		}
 		return exitUsage
+	}
+	if cl.Check {
+		fmt.Fprintln(stdout, "the configuration is valid")
+		return 0
 	}
 	if err := serve(cfg, stdout); err != nil {
 		return complain(stderr, exitFailed, err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -57,5 +58,38 @@ func wantAll(t *testing.T, name, got string, parts []string) {
 		if !strings.Contains(got, part) {
 			t.Errorf("%s: %q, want it to contain %q", name, got, part)
 		}
+	}
+}
+
+// A file is checked without being run, and comes back from the other version.
+func TestCheckAndConvert(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "node.yaml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("- node: {id: a}\n- tcp-peer: {address: \"b:1\", cost: 2}\n")
+	var out, errs strings.Builder
+	if code := run([]string{"--config", file, "--check"}, &out, &errs); code != 0 || out.String() != "the configuration is valid\n" || errs.Len() > 0 {
+		t.Errorf("check of a good file: exit code %d, %q, %q", code, &out, &errs)
+	}
+	out.Reset()
+	if code := convert([]string{file}, &out, &errs); code != 0 || !strings.Contains(out.String(), "tcp-peers:\n") {
+		t.Fatalf("convert: exit code %d, %q, %q", code, &out, &errs)
+	}
+	write(out.String())
+	if code := run([]string{"--config", file, "--check"}, io.Discard, &errs); code != 0 {
+		t.Errorf("check of version 2: exit code %d, %q", code, &errs)
+	}
+	write("- nod: {id: a}\n- tcp-peer: {addres: \"b:1\"}\n")
+	if code := run([]string{"--config", file, "--check"}, io.Discard, &errs); code != exitUsage ||
+		!strings.Contains(errs.String(), file+":1: ") || !strings.Contains(errs.String(), file+":2: ") {
+		t.Errorf("check of a bad file: exit code %d, %q", code, &errs)
+	}
+	errs.Reset()
+	if code := convert(nil, io.Discard, &errs); code != exitUsage || !strings.Contains(errs.String(), "want receptor convert FILE") {
+		t.Errorf("convert without a file: exit code %d, %q", code, &errs)
 	}
 }

@@ -6,6 +6,7 @@ import "strings"
 type CommandLine struct {
 	Help    bool // to see Usage, and nothing else
 	Version bool // to see the version, and nothing else
+	Check   bool // to see whether Config returns an error, and nothing else
 
 	sources []source
 }
@@ -17,8 +18,8 @@ type source struct {
 }
 
 // ParseArgs reads the arguments of the daemon, without the program's name: items as --NAME or --NAME=VALUE, each
-// followed by its parameters as NAME=VALUE or by one bare value, and the options --config FILE (-c FILE), --help (-h)
-// and --version, in any order and any number. Names are taken in any case. It returns an error that lists all
+// followed by its parameters as NAME=VALUE or by one bare value, and the options --config FILE (-c FILE), --config-v2,
+// --check, --help (-h) and --version, in any order and any number. Names are taken in any case. It returns an error that lists all
 // arguments which are none of these, unless help or the version is asked for; what items there are, and what they may
 // say, is for [CommandLine.Config] to check.
 func ParseArgs(args []string) (*CommandLine, error) {
@@ -34,6 +35,33 @@ func ParseArgs(args []string) (*CommandLine, error) {
 	return &a.line, nil
 }
 
+// Files are the configuration files that the command line names, in their order.
+func (cl *CommandLine) Files() []string {
+	var files []string
+	for _, s := range cl.sources {
+		if s.item == nil {
+			files = append(files, s.file)
+		}
+	}
+	return files
+}
+
+// flag is what an option without a value sets, or nil if it is none. --config-v2 sets nothing of use: deployed nodes
+// must be told what a file shows.
+func (cl *CommandLine) flag(option string) *bool {
+	switch option {
+	case "-h", "--help":
+		return &cl.Help
+	case "--version":
+		return &cl.Version
+	case "--check":
+		return &cl.Check
+	case "--config-v2":
+		return new(bool)
+	}
+	return nil
+}
+
 type argParser struct {
 	line     CommandLine
 	item     *given // takes the parameters that follow; nil if nothing does
@@ -47,13 +75,13 @@ func (a *argParser) next(arg string) {
 	case option == "-c" || option == "--config":
 		a.item = nil
 		a.config(name, val, valued)
-	case option == "-h" || option == "--help" || option == "--version":
+	case a.line.flag(option) != nil:
+		a.item = nil
 		if valued {
 			a.problems.add(Position{}, "%s takes no value: want it without %s", name, quote("="+val))
 			return
 		}
-		a.line.Help = a.line.Help || option != "--version"
-		a.line.Version = a.line.Version || option == "--version"
+		*a.line.flag(option) = true
 	case strings.HasPrefix(name, "--") && name != "--":
 		a.item = &given{name: name[2:]}
 		if valued {

@@ -1,6 +1,10 @@
 package config
 
-import "testing"
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
 
 func TestHelpAndVersion(t *testing.T) {
 	tests := []struct {
@@ -27,11 +31,26 @@ func TestHelpAndVersion(t *testing.T) {
 	}
 }
 
+func TestCheck(t *testing.T) {
+	for args, want := range map[string]string{
+		"--local-only": "false []", "--check --local-only": "true []", "-c a --CHECK --node b -c c": "true [a c]",
+	} {
+		cl, err := ParseArgs(strings.Fields(args))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(cl.Check, cl.Files()); got != want {
+			t.Errorf("%s: check and files are %s, want %s", args, got, want)
+		}
+	}
+}
+
 func TestCommandLines(t *testing.T) {
 	disk := files{
-		"r.yml": "- node: {id: from-file}\n- local-only\n",
-		"p.yml": "- tcp-peer: 'p:1'\n",
-		"-":     "- local-only\n",
+		"r.yml":  "- node: {id: from-file}\n- local-only\n",
+		"p.yml":  "- tcp-peer: 'p:1'\n",
+		"v2.yml": "node: {id: from-map}\ntcp-peers: ['q:1']\nlocal-only:\n",
+		"-":      "- local-only\n",
 	}
 	peer := func(address string) TCPPeer { return TCPPeer{Address: address, Redial: true, Cost: 1} }
 	tests := []struct {
@@ -52,6 +71,8 @@ func TestCommandLines(t *testing.T) {
 		{"-c", []string{"-c", "r.yml"}, func(c *Config) { c.Node.ID = "from-file" }},
 		{"--config", []string{"--config", "r.yml"}, func(c *Config) { c.Node.ID = "from-file" }},
 		{"--config=", []string{"--Config=r.yml"}, func(c *Config) { c.Node.ID = "from-file" }},
+		{"--config-v2", []string{"--config-v2", "--config", "v2.yml", "-c", "p.yml"},
+			func(c *Config) { c.Node.ID, c.TCPPeers = "from-map", []TCPPeer{peer("q:1"), peer("p:1")} }},
 		{"file name with a dash", []string{"--config=-"}, nil},
 		{"files in their place", []string{"--tcp-peer", "a:1", "-c", "p.yml", "--tcp-peer", "b:1", "-c", "r.yml"},
 			func(c *Config) { c.Node.ID, c.TCPPeers = "from-file", []TCPPeer{peer("a:1"), peer("p:1"), peer("b:1")} }},
@@ -88,6 +109,11 @@ func TestBadArguments(t *testing.T) {
 			`command line: --version takes no value: want it without "=1"`,
 			`command line: --help takes no value: want it without "="`,
 		}},
+		{"values of options", []string{"--check=1", "--config-v2", "r.yml", "--node", "a", "--check", "datadir=d"}, []string{
+			`command line: --check takes no value: want it without "=1"`,
+			`command line: "r.yml" is neither an item (--NAME) nor a parameter of one (NAME=VALUE)`,
+			`command line: "datadir=d" is neither an item (--NAME) nor a parameter of one (NAME=VALUE)`,
+		}},
 		{"no file", []string{"-c", "--node", "a", "--config=", "--config"}, []string{
 			`command line: -c names no file: want -c FILE`,
 			`command line: --config names no file: want --config FILE`,
@@ -95,9 +121,9 @@ func TestBadArguments(t *testing.T) {
 		}},
 		{"unknown items", []string{"--confg", "r.yml", "--tcp-listner", "1"}, []string{
 			`command line: unknown item "--confg": did you mean "--config"? (known: --node, --log-level, --local-only, --control-service, ` +
-				`--tcp-listener, --tcp-peer, --udp-listener, --udp-peer, --ws-listener, --ws-peer, --tls-server, --tls-client, --work-command, --tcp-server, --tcp-client, --udp-server, --udp-client, --unix-socket-server, --unix-socket-client, --config, --help, --version)`,
+				`--tcp-listener, --tcp-peer, --udp-listener, --udp-peer, --ws-listener, --ws-peer, --tls-server, --tls-client, --work-command, --tcp-server, --tcp-client, --udp-server, --udp-client, --unix-socket-server, --unix-socket-client, --config, --config-v2, --check, --help, --version)`,
 			`command line: unknown item "--tcp-listner": did you mean "--tcp-listener"? (known: --node, --log-level, --local-only, --control-service, ` +
-				`--tcp-listener, --tcp-peer, --udp-listener, --udp-peer, --ws-listener, --ws-peer, --tls-server, --tls-client, --work-command, --tcp-server, --tcp-client, --udp-server, --udp-client, --unix-socket-server, --unix-socket-client, --config, --help, --version)`,
+				`--tcp-listener, --tcp-peer, --udp-listener, --udp-peer, --ws-listener, --ws-peer, --tls-server, --tls-client, --work-command, --tcp-server, --tcp-client, --udp-server, --udp-client, --unix-socket-server, --unix-socket-client, --config, --config-v2, --check, --help, --version)`,
 		}},
 		{"parameters", []string{"--tcp-peer", "a:1", "address=b:1", "=x", "cost", "--log-level="}, []string{
 			`command line: "cost" is neither an item (--NAME) nor a parameter (NAME=VALUE), and --tcp-peer has its value "a:1" already`,

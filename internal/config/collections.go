@@ -16,7 +16,7 @@ const (
 // list is a kind of list of scalars: of YAML, or of the command line, with or without brackets. An empty list is refused,
 // for it would name nobody and yet mean everybody.
 func list[T any](want string, element kind) kind {
-	return kind{reflect.TypeFor[[]T](), want, func(v value) (any, bool) {
+	return kind{result: reflect.TypeFor[[]T](), want: want, parse: func(v value) (any, bool) {
 		elements, ok := v.elements(want)
 		if !ok {
 			return nil, false
@@ -72,7 +72,6 @@ func parseNodeCosts(v value) (any, bool) {
 	}
 	before := len(v.problems.errs)
 	costs, seen := map[string]float64{}, map[string]bool{}
-	asWritten := func(name string) string { return name }
 	for _, pair := range pairs(n, v.where, asWritten, v.problems) {
 		of := v.part(pair.value, "of %s", quote(pair.name))
 		if _, ok := parseNodeID(pair.name); !ok {
@@ -88,3 +87,6 @@ func parseNodeCosts(v value) (any, bool) {
 	}
 	return costs, len(v.problems.errs) == before
 }
+
+// asWritten is the form in which node IDs are compared.
+func asWritten(name string) string { return name }

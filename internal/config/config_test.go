@@ -69,8 +69,8 @@ func everything() *Config {
 // zeros are bytes in hexadecimal with colons.
 func zeros(n int) string { return strings.TrimSuffix(strings.Repeat("00:", n), ":") }
 
-func TestBothFormsMeanTheSame(t *testing.T) {
-	fromYAML, err := fromFile(`---
+// everythingWritten is the same in a file of version 1.
+var everythingWritten = `---
 - node:
     id: foo
     datadir: /var/lib/receptor
@@ -143,7 +143,10 @@ func TestBothFormsMeanTheSame(t *testing.T) {
 - udp-client: {service: dns, address: "[::1]:53"}
 - unix-socket-server: {filename: /run/far.sock, permissions: 0666, remotenode: far, remoteservice: sock, tls: out}
 - unix-socket-client: {service: sock, filename: /run/near.sock, tls: in}
-`)
+`
+
+func TestBothFormsMeanTheSame(t *testing.T) {
+	fromYAML, err := fromFile(everythingWritten)
 	wantConfig(t, fromYAML, err, everything())
 
 	fromLine, err := fromArgs(nil,

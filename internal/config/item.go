@@ -23,11 +23,28 @@ type given struct {
 	where  Position
 	bare   *yaml.Node // its value without a name, or nil
 	params []pair
+	unread bool // a part of a file that made no sense and was complained of, in the place of an item
+}
+
+// newGiven is the item of a file that has this value: nothing, a map of parameters, or a bare value.
+func newGiven(name string, where Position, val *yaml.Node, p *problems) given {
+	g := given{name: name, where: where}
+	switch n := deref(val); {
+	case isNull(n):
+	case n.Kind == yaml.MappingNode:
+		g.params = pairs(n, where, lower, p)
+	default:
+		g.bare = val
+	}
+	return g
 }
 
 // decode makes an item of what was given. With mistakes it returns what it knows of the item, for the sake of checks
 // that need not know all of it.
 func (g given) decode(p *problems) Item {
+	if g.unread {
+		return Item{Where: g.where}
+	}
 	item := Item{Name: lower(g.name), Where: g.where, spec: specOf(lower(g.name))}
 	spec := item.spec
 	if spec == nil {
@@ -35,17 +52,12 @@ func (g given) decode(p *problems) Item {
 		return item
 	}
 	before := len(p.errs)
-	params := g.params
-	switch {
-	case g.bare == nil:
-	case spec.main == nil:
+	if g.bare != nil && spec.main == nil {
 		p.add(g.where, "%s takes no value without a name: want a name of %s", spec.name, strings.Join(spec.paramNames(), ", "))
-	default:
-		params = slices.Concat([]pair{{spec.main.name, place(g.where, g.bare), g.bare}}, params)
 	}
 	filled := spec.fresh(g.where)
 	seen := map[*paramSpec]bool{}
-	for _, param := range params {
+	for _, param := range g.named(spec) {
 		known := spec.param(lower(param.name))
 		switch {
 		case known == nil:
@@ -73,6 +85,14 @@ func (g given) decode(p *problems) Item {
 	return item
 }
 
+// named lists the parameters with their names, a bare value as the main one.
+func (g given) named(spec *itemSpec) []pair {
+	if g.bare == nil || spec.main == nil {
+		return g.params
+	}
+	return slices.Concat([]pair{{spec.main.name, place(g.where, g.bare), g.bare}}, g.params)
+}
+
 // set reads a parameter into its field of item.
 func (s *paramSpec) set(item reflect.Value, about string, given pair, p *problems) {
 	where := place(given.where, deref(given.value))
@@ -87,7 +107,7 @@ func (g given) unknownName() string {
 	if g.where.File != "" {
 		return unknown(g.name, names)
 	}
-	names = append(names, "config", "help", "version")
+	names = append(names, "config", "config-v2", "check", "help", "version")
 	for i, name := range names {
 		names[i] = "--" + name
 	}

@@ -25,6 +25,7 @@ type kind struct {
 	result reflect.Type
 	want   string // completes "want ..."
 	parse  func(value) (any, bool)
+	same   func(key string) string // maps the keys of a map that mean the same to one; nil where there is no map
 }
 
 // kinds are all types of parameters, by the name that tags and --help call them.
@@ -33,7 +34,7 @@ var kinds = map[string]kind{
 	"bool":           scalar("true or false", parseBool),
 	"cost":           costKind,
 	"fingerprints":   list[[]byte](wantFingerprints, scalar(wantFingerprints, parseFingerprint)),
-	"firewall-rules": {reflect.TypeFor[[]firewall.Rule](), wantFirewallRules, parseFirewallRules},
+	"firewall-rules": {reflect.TypeFor[[]firewall.Rule](), wantFirewallRules, parseFirewallRules, lower},
 	"header":         scalar(`"NAME: VALUE"`, parseHeader),
 	"host":           scalar(`an IP address or a host name, without port or brackets`, parseHost),
 	"idle-time":      scalar(`a duration such as "30s" or "2m", or a number of seconds; 21s or more`, parseIdleTime),
@@ -41,7 +42,7 @@ var kinds = map[string]kind{
 	"mode":           scalar(`permissions in octal with a leading 0, such as 0600; 0777 at most`, parseMode),
 	"name":           scalar("a name without control characters", parseName),
 	"node":           scalar(`a node ID, or "localhost" for this node`, parseNode),
-	"node-costs":     {reflect.TypeFor[map[string]float64](), wantNodeCosts, parseNodeCosts},
+	"node-costs":     {reflect.TypeFor[map[string]float64](), wantNodeCosts, parseNodeCosts, asWritten},
 	"node-id":        nodeIDKind,
 	"node-ids":       list[string](wantNodeIDs, nodeIDKind),
 	"path":           scalar("the name of a file or directory", parsePath),
@@ -66,7 +67,7 @@ const (
 
 // scalar is a kind of single value, read from its text.
 func scalar[T any](want string, parse func(text string) (T, bool)) kind {
-	return kind{reflect.TypeFor[T](), want, func(v value) (any, bool) {
+	return kind{result: reflect.TypeFor[T](), want: want, parse: func(v value) (any, bool) {
 		text, ok := v.text(want)
 		if !ok {
 			return nil, false

@@ -122,6 +122,14 @@ func plain(text string) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text}
 }
 
+// key is the name of the item in files of version 2, which list together all that may be given more than once.
+func (s *itemSpec) key() string {
+	if s.once {
+		return s.name
+	}
+	return s.name + "s"
+}
+
 // specOf returns the item of that name, in lower case, or nil.
 func specOf(name string) *itemSpec {
 	for _, spec := range table {

@@ -9,7 +9,8 @@ import (
 	"text/tabwriter"
 )
 
-const usageHead = `Usage: receptor [--ITEM [VALUE] [PARAMETER=VALUE]...]... [--config FILE]
+const usageHead = `Usage: receptor [--ITEM [VALUE] [PARAMETER=VALUE]...]... [--config FILE] [--check]
+       receptor convert FILE
 
 Runs a node of a mesh, as its items say. For example:
   receptor --node id=foo --tcp-peer address=bar.example.org:2222 cost=2.5 --log-level Debug
@@ -17,11 +18,20 @@ Runs a node of a mesh, as its items say. For example:
     - node: {id: foo}
     - tcp-peer: {address: "bar.example.org:2222", cost: 2.5}
     - log-level: Debug
+  and the same in version 2, where what may be given more than once is a list, and its name ends in s:
+    node: {id: foo}
+    tcp-peers:
+      - {address: "bar.example.org:2222", cost: 2.5}
+    log-level: {level: Debug}
 
 Options:
   -c, --config FILE   take the items of a YAML file, in their order, in the place of this option
+  --config-v2         nothing: whether a file is of version 1 or 2 is seen from the file
+  --check             start nothing: say what is wrong with the configuration, or that it is valid, and exit
   -h, --help          print this and exit
   --version           print the version and exit
+
+"receptor convert FILE" prints a file of version 1 in version 2, and the other way round; comments are lost.
 
 Names of items and parameters may be written in upper or lower case. "(main)" marks the parameter
 that a value without a name sets.

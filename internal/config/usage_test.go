@@ -24,6 +24,9 @@ func TestUsageTellsEverything(t *testing.T) {
 	line("  -c, --config FILE")
 	line("  -h, --help")
 	line("  --version")
+	line("  --check")
+	line("  --config-v2")
+	line(`"receptor convert FILE"`, "comments are lost")
 	for _, spec := range table {
 		line("--"+spec.name+": ", spec.help)
 		for _, p := range spec.params {

@@ -11,10 +11,11 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// ParseYAML reads a configuration file of version 1: a YAML list whose entries are maps of one item name to a map of its
-// parameters, to a bare value or to nothing, or just the name. It returns the items in their order, each checked for
-// itself, or all that is wrong with them, each with name and line. Whether the items fit together is for
-// [CommandLine.Config] to say.
+// ParseYAML reads a configuration file, of version 1 if it is a list and of version 2 if it is a map. In version 1 an
+// entry is a map of one item name to a map of its parameters, to a bare value or to nothing, or just the name. In version
+// 2 a key is an item name with such a value, or the plural of one that may be given more than once with a list of such
+// values. It returns the items in their order, each checked for itself, or all that is wrong with them, each with name
+// and line. Whether the items fit together is for [CommandLine.Config] to say.
 func ParseYAML(name string, data []byte) ([]Item, error) {
 	var p problems
 	items := parseYAML(name, data, &p)
@@ -26,71 +27,86 @@ func ParseYAML(name string, data []byte) ([]Item, error) {
 
 // parseYAML stands in an unknown item for each part of the file that makes no sense.
 func parseYAML(name string, data []byte, p *problems) []Item {
-	file := Position{File: name}
-	unread := []Item{{Where: file}}
-	root, err := document(data)
-	if err != nil {
-		p.add(Position{name, brokenLine(data, err)}, "YAML: %s", complaint(err))
-		return unread
-	}
-	switch {
-	case root == nil || root.Kind == yaml.SequenceNode && len(root.Content) == 0:
-		p.add(file, `no items in the file: want a list of them, such as "- node: {id: a}"`)
-		return unread
-	case root.Kind == yaml.MappingNode:
-		p.add(place(file, root), `a map of items, as in version 2: this build reads version 1, a list of items such as "- node: {id: a}"`)
-		return unread
-	case root.Kind != yaml.SequenceNode:
-		p.add(place(file, root), `%s is no list: want a list of items, such as "- node: {id: a}"`, quote(root.Value))
-		return unread
-	}
-	refuseTags(root, file, p)
-	var items []Item
-	for _, entry := range root.Content {
-		if g, ok := readItem(entry, file, p); ok {
-			items = append(items, g.decode(p))
-		} else {
-			items = append(items, unread...)
-		}
+	_, all := readYAML(name, data, p)
+	return decodeAll(all, p)
+}
+
+func decodeAll(all []given, p *problems) []Item {
+	items := make([]Item, len(all))
+	for i, g := range all {
+		items[i] = g.decode(p)
 	}
 	return items
 }
 
-// readItem reads an entry of the list.
-func readItem(entry *yaml.Node, file Position, p *problems) (given, bool) {
+const noItems = `no items in the file: want a list of them, such as "- node: {id: a}"`
+
+// readYAML takes a file apart into its items, of which there is at least one, and tells which version it is of: 0 for
+// none. Items that are not known, and values that are wrong, are not complained of yet.
+func readYAML(name string, data []byte, p *problems) (version int, all []given) {
+	file := Position{File: name}
+	unread := []given{{where: file, unread: true}}
+	root, err := document(data)
+	if err != nil {
+		p.add(Position{name, brokenLine(data, err)}, "YAML: %s", complaint(err))
+		return 0, unread
+	}
+	if root == nil {
+		p.add(file, noItems)
+		return 0, unread
+	}
+	before := len(p.errs)
+	switch root.Kind {
+	case yaml.SequenceNode:
+		version = 1
+		refuseTags(root, file, p)
+		for _, entry := range root.Content {
+			all = append(all, readItem(entry, file, p))
+		}
+	case yaml.MappingNode:
+		version = 2
+		refuseTags(root, file, p)
+		all = readMap(root, file, p)
+	default:
+		p.add(place(file, root), `%s is no list: want a list of items, such as "- node: {id: a}"`, quote(root.Value))
+	}
+	if len(all) > 0 {
+		return version, all
+	}
+	if len(p.errs) == before {
+		p.add(file, noItems)
+	}
+	return version, unread
+}
+
+// readItem reads an entry of a file of version 1.
+func readItem(entry *yaml.Node, file Position, p *problems) given {
 	n, where := deref(entry), place(file, entry)
+	unread := given{where: where, unread: true}
 	switch {
 	case isNull(n):
 		p.add(where, `an entry without an item: want one such as "- local-only:"`)
-		return given{}, false
+		return unread
 	case n.Kind == yaml.ScalarNode:
-		return given{name: n.Value, where: where}, true
+		return given{name: n.Value, where: where}
 	case n.Kind != yaml.MappingNode:
 		p.add(where, `a list in the place of an item: want one such as "- local-only:"`)
-		return given{}, false
+		return unread
 	}
 	before := len(p.errs)
 	entries := pairs(n, where, lower, p)
 	switch {
 	case len(p.errs) > before:
-		return given{}, false
+		return unread
 	case len(entries) == 0:
 		p.add(where, `an entry without an item: want one such as "- local-only:"`)
-		return given{}, false
+		return unread
 	case len(entries) > 1:
 		p.add(entries[1].where, "%s stands beside %s in one entry: want an entry for each item, and parameters indented deeper than their item",
 			quote(entries[1].name), quote(entries[0].name))
-		return given{}, false
+		return unread
 	}
-	g := given{name: entries[0].name, where: entries[0].where}
-	switch val := deref(entries[0].value); {
-	case isNull(val):
-	case val.Kind == yaml.MappingNode:
-		g.params = pairs(val, g.where, lower, p)
-	default:
-		g.bare = entries[0].value
-	}
-	return g, true
+	return newGiven(entries[0].name, entries[0].where, entries[0].value, p)
 }
 
 // refuseTags complains of values that say they are to be processed somehow ("!vault ..."): as plain text they would be
@@ -109,7 +125,7 @@ func refuseTags(n *yaml.Node, file Position, p *problems) {
 }
 
 // errSecondDocument means that a file goes on after the end of its first document.
-var errSecondDocument = errors.New(`a second document after "---": want one list of items`)
+var errSecondDocument = errors.New(`a second document after "---": want one list or map of items`)
 
 // document returns the root of the only document of a file, or nil if the file says nothing.
 func document(data []byte) (*yaml.Node, error) {

@@ -81,10 +81,10 @@ func TestFilesThatAreNoLists(t *testing.T) {
 		{"comments only", "# nothing\n", "r.yml: no items in the file: " + wantedItem},
 		{"null", "---\n~\n", "r.yml: no items in the file: " + wantedItem},
 		{"empty list", "[]", "r.yml: no items in the file: " + wantedItem},
-		{"version 2", "---\nversion: 2\nnode: {id: a}\n",
-			`r.yml:2: a map of items, as in version 2: this build reads version 1, a list of items such as "- node: {id: a}"`},
+		{"empty map", "{}", "r.yml: no items in the file: " + wantedItem},
+		{"map of empty lists", "version: 2\ntcp-peers: []\n", "r.yml: no items in the file: " + wantedItem},
 		{"text", "\nnode\n", `r.yml:2: "node" is no list: want a list of items, such as "- node: {id: a}"`},
-		{"second document", "- local-only\n---\n- node: a\n", `r.yml:2: YAML: a second document after "---": want one list of items`},
+		{"second document", "- local-only\n---\n- node: a\n", `r.yml:2: YAML: a second document after "---": want one list or map of items`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
