@@ -47,6 +47,8 @@ type app struct {
 
 	target  target
 	clients []*control.Client
+	// sayErr is the first error of writing a line of output.
+	sayErr error
 	// nodeVersion is what the node says, once versionKnown.
 	nodeVersion  string
 	versionKnown bool
@@ -59,6 +61,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	err := a.main(ctx, args)
 	for _, c := range a.clients {
 		c.Close()
+	}
+	if err == nil {
+		err = a.sayErr
 	}
 	if err == nil {
 		return exitOK
@@ -184,9 +189,13 @@ func ask(c *control.Client, request map[string]any, to any) error {
 	return nil
 }
 
-// say prints one line of output.
+// say prints one line of output. The command goes on if that fails, and run
+// tells of it in the end.
 func (a *app) say(format string, args ...any) {
-	fmt.Fprintln(a.stdout, printable(fmt.Sprintf(format, args...)))
+	_, err := fmt.Fprintln(a.stdout, printable(fmt.Sprintf(format, args...)))
+	if err != nil && a.sayErr == nil {
+		a.sayErr = fmt.Errorf("print the output: %w", err)
+	}
 }
 
 // complain prints one line of errors or warnings.

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"receptor/control"
@@ -141,6 +142,22 @@ func (o outcome) want(t *testing.T, code int, stdout, stderrPart string) {
 	}
 	if !strings.Contains(o.stderr, stderrPart) || stderrPart == "" && o.stderr != "" {
 		t.Errorf("stderr: %s\nwant: %s", o.stderr, stderrPart)
+	}
+}
+
+// full is a disk without room.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestOutputThatCannotBeWritten(t *testing.T) {
+	n := newFakeNode(t, map[string]any{"ping": `{"Success":true,"From":"b","Time":1,"TimeStr":"1ns"}`})
+	for _, args := range [][]string{{"--version"}, {"ping", "b", "--count", "1"}} {
+		var stderr strings.Builder
+		code := run(t.Context(), args, strings.NewReader(""), full{}, &stderr, func(string) string { return n.socket })
+		if want := "ERROR: print the output: no space left on device\n"; code != exitFailed || stderr.String() != want {
+			t.Errorf("%s: exit code %d, stderr %q; want %d, %q", args, code, stderr.String(), exitFailed, want)
+		}
 	}
 }
 
