@@ -44,6 +44,9 @@ func (a app) check(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := writable(c.out); err != nil {
+		return fmt.Errorf("--out %s: %w", c.out, err)
+	}
 	plan.Wall = a.wall
 	r := &reporter{
 		app: a, ctx: ctx, flags: c, faults: plan.Faults, total: plan.Runs(), began: a.wall(),

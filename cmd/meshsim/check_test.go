@@ -74,6 +74,25 @@ func TestCheckPrintsLinesOfJSON(t *testing.T) {
 	}
 }
 
+// Nothing fails in these runs: the folder is tried before the first of them.
+func TestCheckTriesTheFolderOfFailures(t *testing.T) {
+	t.Parallel()
+	path := write(t, sometimes)
+	out := filepath.Join(path, "failures")
+	code, stdout, stderr := meshsim("check", path, "--seeds", "0:1", "--no-faults", "--out", out)
+	if want := "meshsim: --out " + out + ": "; code != exitBadInput || stdout != "" || !strings.HasPrefix(stderr, want) {
+		t.Errorf("a folder within a file: exit code %d, %s, %q; want %q", code, stdout, stderr, want)
+	}
+	top := t.TempDir()
+	code, _, stderr = meshsim("check", path, "--seeds", "0:1", "--no-faults", "--out", filepath.Join(top, "a", "b"))
+	if code != exitOK {
+		t.Errorf("a folder that can be made: exit code %d, %s", code, stderr)
+	}
+	if left, err := os.ReadDir(top); err != nil || len(left) != 0 {
+		t.Errorf("without a failure, %v is left there, %v", left, err)
+	}
+}
+
 func TestFailureReplaysAlone(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -74,6 +76,25 @@ func (r *reporter) write(s *scenario.Scenario, res campaign.Result, comment, fla
 		return "", fmt.Errorf("write the scenario that fails: %w", err)
 	}
 	return path, nil
+}
+
+// writable tries whether a folder can be written, or made: who asks for hours
+// of runs wants to know that before, not at the first failure. It leaves
+// nothing behind.
+func writable(folder string) error {
+	for {
+		_, err := os.Stat(folder)
+		parent := filepath.Dir(folder)
+		if !errors.Is(err, fs.ErrNotExist) || parent == folder {
+			break
+		}
+		folder = parent
+	}
+	probe, err := os.MkdirTemp(folder, ".meshsim-")
+	if err != nil {
+		return err
+	}
+	return os.Remove(probe)
 }
 
 // size says how large a scenario is, for a person.
