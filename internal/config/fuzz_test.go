@@ -2,6 +2,7 @@ package config
 
 import (
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -20,7 +21,7 @@ func FuzzParseYAML(f *testing.F) {
 		"- work-command: {worktype: cat, command: cat, params: \"'a b' \\\\c\"}\n- local-only\n",
 		"- control-service: {filename: f, permissions: 0600}\n- local-only\n",
 		"- local-only\n- node:\n    firewallrules:\n      - {action: drop, fromnode: /a|b/}\n      - {Action: accept, <<: {toservice: c}}\n",
-		"node: {id: a}\n", "- a\n---\n- b\n", "- node: !x y\n", "- {<<: {node: a}}\n", "- node: \"\\0\"\n", "- tcp-peer: {adress: 1}\n",
+		"node: {id: a}\n", "version: 2\nlocal-only:\ntcp-peers: &p [{address: 'a:1'}, 'b:1']\nudp-peers: *p\n", "- a\n---\n- b\n", "- node: !x y\n", "- {<<: {node: a}}\n", "- node: \"\\0\"\n", "- tcp-peer: {adress: 1}\n",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -39,7 +40,19 @@ func FuzzParseYAML(f *testing.F) {
 			return
 		}
 		checkInvariants(t, c)
+		checkConversion(t, string(data), c)
 	})
+}
+
+// checkConversion converts a valid file there and back: it must go on to mean c, whose positions it forgets.
+func checkConversion(t *testing.T, text string, c *Config) {
+	t.Helper()
+	forget(reflect.ValueOf(c))
+	for range 2 {
+		text = convert(t, text)
+		got, err := fromFile(text)
+		wantConfig(t, got, err, c)
+	}
 }
 
 // checkInvariants looks for what no configuration may hold.
