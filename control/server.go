@@ -37,7 +37,8 @@ type Options struct {
 	// MaxSessions limits the sessions open at a time, over all listeners;
 	// 0 means DefaultMaxSessions. Clients beyond it are told so.
 	MaxSessions int
-	// Problem is told of every accept that fails. It may be nil.
+	// Problem is told of every accept that fails, and of every client that
+	// could not be greeted: with TLS that is a failed handshake. It may be nil.
 	Problem func(error)
 }
 
@@ -120,13 +121,18 @@ func (s *Server) Serve(l net.Listener) error {
 		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("accept control sessions on %s: %w", l.Addr(), err)
 		}
-		if s.opts.Problem != nil {
-			s.opts.Problem(fmt.Errorf("accept a control session on %s, next try in %v: %w", l.Addr(), pause, err))
-		}
+		s.problem(fmt.Errorf("accept a control session on %s, next try in %v: %w", l.Addr(), pause, err))
 		if !s.wait(pause) {
 			return nil
 		}
 		pause = min(2*pause, maxAcceptPause)
+	}
+}
+
+// problem reports what failed while the server was to run.
+func (s *Server) problem(err error) {
+	if s.opts.Problem != nil && s.ctx.Err() == nil {
+		s.opts.Problem(err)
 	}
 }
 

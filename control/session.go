@@ -130,7 +130,11 @@ func (ss *session) refuse() {
 func (ss *session) greet() bool {
 	timer := ss.server.opts.Clock.AfterFunc(greetTime, func() { ss.conn.Close() })
 	_, err := io.WriteString(ss.conn, greetingPrefix+ss.server.nodeID+"\n")
-	return timer.Stop() && err == nil
+	inTime := timer.Stop()
+	if err != nil {
+		ss.server.problem(fmt.Errorf("greet a client from %s: %w", ss.conn.RemoteAddr(), err))
+	}
+	return inTime && err == nil
 }
 
 func (ss *session) answer(value any) bool {

@@ -54,7 +54,7 @@ var rules = map[string]rule{
 	},
 	"internal/daemon": {
 		imports: []string{"control", "work", "mesh", "mesh/wire", "transport", "internal/config", "internal/pki", "internal/proxy"},
-		waits:   []string{"reach.go", "daemon.go", "proxies.go"},
+		waits:   []string{"reach.go", "daemon.go", "control.go", "services.go"},
 	},
 	"internal/archtest": {},
 	"internal/propseed": {},

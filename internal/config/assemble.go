@@ -1,6 +1,7 @@
 package config
 
 import (
+	"path"
 	"reflect"
 	"slices"
 	"strings"
@@ -31,6 +32,7 @@ func (cl *CommandLine) Config(readFile func(name string) ([]byte, error), hostna
 	}
 	checkOnce(items, &p)
 	checkUnique(items, &p)
+	checkPorts(items, &p)
 	checkReferences(items, &p)
 	checkBackends(items, origin, &p)
 	c := assemble(items, origin)
@@ -82,13 +84,17 @@ func checkUnique(items []Item, p *problems) {
 			if param.unique == "" {
 				continue
 			}
-			mine := claim{param.unique, reflect.ValueOf(item.value).Field(param.field).String()}
-			if mine.name == "" {
+			name := reflect.ValueOf(item.value).Field(param.field).String()
+			if name == "" {
 				continue
+			}
+			mine := claim{param.unique, name}
+			if param.kind == "path" {
+				mine.name = path.Clean(name)
 			}
 			if other, ok := taken[mine]; ok {
 				p.add(item.Where, "%s: %s %s is taken by the %s at %v: want another",
-					item.Name, param.name, quote(mine.name), other.Name, other.Where)
+					item.Name, param.name, quote(name), other.Name, other.Where)
 				continue
 			}
 			taken[mine] = item

@@ -8,6 +8,7 @@ import (
 )
 
 func TestItemsThatDoNotFitTogether(t *testing.T) {
+	const serviceMessage = `want a name of 1 to 8 bytes without control characters, other than "ping" and "unreach"`
 	const backends = "the node has no backends: want one of tcp-listener, tcp-peer, udp-listener, udp-peer, ws-listener, ws-peer, or local-only for a node that is to run alone"
 	tests := []struct {
 		name, text string
@@ -28,10 +29,44 @@ func TestItemsThatDoNotFitTogether(t *testing.T) {
 - control-service: {service: b, filename: /a}
 - control-service:
 - control-service: {service: c}
+- control-service: {service: d, filename: /x/../a}
 `, []string{
 			`r.yml:6: work-command: worktype "cat" is taken by the work-command at r.yml:3: want another`,
 			`r.yml:7: control-service: filename "/a" is taken by the control-service at r.yml:4: want another`,
 			`r.yml:8: control-service: service "control" is taken by the control-service at r.yml:4: want another`,
+			`r.yml:10: control-service: filename "/x/../a" is taken by the control-service at r.yml:4: want another`,
+		}},
+		{"ports taken", `
+- tcp-listener: {port: 1}
+- ws-listener: {port: 1, bindaddr: 127.0.0.1}
+- udp-listener: {port: 1}
+- control-service: {tcplisten: "[::1]:1"}
+- control-service: {service: b, tcplisten: 2}
+- tcp-server: {port: 2, remotenode: a, remoteservice: b}
+- tcp-listener: {port: 3, bindaddr: 127.0.0.1}
+- control-service: {service: c, tcplisten: "127.0.0.2:3"}
+- tcp-listener: {port: 3, bindaddr: 127.0.0.2}
+- udp-server: {port: 1, bindaddr: "::", remotenode: a, remoteservice: b}
+- tcp-listener: 0
+- tcp-listener: 0
+`, []string{
+			`r.yml:3: ws-listener: tcp port 1 of "127.0.0.1" is taken by the tcp-listener at r.yml:2: want another`,
+			`r.yml:5: control-service: tcp port 1 of "::1" is taken by the tcp-listener at r.yml:2: want another`,
+			`r.yml:7: tcp-server: tcp port 2 of "0.0.0.0" is taken by the control-service at r.yml:6: want another`,
+			`r.yml:10: tcp-listener: tcp port 3 of "127.0.0.2" is taken by the control-service at r.yml:9: want another`,
+			`r.yml:11: udp-server: udp port 1 of "::" is taken by the udp-listener at r.yml:4: want another`,
+		}},
+		{"names of no service", `
+- local-only
+- control-service: {service: ping}
+- control-service: {service: unreach}
+- control-service: {service: controls1}
+- control-service: {service: ok, tcplisten: "host"}
+`, []string{
+			`r.yml:3: control-service: service is "ping": ` + serviceMessage,
+			`r.yml:4: control-service: service is "unreach": ` + serviceMessage,
+			`r.yml:5: control-service: service is "controls1": ` + serviceMessage,
+			`r.yml:6: control-service: tcplisten is "host": want PORT or HOST:PORT of this machine, such as 7324 or "127.0.0.1:7324"; port 0 takes a free one`,
 		}},
 		{"names of nothing", `
 - tls-server: {name: s, cert: c, key: k}

@@ -69,6 +69,8 @@ type ControlService struct {
 	Filename    string      `param:"filename" kind:"path" unset:"no socket" unique:"socket" help:"Unix socket to serve on too"`
 	Permissions fs.FileMode `param:"permissions" kind:"mode" default:"0600" help:"permissions of the socket"`
 	TLS         string      `param:"tls" kind:"name" unset:"nobody is authenticated" refers:"tls-server" help:"TLS server configuration of the mesh service"`
+	TCPListen   string      `param:"tcplisten" kind:"listen-address" unset:"no port" help:"TCP port to serve on too; without TLS, whoever can connect rules this node"`
+	TCPTLS      string      `param:"tcptls" kind:"name" unset:"no TLS" refers:"tls-server" help:"TLS server configuration of the TCP port"`
 }
 
 // A WorkCommand is a work type whose units run a command (PROTOCOL section 5).

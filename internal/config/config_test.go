@@ -18,7 +18,7 @@ func everything() *Config {
 		LogLevel:  Debug,
 		LocalOnly: true,
 		ControlServices: []ControlService{
-			{Service: "ctl", Filename: "/run/r.sock", Permissions: 0o660, TLS: "in"},
+			{Service: "ctl", Filename: "/run/r.sock", Permissions: 0o660, TLS: "in", TCPListen: "0.0.0.0:7324", TCPTLS: "in"},
 			{Service: "other", Permissions: 0o600},
 		},
 		TCPListeners: []TCPListener{
@@ -90,6 +90,8 @@ var everythingWritten = `---
     filename: /run/r.sock
     permissions: 0660
     tls: in
+    tcplisten: 7324
+    tcptls: in
 - control-service: {service: other}
 - tcp-listener:
     port: 2222
@@ -154,7 +156,7 @@ func TestBothFormsMeanTheSame(t *testing.T) {
 		`firewallrules=[{"action":"accept","fromnode":"/a.*/","tonode":"localhost","fromservice":"x","toservice":"control"},`+
 			`{"action":"reject","toservice":"control"}]`,
 		"--log-level", "Debug", "--local-only",
-		"--control-service", "service=ctl", "filename=/run/r.sock", "permissions=0660", "tls=in",
+		"--control-service", "service=ctl", "filename=/run/r.sock", "permissions=0660", "tls=in", "tcplisten=7324", "tcptls=in",
 		"--control-service", "service=other",
 		"--tcp-listener", "2222", "bindaddr=127.0.0.1", "tls=in", "cost=1.5", `nodecost={"a":0.5,"b":2}`, "allowedpeers=a,b",
 		"--tcp-listener=0",
@@ -188,14 +190,14 @@ func TestDefaults(t *testing.T) {
 - tcp-peer: {address: "a:1"}
 - udp-listener: 1
 - udp-peer: a:1
-- ws-listener: 1
+- ws-listener: 2
 - ws-peer: ws://a
 - tls-server: {name: s, cert: c, key: k}
 - tls-client: {name: c}
 - work-command: {worktype: w, command: c}
-- tcp-server: {port: 1, remotenode: n, remoteservice: s}
+- tcp-server: {port: 3, remotenode: n, remoteservice: s}
 - tcp-client: {service: t, address: "a:1"}
-- udp-server: {port: 1, remotenode: n, remoteservice: s}
+- udp-server: {port: 4, remotenode: n, remoteservice: s}
 - udp-client: {service: u, address: "a:1"}
 - unix-socket-server: {filename: f, remotenode: n, remoteservice: s}
 - unix-socket-client: {service: x, filename: f}
@@ -207,14 +209,14 @@ func TestDefaults(t *testing.T) {
 		c.TCPPeers = []TCPPeer{{Address: "a:1", Redial: true, Cost: 1}}
 		c.UDPListeners = []UDPListener{{Port: 1, BindAddr: "0.0.0.0", Cost: 1}}
 		c.UDPPeers = []UDPPeer{{Address: "a:1", Redial: true, Cost: 1}}
-		c.WSListeners = []WSListener{{Port: 1, BindAddr: "0.0.0.0", Path: "/", Cost: 1}}
+		c.WSListeners = []WSListener{{Port: 2, BindAddr: "0.0.0.0", Path: "/", Cost: 1}}
 		c.WSPeers = []WSPeer{{Address: "ws://a", Redial: true, Cost: 1}}
 		c.TLSServers = []TLSServer{{Name: "s", Cert: "c", Key: "k"}}
 		c.TLSClients = []TLSClient{{Name: "c"}}
 		c.WorkCommands = []WorkCommand{{WorkType: "w", Command: "c"}}
-		c.TCPServers = []TCPServer{{Port: 1, BindAddr: "0.0.0.0", RemoteNode: "n", RemoteService: "s"}}
+		c.TCPServers = []TCPServer{{Port: 3, BindAddr: "0.0.0.0", RemoteNode: "n", RemoteService: "s"}}
 		c.TCPClients = []TCPClient{{Service: "t", Address: "a:1"}}
-		c.UDPServers = []UDPServer{{Port: 1, BindAddr: "0.0.0.0", RemoteNode: "n", RemoteService: "s"}}
+		c.UDPServers = []UDPServer{{Port: 4, BindAddr: "0.0.0.0", RemoteNode: "n", RemoteService: "s"}}
 		c.UDPClients = []UDPClient{{Service: "u", Address: "a:1"}}
 		c.UnixSocketServers = []UnixSocketServer{{Filename: "f", Permissions: 0o600, RemoteNode: "n", RemoteService: "s"}}
 		c.UnixSocketClients = []UnixSocketClient{{Service: "x", Filename: "f"}}

@@ -38,6 +38,7 @@ var kinds = map[string]kind{
 	"header":         scalar(`"NAME: VALUE"`, parseHeader),
 	"host":           scalar(`an IP address or a host name, without port or brackets`, parseHost),
 	"idle-time":      scalar(`a duration such as "30s" or "2m", or a number of seconds; 21s or more`, parseIdleTime),
+	"listen-address": scalar(`PORT or HOST:PORT of this machine, such as 7324 or "127.0.0.1:7324"; port 0 takes a free one`, parseListenAddress),
 	"level":          scalar(wantLevel, parseLevel),
 	"mode":           scalar(`permissions in octal with a leading 0, such as 0600; 0777 at most`, parseMode),
 	"name":           scalar("a name without control characters", parseName),
@@ -143,6 +144,22 @@ func parseHeader(text string) (string, bool) {
 	}
 	notToken := func(r rune) bool { return !isToken(r) }
 	return text, ok && name != "" && !strings.ContainsFunc(name, notToken) && printable(strings.TrimSpace(value))
+}
+
+// parseListenAddress makes an address of a port alone, too: that of all interfaces, as for deployed nodes.
+func parseListenAddress(text string) (string, bool) {
+	host, port := "0.0.0.0", text
+	if strings.Contains(text, ":") {
+		var err error
+		if host, port, err = net.SplitHostPort(text); err != nil {
+			return "", false
+		}
+	}
+	n, ok := parsePort(port)
+	if _, valid := parseHost(host); !valid && host != "" {
+		return "", false
+	}
+	return hostPort(host, n), ok
 }
 
 func parseLevel(text string) (LogLevel, bool) {

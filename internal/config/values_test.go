@@ -37,11 +37,11 @@ func TestBadValues(t *testing.T) {
 		{"bare list", "- local-only\n- log-level: [Debug]\n", []string{
 			`r.yml:2: log-level: level is a list: want Error, Warning, Info or Debug`,
 		}},
-		{"control service", "- local-only\n- control-service: /tmp/r.sock\n- control-service: {service: ping, permissions: 600, tcplisten: 1}\n", []string{
-			`r.yml:2: control-service takes no value without a name: want a name of service, filename, permissions, tls`,
+		{"control service", "- local-only\n- control-service: /tmp/r.sock\n- control-service: {service: ping, permissions: 600, tcplistn: 1}\n", []string{
+			`r.yml:2: control-service takes no value without a name: want a name of service, filename, permissions, tls, tcplisten, tcptls`,
 			`r.yml:3: control-service: service is "ping": want a name of 1 to 8 bytes without control characters, other than "ping" and "unreach"`,
 			`r.yml:3: control-service: permissions is "600": want permissions in octal with a leading 0, such as 0600; 0777 at most`,
-			`r.yml:3: control-service: unknown parameter "tcplisten" (known: service, filename, permissions, tls)`,
+			`r.yml:3: control-service: unknown parameter "tcplistn": did you mean "tcplisten"? (known: service, filename, permissions, tls, tcplisten, tcptls)`,
 		}},
 		{"listener", `
 - tcp-listener:

@@ -53,7 +53,7 @@ type Daemon struct {
 	work     *work.Manager
 	server   *control.Server
 	reach    *reachQueue
-	proxies  []proxyService
+	services []service
 	backends []transport.Backend
 	serving  sync.WaitGroup
 	failed   chan error
@@ -105,7 +105,7 @@ func (d *Daemon) start() error {
 	if err := d.startControl(); err != nil {
 		return err
 	}
-	if err := d.startProxies(); err != nil {
+	if err := d.startServices(); err != nil {
 		return err
 	}
 	return d.startBackends()
@@ -166,61 +166,17 @@ func (d *Daemon) dialWork(ctx context.Context, node, service, tlsClient string) 
 	return conn, nil
 }
 
-func (d *Daemon) startControl() error {
-	d.server = control.New(d.cfg.Node.ID, control.Options{
-		Clock:   d.host.Clock,
-		Problem: func(err error) { d.log.Warningf("Control service: %v", err) },
-	})
-	control.RegisterMesh(d.server, d.node, control.MeshOptions{
-		Info:      d.host.Info,
-		Clock:     d.host.Clock,
-		TLSClient: d.tls.forNode,
-	})
-	d.work.Register(d.server)
-	for _, cs := range d.cfg.ControlServices {
-		if err := d.startControlService(cs); err != nil {
-			return fmt.Errorf("%s: control-service: %w", cs.Where, err)
-		}
-	}
-	return nil
-}
-
-func (d *Daemon) startControlService(cs config.ControlService) error {
-	if cs.Filename != "" {
-		l, err := d.host.ListenUnix(cs.Filename, cs.Permissions)
-		if err != nil {
-			return err
-		}
-		d.serve(l)
-	}
-	ad := &mesh.Advertise{Tags: map[string]string{"type": "Control Service"}, WorkTypes: true}
-	l, err := d.node.Listen(cs.Service, d.tls.forService(cs.TLS), ad)
-	if err != nil {
-		return err
-	}
-	d.serve(l)
-	return nil
-}
-
-func (d *Daemon) serve(l net.Listener) {
-	d.serving.Go(func() {
-		if err := d.server.Serve(l); err != nil {
-			d.log.Debugf("Control service on %s: %v", l.Addr(), err)
-		}
-	})
-}
-
 // Close stops the node: its services are withdrawn, peers see the links end,
 // and units of work go on under their supervisors. It returns when all that
 // the node started has ended.
 func (d *Daemon) Close() {
-	for _, p := range d.proxies {
-		p.Close()
+	for _, s := range d.services {
+		s.Close()
 	}
 	if d.server != nil {
 		d.server.Close()
-		d.serving.Wait()
 	}
+	d.serving.Wait()
 	if d.work != nil {
 		d.work.Close()
 	}

@@ -75,15 +75,24 @@ func (l *logBuffer) String() string {
 	return l.text.String()
 }
 
+// given are the ports that freePort has returned: the system may well offer the
+// same one twice.
+var given sync.Map
+
 // freePort returns a TCP port of the loopback that was free just now.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := l.Addr().(*net.TCPAddr).Port
+		l.Close()
+		if _, again := given.LoadOrStore(port, true); !again {
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // start starts a node; parameters at the start of args are those of its item "node".

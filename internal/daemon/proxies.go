@@ -21,12 +21,6 @@ type Sockets struct {
 	Dial         func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
-// proxyService is a running proxy of either kind.
-type proxyService interface {
-	Serve() // until Close
-	Close()
-}
-
 func (d *Daemon) startProxies() error {
 	for _, c := range d.cfg.TCPServers {
 		if err := d.startTCPServer(c); err != nil {
@@ -70,7 +64,7 @@ func (d *Daemon) startTCPServer(c config.TCPServer) error {
 	if cfg := d.tls.forListener(c.TLSServer); cfg != nil {
 		l = tls.NewListener(l, cfg)
 	}
-	d.startProxy(name, proxy.NewStreams(l, d.toService(c.RemoteNode, c.RemoteService, c.TLSClient), d.proxyOptions(name)))
+	d.startService(name, proxy.NewStreams(l, d.toService(c.RemoteNode, c.RemoteService, c.TLSClient), d.proxyOptions(name)))
 	return nil
 }
 
@@ -98,7 +92,7 @@ func (d *Daemon) startTCPClient(c config.TCPClient) error {
 		return secured, nil
 	}
 	name := fmt.Sprintf("tcp-client %s to %s", c.Service, c.Address)
-	d.startProxy(name, proxy.NewStreams(l, dial, d.proxyOptions(name)))
+	d.startService(name, proxy.NewStreams(l, dial, d.proxyOptions(name)))
 	return nil
 }
 
@@ -108,7 +102,7 @@ func (d *Daemon) startUnixSocketServer(c config.UnixSocketServer) error {
 		return err
 	}
 	name := fmt.Sprintf("unix-socket-server %s to %s:%s", c.Filename, c.RemoteNode, c.RemoteService)
-	d.startProxy(name, proxy.NewStreams(l, d.toService(c.RemoteNode, c.RemoteService, c.TLS), d.proxyOptions(name)))
+	d.startService(name, proxy.NewStreams(l, d.toService(c.RemoteNode, c.RemoteService, c.TLS), d.proxyOptions(name)))
 	return nil
 }
 
@@ -120,7 +114,7 @@ func (d *Daemon) startUnixSocketClient(c config.UnixSocketClient) error {
 	}
 	dial := func(ctx context.Context) (net.Conn, error) { return d.host.Sockets.Dial(ctx, "unix", c.Filename) }
 	name := fmt.Sprintf("unix-socket-client %s to %s", c.Service, c.Filename)
-	d.startProxy(name, proxy.NewStreams(l, dial, d.proxyOptions(name)))
+	d.startService(name, proxy.NewStreams(l, dial, d.proxyOptions(name)))
 	return nil
 }
 
@@ -138,7 +132,7 @@ func (d *Daemon) startUDPServer(c config.UDPServer) error {
 		return proxy.Connected(socket, to), nil
 	}
 	name := fmt.Sprintf("udp-server %s to %s", front.LocalAddr(), to)
-	d.startProxy(name, proxy.NewDatagrams(front, open, d.proxyOptions(name)))
+	d.startService(name, proxy.NewDatagrams(front, open, d.proxyOptions(name)))
 	return nil
 }
 
@@ -157,7 +151,7 @@ func (d *Daemon) startUDPClient(c config.UDPClient) error {
 	}
 	open := func() (io.ReadWriteCloser, error) { return d.host.Sockets.Dial(context.Background(), "udp", target) }
 	name := fmt.Sprintf("udp-client %s to %s", c.Service, c.Address)
-	d.startProxy(name, proxy.NewDatagrams(front, open, d.proxyOptions(name)))
+	d.startService(name, proxy.NewDatagrams(front, open, d.proxyOptions(name)))
 	return nil
 }
 
@@ -188,10 +182,4 @@ func (d *Daemon) remoteNode(node string) string {
 
 func (d *Daemon) proxyOptions(name string) proxy.Options {
 	return proxy.Options{Clock: d.host.Clock, Problem: func(err error) { d.log.Warningf("%s: %v", name, err) }}
-}
-
-func (d *Daemon) startProxy(name string, p proxyService) {
-	d.proxies = append(d.proxies, p)
-	d.serving.Go(p.Serve)
-	d.log.Infof("Running %s", name)
 }
