@@ -49,7 +49,7 @@ func insecureServerTLS() (*tls.Config, error) {
 	}
 	return &tls.Config{
 		Certificates:     []tls.Certificate{cert},
-		NextProtos:       []string{streamALPN},
+		NextProtos:       streamProtocols,
 		MinVersion:       tls.VersionTLS13,
 		CurvePreferences: insecureCurves,
 	}, nil
@@ -59,7 +59,7 @@ func insecureClientTLS(ownID string) *tls.Config {
 	return &tls.Config{
 		InsecureSkipVerify:    true,
 		VerifyPeerCertificate: verifyInsecure,
-		NextProtos:            []string{streamALPN},
+		NextProtos:            streamProtocols,
 		ServerName:            ownID,
 		MinVersion:            tls.VersionTLS13,
 		CurvePreferences:      insecureCurves,

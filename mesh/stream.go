@@ -18,7 +18,9 @@ import (
 
 // Parameters of streams, PROTOCOL section 3.
 const (
-	streamALPN          = "netceptor"
+	streamALPN = "netceptor"
+	// readEndALPN is streamALPN between nodes of ours; see closing.go.
+	readEndALPN         = "netceptor-read-end"
 	streamIdleTimeout   = 30 * time.Second
 	streamKeepAlive     = 15 * time.Second
 	streamHandshakeIdle = 15 * time.Second
@@ -27,6 +29,10 @@ const (
 	// maxAccepting bounds the connections that have not opened their stream.
 	maxAccepting = 1024
 )
+
+// streamProtocols are offered, and accepted, in order of preference. Callers do
+// not change it.
+var streamProtocols = []string{readEndALPN, streamALPN}
 
 const (
 	codeNormal quic.ApplicationErrorCode = 0
@@ -87,7 +93,7 @@ func (n *Node) dial(ctx context.Context, remote Addr, tlsConfig *tls.Config) (*C
 		tlsConfig = insecureClientTLS(n.id)
 	} else {
 		tlsConfig = tlsConfig.Clone()
-		tlsConfig.NextProtos = []string{streamALPN}
+		tlsConfig.NextProtos = streamProtocols
 	}
 	// gone is cancelled by a report that the service cannot be reached; ctx is
 	// the caller's, and ends with the dial.
@@ -205,7 +211,7 @@ func (n *Node) Listen(service string, tlsConfig *tls.Config, ad *Advertise) (*Li
 // each client, with the protocol of streams.
 func forStreams(tlsConfig *tls.Config) *tls.Config {
 	c := tlsConfig.Clone()
-	c.NextProtos = []string{streamALPN}
+	c.NextProtos = streamProtocols
 	if forClient := c.GetConfigForClient; forClient != nil {
 		c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 			own, err := forClient(hello)

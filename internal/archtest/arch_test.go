@@ -31,7 +31,7 @@ var rules = map[string]rule{
 	"mesh/firewall":           {imports: []string{"mesh/wire"}, pure: true},
 	"mesh": {
 		imports: []string{"mesh/wire", "mesh/linkstate", "mesh/firewall", "transport", quic},
-		waits:   []string{"packetconn.go", "stream.go", "ping.go"},
+		waits:   []string{"packetconn.go", "stream.go", "closing.go", "ping.go"},
 		secrets: []string{"stream.go", "insecuretls.go"},
 	},
 	"control": {
