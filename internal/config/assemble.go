@@ -34,9 +34,10 @@ func (cl *CommandLine) Config(readFile func(name string) ([]byte, error), hostna
 	checkUnique(items, &p)
 	checkPorts(items, &p)
 	checkReferences(items, &p)
+	checkErrands(items, &p)
 	checkBackends(items, origin, &p)
 	c := assemble(items, origin)
-	if len(p.errs) == 0 && c.Node.ID == "" {
+	if len(p.errs) == 0 && c.Node.ID == "" && !c.MakesCertificates() {
 		c.Node.ID = defaultID(hostname, c.Node.Where, &p)
 	}
 	if err := p.err(); err != nil {
@@ -148,7 +149,7 @@ func checkBackends(items []Item, origin Position, p *problems) {
 	for _, item := range items {
 		alone, understood := item.value.(localOnly)
 		switch {
-		case item.spec == nil, item.spec.backend:
+		case item.spec == nil, item.spec.backend, item.spec.errand:
 			return
 		case item.Name == "local-only" && (alone.Local || !understood):
 			return

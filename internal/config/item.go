@@ -63,7 +63,7 @@ func (g given) decode(p *problems) Item {
 		case known == nil:
 			p.add(param.where, "%s: unknown parameter %s", spec.name, unknown(param.name, spec.paramNames()))
 			continue
-		case seen[known]:
+		case seen[known] && !known.repeats:
 			p.add(param.where, "%s: %s is given twice: want it once", spec.name, known.name)
 		}
 		seen[known] = true
@@ -93,11 +93,15 @@ func (g given) named(spec *itemSpec) []pair {
 	return slices.Concat([]pair{{spec.main.name, place(g.where, g.bare), g.bare}}, g.params)
 }
 
-// set reads a parameter into its field of item.
+// set reads a parameter into its field of item, or adds to the list there.
 func (s *paramSpec) set(item reflect.Value, about string, given pair, p *problems) {
 	where := place(given.where, deref(given.value))
 	if x, ok := kinds[s.kind].parse(value{given.value, where, about, p}); ok {
-		item.Field(s.field).Set(reflect.ValueOf(x))
+		field, x := item.Field(s.field), reflect.ValueOf(x)
+		if s.repeats {
+			x = reflect.AppendSlice(field, x)
+		}
+		field.Set(x)
 	}
 }
 

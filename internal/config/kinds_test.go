@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
@@ -23,9 +24,11 @@ func read(kind, text string) (any, error) {
 func TestKinds(t *testing.T) {
 	accepted := map[string]map[string]any{
 		"address": {"a:1": "a:1", "10.0.0.1:65535": "10.0.0.1:65535", "[fe80::1%eth0]:2": "[fe80::1%eth0]:2", ":3": ":3"},
+		"bits":    {"2048": 2048, "16384": 16384},
 		"bool": {"true": true, "Yes": true, "ON": true, "y": true, "t": true, "1": true,
 			"False": false, "no": false, "off": false, "n": false, "f": false, "0": false},
-		"cost": {"1": 1.0, "1.0": 1.0, ".5": 0.5, "1e3": 1000.0, "0.001": 0.001},
+		"cost":      {"1": 1.0, "1.0": 1.0, ".5": 0.5, "1e3": 1000.0, "0.001": 0.001},
+		"dns-names": {"a.example.org, *.b": []string{"a.example.org", "*.b"}, "[a]": []string{"a"}},
 		"firewall-rules": {"[]": []firewall.Rule(nil),
 			`[{"action":"drop"}]`:                               []firewall.Rule{{Action: firewall.Drop}},
 			" [{Action: REJECT, tonode: /a|b/, toservice: 1}] ": []firewall.Rule{{Action: firewall.Reject, ToNode: "/a|b/", ToService: "1"}}},
@@ -38,14 +41,19 @@ func TestKinds(t *testing.T) {
 		"level":          {"error": Error, "WARNING": Warning, "Info": Info, "dEBUG": Debug},
 		"mode":           {"0600": modeOf(0o600), "0o660": modeOf(0o660), "0": modeOf(0), "0777": modeOf(0o777)},
 		"name":           {"a": "a", "a b/c": "a b/c"},
+		"ip-addresses": {"10.0.0.1": []netip.Addr{netip.MustParseAddr("10.0.0.1")},
+			`["::ffff:10.0.0.1", "::1"]`: []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.IPv6Loopback()}},
+		"key-type": {"rsa": "rsa", "RSA": "rsa", "Ed25519": "ed25519"},
 		"node-costs": {`{"a": 1.5, "b": 2}`: map[string]float64{"a": 1.5, "b": 2}, " {a: 1} ": map[string]float64{"a": 1},
 			`{"a":1}`: map[string]float64{"a": 1}, "{}": map[string]float64{}},
-		"node":      {"a": "a", "localhost": "localhost", "LocalHost": "LocalHost", "näher": "näher"},
-		"node-id":   {"a": "a", "näher": "näher", "a.b:c@d e": "a.b:c@d e", "...": "...", strings.Repeat("x", 255): strings.Repeat("x", 255)},
-		"node-ids":  {"a": []string{"a"}, "a, b": []string{"a", "b"}, "[a,b]": []string{"a", "b"}, `["a b"]`: []string{"a b"}},
-		"path":      {"/a b": "/a b", "=": "="},
-		"port":      {"0": 0, "1": 1, "65535": 65535},
-		"service":   {"control": "control", "12345678": "12345678", "Ping": "Ping"},
+		"node":     {"a": "a", "localhost": "localhost", "LocalHost": "LocalHost", "näher": "näher"},
+		"node-id":  {"a": "a", "näher": "näher", "a.b:c@d e": "a.b:c@d e", "...": "...", strings.Repeat("x", 255): strings.Repeat("x", 255)},
+		"node-ids": {"a": []string{"a"}, "a, b": []string{"a", "b"}, "[a,b]": []string{"a", "b"}, `["a b"]`: []string{"a b"}},
+		"path":     {"/a b": "/a b", "=": "="},
+		"port":     {"0": 0, "1": 1, "65535": 65535},
+		"service":  {"control": "control", "12345678": "12345678", "Ping": "Ping"},
+		"time": {"2030-01-31T01:02:03Z": time.Date(2030, 1, 31, 1, 2, 3, 0, time.UTC),
+			"2030-01-31T01:02:03.5+01:00": time.Date(2030, 1, 31, 1, 2, 3, 5e8, time.FixedZone("", 3600))},
 		"url-path":  {"/": "/", "/a/b.c": "/a/b.c", "/a/": "/a/"},
 		"words":     {"": "", "a 'b c'": "a 'b c'", `a\ b`: `a\ b`},
 		"work-type": {"cat": "cat", "Remote": "Remote"},
@@ -53,6 +61,7 @@ func TestKinds(t *testing.T) {
 	}
 	refused := map[string][]string{
 		"address": {"", "a", "a:", "a:0", "a:x", "a:65536", "a:-1", "::1:2", "a:1:2", "[::1]", "tcp://a:1"},
+		"bits":    {"", "0", "512", "2047", "16385", "2048.0", "0x800"},
 		"bool":    {"", "2", "tru", "null"},
 		"cost":    {"", "0", "-1", "NaN", ".nan", "Inf", ".inf", "-Inf", "1e999", "one", "1,5", "0.0"},
 		"firewall-rules": {"", "drop", "{action: drop}", "[drop]", "[[]]", "[~]", "[{}]", "[{action: drop}", "[{action: deny}]", "[{action: [drop]}]",
@@ -77,6 +86,10 @@ func TestKinds(t *testing.T) {
 		"words":          {"'", `"`, `a\`, "a\x00b"},
 		"work-type":      {"", "remote", "a\n", "\xff"},
 		"ws-url":         {"", "a:1", "//a", "http://a", "ws:///b", "ws://me@a/", "ws://me:p@a", "ws://a:b", "ws:a", "ws://a#b", "ws://:80"},
+		"dns-names":      {"", "[]", "a b", "a,", "ä.example.org"},
+		"ip-addresses":   {"", "10.0.0", "10.0.0.1/8", "fe80::1%eth0", "a", "10.0.0.1:1"},
+		"key-type":       {"", "ecdsa", "rsa2048"},
+		"time":           {"", "2030-01-31", "2030-01-31 00:00:00", "2030-01-31T00:00:00", "2030-13-01T00:00:00Z", "0001-01-01T00:00:00Z", "now"},
 	}
 	for name, kind := range kinds {
 		if len(accepted[name]) == 0 || len(refused[name]) == 0 {

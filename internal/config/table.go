@@ -13,6 +13,7 @@ type itemSpec struct {
 	help    string
 	once    bool // may be given once only
 	backend bool // connects the node to others
+	errand  bool // is work to do instead of running a node
 	params  []*paramSpec
 	main    *paramSpec // what a bare value sets; nil if there is no such parameter
 	typ     reflect.Type
@@ -26,6 +27,7 @@ type paramSpec struct {
 	kind     string // kind: the key in kinds of what it may be
 	main     bool   // main: a bare value of the item sets it
 	required bool   // required: the item is nothing without it
+	repeats  bool   // repeats: it may be given again, which adds to the list that it is
 	initial  string // default: its value unless given; absent, it is the zero value of the field
 	unset    string // unset: what it means to leave it out, in words, where that is no default
 	unique   string // unique: no two items with this word in a tag may have the same value, if they have any
@@ -58,6 +60,12 @@ func backend(spec *itemSpec) *itemSpec {
 	return spec
 }
 
+// errand marks an item as work to do instead of running a node.
+func errand(spec *itemSpec) *itemSpec {
+	spec.errand = true
+	return spec
+}
+
 // checked adds a check of an item without other mistakes.
 func checked[T any](spec *itemSpec, check func(T) string) *itemSpec {
 	spec.check = func(item any) string { return check(item.(T)) }
@@ -81,6 +89,7 @@ func newSpec(name, help string, typ reflect.Type) *itemSpec {
 			kind:     field.Tag.Get("kind"),
 			main:     field.Tag.Get("main") == "yes",
 			required: field.Tag.Get("required") == "yes",
+			repeats:  field.Tag.Get("repeats") == "yes",
 			initial:  field.Tag.Get("default"),
 			unset:    field.Tag.Get("unset"),
 			unique:   field.Tag.Get("unique"),

@@ -33,8 +33,13 @@ Options:
 
 "receptor convert FILE" prints a file of version 1 in version 2, and the other way round; comments are lost.
 
+The items cert-init, cert-makereq and cert-signreq stand alone, and are carried out in this order. For example:
+  receptor --cert-init commonname="our mesh" bits=4096 outcert=ca.crt outkey=ca.key
+  receptor --cert-makereq commonname=foo bits=4096 nodeid=foo dnsname=foo.example.org outreq=foo.req outkey=foo.key
+  receptor --cert-signreq req=foo.req cacert=ca.crt cakey=ca.key outcert=foo.crt
+
 Names of items and parameters may be written in upper or lower case. "(main)" marks the parameter
-that a value without a name sets.
+that a value without a name sets, "(may be given again)" a list that each value adds to.
 `
 
 // Usage writes the help: the options, every item with its parameters, and what may be given for each type of
@@ -75,6 +80,9 @@ func (s *paramSpec) presence() string {
 	}
 	if s.main {
 		text += " (main)"
+	}
+	if s.repeats {
+		text += " (may be given again)"
 	}
 	return text
 }
