@@ -45,7 +45,7 @@ var rules = map[string]rule{
 	"internal/version":     {},
 	"internal/suggest":     {},
 	"internal/config":      {imports: []string{"internal/suggest", "mesh/firewall", yaml, shlex}},
-	"internal/pki":         {imports: []string{"internal/config"}},
+	"internal/pki":         {imports: []string{"internal/config"}, secrets: []string{"issue.go"}},
 	"internal/pki/pkitest": {tests: true},
 	"internal/proxy":       {imports: []string{"transport"}, waits: []string{"proxy.go", "join.go", "streams.go", "datagrams.go"}},
 	"internal/host": {

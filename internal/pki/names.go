@@ -2,6 +2,7 @@ package pki
 
 import (
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
 	"fmt"
@@ -24,8 +25,17 @@ type otherName struct {
 // subjectAltName that are otherNames of the kind 1.3.6.1.4.1.2312.19.1
 // (PROTOCOL section 7).
 func NodeIDs(cert *x509.Certificate) ([]string, error) {
-	var ids []string
-	for _, extension := range cert.Extensions {
+	names, err := rawNames(cert.Extensions)
+	if err != nil {
+		return nil, err
+	}
+	return nodeIDs(names)
+}
+
+// rawNames returns the names of all kinds in a subjectAltName.
+func rawNames(extensions []pkix.Extension) ([]asn1.RawValue, error) {
+	var all []asn1.RawValue
+	for _, extension := range extensions {
 		if !extension.Id.Equal(oidSubjectAltName) {
 			continue
 		}
@@ -33,17 +43,23 @@ func NodeIDs(cert *x509.Certificate) ([]string, error) {
 		if rest, err := asn1.Unmarshal(extension.Value, &names); err != nil || len(rest) > 0 {
 			return nil, errBadAltName
 		}
-		for _, name := range names {
-			if name.Class != asn1.ClassContextSpecific || name.Tag != 0 {
-				continue
-			}
-			id, ok, err := nodeID(name)
-			if err != nil {
-				return nil, err
-			}
-			if ok {
-				ids = append(ids, id)
-			}
+		all = append(all, names...)
+	}
+	return all, nil
+}
+
+func nodeIDs(names []asn1.RawValue) ([]string, error) {
+	var ids []string
+	for _, name := range names {
+		if name.Class != asn1.ClassContextSpecific || name.Tag != tagOtherName {
+			continue
+		}
+		id, ok, err := nodeID(name)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			ids = append(ids, id)
 		}
 	}
 	return ids, nil
