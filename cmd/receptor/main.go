@@ -1,7 +1,7 @@
 // Command receptor runs a node of a receptor mesh.
 //
-// Exit codes: 0 after a clean stop, 1 if the node could not start or had to
-// stop, 2 if the configuration or the command line is wrong.
+// Exit codes: 0 after a clean stop or when certificates are made, 1 if the node
+// could not start or had to stop, or a certificate could not be made, 2 if the configuration or the command line is wrong.
 package main
 
 import (
@@ -32,7 +32,7 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == "convert" {
 		os.Exit(convert(os.Args[2:], os.Stdout, os.Stderr))
 	}
-	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // convert prints a configuration file in the other of its two versions.
@@ -55,7 +55,7 @@ func convert(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-func run(args []string, stdout, stderr io.Writer) int {
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	cl, err := config.ParseArgs(args)
 	if err != nil {
 		return complain(stderr, exitUsage, err)
@@ -63,7 +63,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	switch {
 	case cl.Help:
 		config.Usage(stdout)
-		fmt.Fprint(stdout, "\nExit codes: 0 after a clean stop, 1 if the node could not start or had to stop,\n2 if the configuration or the command line is wrong.\n")
+		fmt.Fprint(stdout, "\nExit codes: 0 after a clean stop or when certificates are made, 1 if the node could not start or\nhad to stop, or a certificate could not be made, 2 if the configuration or the command line is wrong.\n")
 		return 0
 	case cl.Version:
 		fmt.Fprintln(stdout, version.Version)
@@ -81,7 +81,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stdout, "the configuration is valid")
 		return 0
 	}
-	if err := serve(cfg, stdout); err != nil {
+	if cfg.MakesCertificates() {
+		err = certificates(cfg, stdin, stdout)
+	} else {
+		err = serve(cfg, stdout)
+	}
+	if err != nil {
 		return complain(stderr, exitFailed, err)
 	}
 	return 0

@@ -40,7 +40,7 @@ func TestExitCodes(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
-			if code := run(test.args, &stdout, &stderr); code != test.code {
+			if code := run(test.args, strings.NewReader(""), &stdout, &stderr); code != test.code {
 				t.Errorf("exit code %d, want %d", code, test.code)
 			}
 			wantAll(t, "stdout", stdout.String(), test.stdout)
@@ -72,7 +72,7 @@ func TestCheckAndConvert(t *testing.T) {
 	}
 	write("- node: {id: a}\n- tcp-peer: {address: \"b:1\", cost: 2}\n")
 	var out, errs strings.Builder
-	if code := run([]string{"--config", file, "--check"}, &out, &errs); code != 0 || out.String() != "the configuration is valid\n" || errs.Len() > 0 {
+	if code := run([]string{"--config", file, "--check"}, strings.NewReader(""), &out, &errs); code != 0 || out.String() != "the configuration is valid\n" || errs.Len() > 0 {
 		t.Errorf("check of a good file: exit code %d, %q, %q", code, &out, &errs)
 	}
 	out.Reset()
@@ -80,11 +80,11 @@ func TestCheckAndConvert(t *testing.T) {
 		t.Fatalf("convert: exit code %d, %q, %q", code, &out, &errs)
 	}
 	write(out.String())
-	if code := run([]string{"--config", file, "--check"}, io.Discard, &errs); code != 0 {
+	if code := run([]string{"--config", file, "--check"}, strings.NewReader(""), io.Discard, &errs); code != 0 {
 		t.Errorf("check of version 2: exit code %d, %q", code, &errs)
 	}
 	write("- nod: {id: a}\n- tcp-peer: {addres: \"b:1\"}\n")
-	if code := run([]string{"--config", file, "--check"}, io.Discard, &errs); code != exitUsage ||
+	if code := run([]string{"--config", file, "--check"}, strings.NewReader(""), io.Discard, &errs); code != exitUsage ||
 		!strings.Contains(errs.String(), file+":1: ") || !strings.Contains(errs.String(), file+":2: ") {
 		t.Errorf("check of a bad file: exit code %d, %q", code, &errs)
 	}
