@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf16"
 
@@ -19,11 +20,14 @@ import (
 
 // Exit codes. Each command's help names those that it can end with.
 const (
-	exitOK          = 0
-	exitFailed      = 1
-	exitUnreached   = 2   // ping and traceroute
-	exitNotStarted  = 101 // work submit
-	exitInterrupted = 130
+	exitOK            = 0
+	exitFailed        = 1
+	exitUnreached     = 2   // ping
+	exitNotReloadable = 3   // reload, as its answer says
+	exitBadConfig     = 4   // likewise
+	exitReloadFailed  = 5   // reload
+	exitNotStarted    = 101 // work submit
+	exitInterrupted   = 130
 )
 
 // exitError is an error with an exit code other than exitFailed.
@@ -44,6 +48,8 @@ type app struct {
 	stdout io.Writer
 	stderr io.Writer
 	getenv func(string) string
+	// patience is how long a unit may be pending without a word about it.
+	patience time.Duration
 
 	target  target
 	clients []*control.Client
@@ -57,7 +63,11 @@ type app struct {
 // run carries out one command line (without the program's name) and returns
 // the exit code. It may leave a goroutine behind that reads stdin.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(string) string) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, getenv: getenv}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, getenv: getenv, patience: 2 * time.Second}
+	return a.run(ctx, args)
+}
+
+func (a *app) run(ctx context.Context, args []string) int {
 	err := a.main(ctx, args)
 	for _, c := range a.clients {
 		c.Close()
@@ -84,14 +94,14 @@ func (a *app) main(ctx context.Context, args []string) error {
 	a.target.register(global)
 	showVersion := global.Bool("version", false, "Show the version of this program and exit")
 	global.SetInterspersed(false)
-	args, err := a.target.parse(global, args)
+	args, err := a.target.parse(global, args, a.getenv)
 	switch {
 	case err != nil:
 		return usageError("", err)
 	case *showVersion:
 		a.say("receptorctl %s", version.Version)
 		return nil
-	case helpWanted(global):
+	case helpWanted(global) || len(args) == 0:
 		return a.print(overview(global))
 	}
 	cmd, args, err := findCommand(args)

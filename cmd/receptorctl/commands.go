@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -28,7 +27,7 @@ type runner func(ctx context.Context, a *app, args []string) error
 
 func commands() []command {
 	return []command{
-		statusCommand(), pingCommand(), tracerouteCommand(), connectCommand(), versionCommand(), {
+		statusCommand(), pingCommand(), tracerouteCommand(), connectCommand(), reloadCommand(), versionCommand(), {
 			name: "work", about: "Submit and manage units of work.", group: true,
 			setup: func(*pflag.FlagSet) runner { return nil },
 		},
@@ -37,19 +36,11 @@ func commands() []command {
 }
 
 // findCommand returns the command that args begin with, and the other args.
-// Of the work group alone only its help can be wanted.
+// There is at least one. Of the work group alone only its help can be wanted.
 func findCommand(args []string) (command, []string, error) {
-	if len(args) == 0 {
-		return command{}, nil, errors.New("missing command")
-	}
 	name, rest := args[0], args[1:]
-	if name == "work" {
-		if len(rest) == 0 {
-			return command{}, nil, errors.New("missing command after work")
-		}
-		if !strings.HasPrefix(rest[0], "-") {
-			name, rest = name+" "+rest[0], rest[1:]
-		}
+	if name == "work" && len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
+		name, rest = name+" "+rest[0], rest[1:]
 	}
 	for _, c := range commands() {
 		if c.name == name {

@@ -2,20 +2,15 @@ package main
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"receptor/internal/pki/pkitest"
 )
 
 func TestParseAddress(t *testing.T) {
@@ -49,75 +44,36 @@ func TestParseAddress(t *testing.T) {
 	}
 }
 
-// pki is a CA with a server certificate for 127.0.0.1 and a client certificate.
-type pki struct {
-	t    *testing.T
-	dir  string
-	ca   *x509.Certificate
-	key  *ecdsa.PrivateKey
-	pool *x509.CertPool
-}
-
-func newPKI(t *testing.T) *pki {
-	p := &pki{t: t, dir: t.TempDir(), pool: x509.NewCertPool()}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "CA"}, IsCA: true, BasicConstraintsValid: true,
-		NotAfter: time.Now().Add(time.Hour),
-	}
-	p.ca = template
-	p.ca, p.key = p.issue("ca", template)
-	p.pool.AddCert(p.ca)
-	return p
-}
-
-// issue writes NAME.crt and NAME.key; the first certificate signs itself.
-func (p *pki) issue(name string, template *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
-	p.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	signer := p.key
-	if signer == nil {
-		signer = key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, p.ca, key.Public(), signer)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	for file, block := range map[string]*pem.Block{
-		name + ".crt": {Type: "CERTIFICATE", Bytes: der}, name + ".key": {Type: "PRIVATE KEY", Bytes: keyDER},
-	} {
-		if err := os.WriteFile(p.file(file), pem.EncodeToMemory(block), 0o600); err != nil {
-			p.t.Fatal(err)
+// certificates writes those of an authority "ca", a server and a client, and
+// returns where.
+func certificates(t *testing.T) (file func(name string) string) {
+	dir := t.TempDir()
+	file = func(name string) string { return filepath.Join(dir, name) }
+	authority := pkitest.NewAuthority(t, "ca", func(name string, data []byte) {
+		if err := os.WriteFile(file(name), data, 0o600); err != nil {
+			t.Fatal(err)
 		}
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return cert, key
+	})
+	authority.Issue("server")
+	authority.Issue("client", "some-node")
+	return file
 }
-
-func (p *pki) file(name string) string { return filepath.Join(p.dir, name) }
 
 func TestTLS(t *testing.T) {
-	p := newPKI(t)
-	p.issue("server", &x509.Certificate{SerialNumber: big.NewInt(2), NotAfter: p.ca.NotAfter, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
-	p.issue("client", &x509.Certificate{SerialNumber: big.NewInt(3), NotAfter: p.ca.NotAfter, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
-	pair, err := tls.LoadX509KeyPair(p.file("server.crt"), p.file("server.key"))
+	file := certificates(t)
+	pair, err := tls.LoadX509KeyPair(file("server.crt"), file("server.key"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := &worker{results: "output\n", state: succeeded}
 	n := newFakeNode(t, w.answers())
 	// The client certificate is optional, but a wrong one is refused.
+	pool := x509.NewCertPool()
+	if ca, err := os.ReadFile(file("ca.crt")); err != nil || !pool.AppendCertsFromPEM(ca) {
+		t.Fatal(err)
+	}
 	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
-		Certificates: []tls.Certificate{pair}, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: p.pool,
+		Certificates: []tls.Certificate{pair}, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: pool,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -132,17 +88,18 @@ func TestTLS(t *testing.T) {
 		want string
 	}{
 		{"unknown CA", nil, 1, "certificate signed by unknown authority"},
-		{"known CA", []string{"--rootcas", p.file("ca.crt")}, 0, ""},
-		{"client certificate", []string{"--rootcas", p.file("ca.crt"), "--cert", p.file("client.crt"), "--key", p.file("client.key")}, 0, ""},
+		{"known CA", []string{"--rootcas", file("ca.crt")}, 0, ""},
+		{"client certificate", []string{"--rootcas", file("ca.crt"), "--cert", file("client.crt"), "--key", file("client.key")}, 0, ""},
 		{"accept any", []string{"--insecureskipverify"}, 0, ""},
 		{"accept any, with value", []string{"--insecureskipverify", "true"}, 0, ""},
-		{"accept any, Python style", []string{"--insecureskipverify", "True", "--rootcas", p.file("ca.crt")}, 0, ""},
+		{"accept any, Python style", []string{"--insecureskipverify", "True", "--rootcas", file("ca.crt")}, 0, ""},
+		{"accept any, twice over", []string{"--insecureskipverify", "false", "--insecureskipverify"}, 0, ""},
 		{"do not accept any", []string{"--insecureskipverify", "false"}, 1, "unknown authority"},
 		{"do not accept any, in one word", []string{"--insecureskipverify=false"}, 1, "unknown authority"},
-		{"no such CA file", []string{"--rootcas", p.file("none")}, 1, "--rootcas: open " + p.file("none")},
-		{"no CA in the file", []string{"--rootcas", p.file("ca.key")}, 1, "ca.key has no PEM certificate"},
-		{"key without certificate", []string{"--key", p.file("client.key")}, 1, "--key and --cert need each other"},
-		{"not its key", []string{"--cert", p.file("client.crt"), "--key", p.file("ca.key")}, 1, "--cert " + p.file("client.crt")},
+		{"no such CA file", []string{"--rootcas", file("none")}, 1, "--rootcas: open " + file("none")},
+		{"no CA in the file", []string{"--rootcas", file("ca.key")}, 1, "ca.key: no certificates in PEM"},
+		{"key without certificate", []string{"--key", file("client.key")}, 1, "--key and --cert need each other"},
+		{"not its key", []string{"--cert", file("client.crt"), "--key", file("ca.key")}, 1, "--cert: " + file("client.crt")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			args := append(append([]string{"--socket", socket}, tt.args...), "version")
@@ -155,12 +112,74 @@ func TestTLS(t *testing.T) {
 	}
 
 	t.Run("half-close", func(t *testing.T) {
-		runTool(context.Background(), strings.NewReader(""), nil, "--socket", socket, "--rootcas", p.file("ca.crt"),
+		runTool(context.Background(), strings.NewReader(""), nil, "--socket", socket, "--rootcas", file("ca.crt"),
 			"work", "submit", "cat", "-f", "-l", "hello").want(t, 0, "output\n", "")
 		if w.stdin != "hello\n" {
 			t.Errorf("the unit got %q", w.stdin)
 		}
 	})
+}
+
+// The TLS client may be that of a node's configuration file, by options or by
+// the environment.
+func TestTLSOfConfig(t *testing.T) {
+	file := certificates(t)
+	pair, err := tls.LoadX509KeyPair(file("server.crt"), file("server.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := newFakeNode(t, nil)
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAnyClientCert})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.serve(l)
+	secure := "tls://" + l.Addr().String()
+	client := "cert: " + file("client.crt") + ", key: " + file("client.key") + ", rootcas: " + file("ca.crt")
+	version1, version2 := file("one.yaml"), file("two.yaml")
+	for name, text := range map[string]string{
+		version1: "- tls-client: {name: wrong, rootcas: none}\n- tls-client: {name: good, " + client + "}\n",
+		version2: "tls-clients:\n- {name: good, " + client + "}\n",
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env := func(config, client string) map[string]string {
+		return map[string]string{"RECEPTORCTL_CONFIG": config, "RECEPTORCTL_TLSCLIENT": client}
+	}
+	for _, tt := range []struct {
+		name, socket string
+		args         []string
+		env          map[string]string
+		want         string // on stderr; "": it works
+	}{
+		{"version 1", secure, []string{"--config", version1, "--tls-client", "good"}, nil, ""},
+		{"version 2", secure, []string{"-c", version2, "--tls-client=good"}, nil, ""},
+		{"environment", secure, nil, env(version1, "good"), ""},
+		{"options come first", secure, []string{"--config", version2, "--tls-client", "good"}, env(version1, "wrong"), ""},
+		{"half of it", secure, []string{"--tls-client", "good"}, env(version1, "wrong"), ""},
+		{"unknown name", secure, nil, env(version1, "other"), version1 + `: no tls-client has the name "other": want one of "wrong", "good"`},
+		{"files of the item", secure, nil, env(version1, "wrong"), version1 + ":1: rootcas: open none"},
+		{"no such file", secure, nil, env(file("none"), "good"), "--config: open " + file("none")},
+		{"no name", secure, nil, env(version1, ""), "--config needs --tls-client"},
+		{"no file", secure, nil, env("", "good"), "unknown authority"},
+		{"both", secure, []string{"--rootcas", file("ca.crt")}, env(version1, "good"), "but not both"},
+		{"both, insecure", secure, []string{"--insecureskipverify", "False"}, env(version1, "good"), "but not both"},
+		{"no TLS, no need of it", n.socket, nil, env(file("none"), "good"), ""},
+		{"no TLS, both", n.socket, []string{"--cert", "a", "--key", "b"}, env(version1, "good"), "but not both"},
+		{"no TLS, no name", n.socket, nil, env(version1, ""), "--config needs --tls-client"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			args := append(append([]string{"--socket", tt.socket}, tt.args...), "version")
+			got := runTool(t.Context(), strings.NewReader(""), tt.env, args...)
+			if tt.want == "" {
+				got.want(t, 0, "receptorctl  dev\nreceptor     dev\n", "")
+			} else {
+				got.want(t, 1, "", tt.want)
+			}
+		})
+	}
 }
 
 func TestTCP(t *testing.T) {

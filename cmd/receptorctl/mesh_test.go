@@ -61,7 +61,7 @@ func TestTraceroute(t *testing.T) {
 	n.wantRequests(`traceroute {"target":"k"}`)
 
 	n = newFakeNode(t, map[string]any{"traceroute": `{"0":{"From":"a","TimeStr":"1ns"},"1":{"Error":"no route to node","From":"a","TimeStr":"2ns"}}`})
-	n.ctl("traceroute", "k").want(t, 2, "0: a in 1ns\n", "ERROR: 1: Error no route to node from a in 2ns\n")
+	n.ctl("traceroute", "k").want(t, 0, "0: a in 1ns\n", "ERROR: 1: Error no route to node from a in 2ns\n")
 
 	n = newFakeNode(t, map[string]any{"traceroute": `{"x":{}}`})
 	n.ctl("traceroute", "k").want(t, 1, "", `"x" should be the number of a hop`)

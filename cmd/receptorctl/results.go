@@ -10,6 +10,7 @@ import (
 
 // States of a unit, PROTOCOL section 4.
 const (
+	statePending   = 0
 	stateSucceeded = 2
 	stateFailed    = 3
 	stateCanceled  = 4
@@ -48,8 +49,14 @@ func (a *app) results(ctx context.Context, unit string) (complete bool, err erro
 	if err != nil {
 		return false, fmt.Errorf("results of unit %s: %w", unit, err)
 	}
-	size, err := io.Copy(a.stdout, stdout)
-	if err != nil {
+	watched := a.watchPending(ctx, unit)
+	out := &output{Writer: a.stdout}
+	size, err := io.Copy(out, stdout)
+	watched()
+	switch {
+	case out.err != nil:
+		return false, fmt.Errorf("print the results of unit %s, after %d bytes: %w", unit, size, out.err)
+	case err != nil:
 		return false, fmt.Errorf("results of unit %s, after %d bytes: %w", unit, size, err)
 	}
 	c.Close()
@@ -71,4 +78,20 @@ func (a *app) results(ctx context.Context, unit string) (complete bool, err erro
 		return true, fmt.Errorf("unit %s was cancelled", unit)
 	}
 	return true, nil
+}
+
+// output tells errors of writing from those of reading. It also hides that a
+// writer may be a file: a copy within the kernel to a full disk fails, but does
+// not say why.
+type output struct {
+	io.Writer
+	err error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.Writer.Write(p)
+	if err != nil {
+		o.err = err
+	}
+	return n, err
 }

@@ -154,14 +154,14 @@ func (a *app) release(ctx context.Context, units []string, force, all bool) erro
 	return a.forEach(ctx, "Released:", subcommand, units)
 }
 
-// forEach cancels or releases units and shows what became of each.
+// forEach cancels or releases units and shows what became of each, below a
+// title if that was as it should be for any.
 func (a *app) forEach(ctx context.Context, title, subcommand string, units []string) error {
 	c, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
-	a.say("%s", title)
-	failed := false
+	failed, titled := false, false
 	for _, unit := range units {
 		outcome, err := dispose(c, subcommand, unit)
 		if ctx.Err() != nil {
@@ -172,10 +172,17 @@ func (a *app) forEach(ctx context.Context, title, subcommand string, units []str
 			failed = true
 			continue
 		}
+		if !titled {
+			a.say("%s", title)
+			titled = true
+		}
 		a.say("%s", outcome)
 	}
-	if failed {
+	switch {
+	case failed:
 		return errReported
+	case !titled:
+		a.say("%s", title)
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func TestWorkCancel(t *testing.T) {
 	n.wantRequests(`work {"subcommand":"cancel","unitid":"X1"}`, `work {"subcommand":"cancel","unitid":"Y2"}`,
 		`work {"subcommand":"cancel","unitid":"Z"}`, `work {"subcommand":"cancel","unitid":"Y2"}`)
 
-	newFakeNode(t, map[string]any{"work cancel": `{}`}).ctl("work", "cancel", "X1").want(t, 1, "Cancelled:\n", "the node's answer to work cancel is empty")
+	newFakeNode(t, map[string]any{"work cancel": `{}`}).ctl("work", "cancel", "X1").want(t, 1, "", "the node's answer to work cancel is empty")
 }
 
 func TestWorkRelease(t *testing.T) {
@@ -93,8 +93,9 @@ func TestWorkRelease(t *testing.T) {
 	})
 	n.ctl("work", "release", "X1").want(t, 0, "Released:\n(X1, release pending)\n", "")
 	n.ctl("work", "release", "X1", "--force").want(t, 0, "Released:\n(X1, released)\n", "")
-	n.ctl("work", "release", "Z").want(t, 1, "Released:\n", "ERROR: Z: unknown work unit Z\n")
+	n.ctl("work", "release", "Z").want(t, 1, "", "ERROR: Z: unknown work unit Z\n")
 	n.ctl("work", "release").want(t, 0, "", "Warning: no unit IDs given")
+	newFakeNode(t, map[string]any{"work list": "{}"}).ctl("work", "release", "--all").want(t, 0, "Released:\n", "")
 	n.ctl("work", "release", "--all").want(t, 0, "Released:\n(X1, release pending)\n(Y2, release pending)\n", "")
 	n.wantRequests(`work {"subcommand":"release","unitid":"X1"}`, `work {"subcommand":"force-release","unitid":"X1"}`,
 		`work {"subcommand":"release","unitid":"Z"}`, `work {"subcommand":"list"}`,

@@ -72,7 +72,7 @@ var rules = map[string]rule{
 	"cmd/receptor": {
 		imports: []string{"internal/...", "transport"}, waits: []string{"main.go"},
 	},
-	"cmd/receptorctl": {imports: []string{"control", "internal/version", pflag, "golang.org/x/term"}, waits: []string{anyFile}, clock: []string{anyFile}},
+	"cmd/receptorctl": {imports: []string{"control", "internal/config", "internal/pki", "internal/version", pflag, "golang.org/x/term"}, waits: []string{anyFile}, clock: []string{anyFile}},
 	"cmd/meshsim":     {imports: []string{"sim/...", "internal/version", pflag, "golang.org/x/term"}, clock: []string{"main.go"}},
 }
 
