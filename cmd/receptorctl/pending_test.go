@@ -51,7 +51,9 @@ func TestPendingUnit(t *testing.T) {
 // fullFile is a file on a full disk that also offers the shorter way to copy.
 type fullFile struct{ full }
 
-func (fullFile) ReadFrom(io.Reader) (int64, error) { return 0, fmt.Errorf("splice: %w", syscall.EINVAL) }
+func (fullFile) ReadFrom(io.Reader) (int64, error) {
+	return 0, fmt.Errorf("splice: %w", syscall.EINVAL)
+}
 
 func TestResultsToFullDisk(t *testing.T) {
 	n := newFakeNode(t, (&worker{results: "output\n", state: succeeded}).answers())
