@@ -85,7 +85,7 @@ func TestRunIsInterrupted(t *testing.T) {
 	t.Parallel()
 	s := resolve(t, parse(t, busy), 1)
 	asked := 0
-	_, err := Run(s, 1, Options{Interrupt: func() bool { asked++; return asked == 3 }})
+	_, err := Run(s, 1, Options{Interrupt: func(time.Duration) bool { asked++; return asked == 3 }})
 	if !errors.Is(err, ErrInterrupted) || asked != 3 {
 		t.Errorf("error %v after %d questions", err, asked)
 	}

@@ -30,7 +30,7 @@ const interruptEvery = 1024
 
 // asked reports whether the run is to be given up.
 func (w *world) asked() bool {
-	if w.interrupt != nil && w.trace.events%interruptEvery == 0 && w.interrupt() {
+	if w.interrupt != nil && w.trace.events%interruptEvery == 0 && w.interrupt(w.now) {
 		w.interrupted = true
 	}
 	return w.interrupted

@@ -39,8 +39,9 @@ type Options struct {
 	// Record, if set, keeps what happens over time. It must be new, and made for
 	// the same scenario.
 	Record *stats.Recorder
-	// Interrupt, if set, is asked now and then whether to give up, by ErrInterrupted.
-	Interrupt func() bool
+	// Interrupt, if set, is asked now and then, and told the virtual time, whether
+	// to give up, by ErrInterrupted.
+	Interrupt func(now time.Duration) bool
 }
 
 // ErrInterrupted is the error of a run that Options.Interrupt has ended.

@@ -65,7 +65,7 @@ type world struct {
 	probes      probe.Counts
 	probing     bool
 
-	interrupt   func() bool // nil: nobody interrupts
+	interrupt   func(now time.Duration) bool // nil: nobody interrupts
 	interrupted bool
 
 	paths      *check.Paths // of the true graph

@@ -49,7 +49,7 @@ func (a app) check(ctx context.Context, args []string) error {
 	}
 	plan.Wall = a.wall
 	r := &reporter{
-		app: a, ctx: ctx, flags: c, faults: plan.Faults, total: plan.Runs(), began: a.wall(),
+		app: a, ctx: ctx, flags: c, faults: plan.Faults, total: plan.Runs(), progress: a.newProgress(0),
 		lines: c.asJSON || !a.terminal(a.stdout), shrunk: make(map[string]bool),
 	}
 	err = plan.Run(ctx, r.result)
@@ -70,8 +70,11 @@ func (c *checkFlags) campaign(paths []string) (*campaign.Campaign, error) {
 	if c.engine != sim.EngineCore {
 		return nil, fmt.Errorf("engine %q is not available: %s is", c.engine, sim.EngineCore)
 	}
-	if c.jobs < 0 || c.shrinkRuns < 0 {
-		return nil, fmt.Errorf("--jobs %d, --shrink %d: neither may be negative", c.jobs, c.shrinkRuns)
+	if c.jobs < 0 {
+		return nil, fmt.Errorf("--jobs %d: it must not be negative", c.jobs)
+	}
+	if c.shrinkRuns < 0 {
+		return nil, fmt.Errorf("--shrink %d: it must not be negative", c.shrinkRuns)
 	}
 	seeds, err := parseSeeds(c.seeds)
 	if err != nil {

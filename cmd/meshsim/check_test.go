@@ -194,7 +194,8 @@ func TestCheckExplainsBadInput(t *testing.T) {
 		{[]string{good, "--shard", "4"}, `--shard "4": write I/N`},
 		{[]string{good, "--shard", "5/4"}, `--shard "5/4": write I/N`},
 		{[]string{good, "--shard", "0/0"}, `--shard "0/0": write I/N`},
-		{[]string{good, "--jobs", "-1"}, "neither may be negative"},
+		{[]string{good, "--jobs", "-1"}, "--jobs -1: it must not be negative"},
+		{[]string{good, "--shrink", "-1"}, "--shrink -1: it must not be negative"},
 		{[]string{good, "extra", "--seeds", "0:1"}, "extra: no such file"},
 	} {
 		code, stdout, stderr := meshsim(append([]string{"check"}, c.args...)...)

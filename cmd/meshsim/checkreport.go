@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"receptor/sim"
 	"receptor/sim/campaign"
@@ -24,14 +23,14 @@ type reporter struct {
 	faults bool
 	lines  bool // of JSON
 	total  uint64
-	began  time.Duration
+
+	progress *progress
 
 	runs, events uint64
 	failures     int
 	restless     int // runs in which convergence could not be judged
 	probes       probe.Counts
 	shrunk       map[string]bool // file and rule
-	drawn        time.Duration   // the progress, last
 }
 
 // checkLine is what a program gets of one run.
@@ -64,7 +63,7 @@ func (r *reporter) result(res campaign.Result) error {
 	path := ""
 	if res.Failed() {
 		r.failures++
-		r.clear()
+		r.progress.clear()
 		var err error
 		if path, err = r.failure(res); err != nil {
 			return err
@@ -75,7 +74,7 @@ func (r *reporter) result(res campaign.Result) error {
 			return fmt.Errorf("write result: %w", err)
 		}
 	}
-	r.progress("%d of %d runs, %d failed", r.runs, r.total, r.failures)
+	r.progress.show(func() string { return fmt.Sprintf("%d of %d runs, %d failed", r.runs, r.total, r.failures) })
 	return nil
 }
 
@@ -101,30 +100,12 @@ func (r *reporter) text() io.Writer {
 	return r.stdout
 }
 
-const progressEvery = 100 * time.Millisecond
-
-// progress shows a line that is overwritten by the next one.
-func (r *reporter) progress(format string, args ...any) {
-	if now := r.wall(); r.terminal(r.stderr) && now-r.drawn >= progressEvery {
-		r.drawn = now
-		fmt.Fprintf(r.stderr, "\r\x1b[K%s, %v", fmt.Sprintf(format, args...), (now - r.began).Round(time.Second))
-	}
-}
-
-// clear removes the line of progress.
-func (r *reporter) clear() {
-	if r.terminal(r.stderr) {
-		fmt.Fprint(r.stderr, "\r\x1b[K")
-		r.drawn = 0
-	}
-}
-
 // finish sums up what was done, also if it was not everything because of err.
 // Its error says that this could not be written.
 func (r *reporter) finish(err error) error {
-	r.clear()
+	r.progress.clear()
 	p := printer{out: r.text()}
-	took := r.wall() - r.began
+	took := r.wall() - r.progress.began
 	switch {
 	case errors.Is(err, context.Canceled):
 		p.printf("interrupted after %d of %d runs", r.runs, r.total)

@@ -30,7 +30,7 @@ func (r *reporter) failure(res campaign.Result) (path string, err error) {
 		before := size(s)
 		var runs int
 		s, runs = campaign.Smallest(r.ctx, s, first.Rule, shrink.Options{Runs: r.flags.shrinkRuns, Progress: r.shrinking})
-		r.clear()
+		r.progress.clear()
 		made := fmt.Sprintf("%s, made from %s in %d runs", size(s), before, runs)
 		p.printf("  %-9s %s\n", "small", made)
 		comment += "\nMade small: " + made + "."
@@ -44,7 +44,7 @@ func (r *reporter) failure(res campaign.Result) (path string, err error) {
 }
 
 func (r *reporter) shrinking(runs int, best *scenario.Scenario) {
-	r.progress("making it small, run %d: %s", runs, size(best))
+	r.progress.show(func() string { return fmt.Sprintf("making it small, run %d: %s", runs, size(best)) })
 }
 
 // replayFlags are what `meshsim run` needs to show the violation of a rule.

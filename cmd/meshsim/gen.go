@@ -23,7 +23,8 @@ func (a app) gen(args []string) error {
 		"A value may be a range, MIN..MAX: then each link draws its own from the seed.")
 	g := scenario.NewGenerate("", 0)
 	f.IntVar(&g.Nodes, "nodes", 0, "how many nodes (required, except for a fat-tree with --degree)")
-	seed := f.Uint64("seed", 1, "seed of everything drawn")
+	drawn := seed(1)
+	f.Var(&drawn, "seed", "seed of everything drawn")
 	kindFlags(f, g)
 	backend := f.String("backend", string(scenario.TCP), "tcp or udp")
 	cost := f.String("cost", "1", "cost of a link")
@@ -51,7 +52,7 @@ func (a app) gen(args []string) error {
 	if err := setWire(g, *backend, *cost, *delay, *jitter, *loss); err != nil {
 		return err
 	}
-	s, err := g.Scenario(*name, *seed)
+	s, err := g.Scenario(*name, uint64(drawn))
 	if err != nil {
 		return err
 	}

@@ -98,10 +98,13 @@ func checkBackend(backend string) error {
 	return nil
 }
 
-// checkLength refuses a run that takes no time.
+// checkLength refuses a run that takes no time, or too much of it.
 func checkLength(length time.Duration) error {
 	if length <= 0 {
 		return fmt.Errorf("--for %v: a run must take longer than that, such as 60s", length)
+	}
+	if length > scenario.MaxFor {
+		return fmt.Errorf("--for %v: a run can take %v at most", length, scenario.MaxFor)
 	}
 	return nil
 }

@@ -45,13 +45,13 @@ func (a app) run(ctx context.Context, args []string) error {
 	if flags.seeds != "" {
 		return a.runSeeds(ctx, file, flags)
 	}
-	return a.runOnce(file, flags)
+	return a.runOnce(ctx, file, flags)
 }
 
 func (a app) parseRun(args []string) (*runFlags, error) {
 	r := &runFlags{}
 	f := a.flags("run FILE [flags]")
-	f.Uint64Var(&r.seed, "seed", 0, "seed of everything random (default: the one in the file, else 1)")
+	f.Var((*seed)(&r.seed), "seed", "seed of everything random (default: the one in the file, else 1)")
 	f.StringVar(&r.seeds, "seeds", "", "run with each seed of `A:B`, A up to but not B, and print how the mesh behaved in all")
 	f.IntVar(&r.jobs, "jobs", 0, "how many runs of --seeds at once (default: one for each core)")
 	engine := f.String("engine", sim.EngineCore, "what to simulate; core: mesh nodes on a virtual network")
@@ -72,8 +72,10 @@ func (a app) parseRun(args []string) (*runFlags, error) {
 	if *engine != sim.EngineCore {
 		return nil, fmt.Errorf("engine %q is not available: %s is", *engine, sim.EngineCore)
 	}
-	if f.Changed("for") && r.length <= 0 {
-		return nil, fmt.Errorf("--for %v: a run must take longer than that, such as 60s", r.length)
+	if f.Changed("for") {
+		if err := checkLength(r.length); err != nil {
+			return nil, err
+		}
 	}
 	if r.history < 0 {
 		return nil, fmt.Errorf("--history %d: it must not be negative", r.history)
@@ -94,7 +96,7 @@ func (a app) parseRun(args []string) (*runFlags, error) {
 	return r, nil
 }
 
-func (a app) runOnce(file *scenario.File, flags *runFlags) error {
+func (a app) runOnce(ctx context.Context, file *scenario.File, flags *runFlags) error {
 	seed := file.Seed()
 	if flags.seedGiven {
 		seed = flags.seed
@@ -109,11 +111,20 @@ func (a app) runOnce(file *scenario.File, flags *runFlags) error {
 			return fmt.Errorf("write resolved scenario: %w", err)
 		}
 	}
-	opts := sim.Options{For: flags.length, Wall: a.wall}
+	end := s.For
+	if flags.length > 0 {
+		end = flags.length
+	}
+	progress := a.newProgress(lineEvery)
+	opts := sim.Options{For: flags.length, Wall: a.wall, Interrupt: func(now time.Duration) bool {
+		progress.show(func() string { return fmt.Sprintf("%v of %v of virtual time", now.Round(time.Second), end) })
+		return ctx.Err() != nil
+	}}
 	if flags.htmlPath != "" {
 		opts.Record = stats.NewRecorder(s)
 	}
 	report, err := simulate(s, opts, flags)
+	progress.clear()
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 
@@ -26,6 +27,21 @@ func parseSeeds(text string) (seedRange, error) {
 		return seedRange{}, fmt.Errorf("--seeds %q: two numbers A:B are needed, A less than B; B is the first seed left out, such as 0:200", text)
 	}
 	return seedRange{a, b}, nil
+}
+
+// seed is the flag of one seed.
+type seed uint64
+
+func (s *seed) String() string { return strconv.FormatUint(uint64(*s), 10) }
+func (s *seed) Type() string   { return "uint" }
+
+func (s *seed) Set(text string) error {
+	v, err := strconv.ParseUint(text, 0, 64)
+	if err != nil {
+		return fmt.Errorf("want a whole number from 0 to %d", uint64(math.MaxUint64))
+	}
+	*s = seed(v)
+	return nil
 }
 
 func (r seedRange) String() string { return fmt.Sprintf("%d:%d", r.first, r.end) }
@@ -55,13 +71,18 @@ func (a app) runSeeds(ctx context.Context, file *scenario.File, flags *runFlags)
 		Files: []campaign.File{{Path: flags.path, File: file}}, Seeds: campaign.Seeds{From: seeds.first, To: seeds.end},
 		Jobs: flags.jobs, For: flags.length, KeepGoing: true,
 	}
+	progress, total := a.newProgress(lineEvery), plan.Runs()
+	runs := 0
 	err = plan.Run(ctx, func(r campaign.Result) error {
+		runs++
+		progress.show(func() string { return fmt.Sprintf("%d of %d runs", runs, total) })
 		gathered.Add(r.Report.Figures)
 		if r.Failed() {
 			result.Failed = append(result.Failed, r.Seed)
 		}
 		return nil
 	})
+	progress.clear()
 	if err != nil {
 		return err
 	}

@@ -190,6 +190,6 @@ func (c *Campaign) run(ctx context.Context, f File, seed uint64) (sim.Report, er
 	if err != nil {
 		return sim.Report{}, fmt.Errorf("%s with seed %d: %w", f.Path, seed, err)
 	}
-	opts := sim.Options{For: c.For, Wall: c.Wall, Probes: true, Interrupt: func() bool { return ctx.Err() != nil }}
+	opts := sim.Options{For: c.For, Wall: c.Wall, Probes: true, Interrupt: func(time.Duration) bool { return ctx.Err() != nil }}
 	return Check(s, opts)
 }

@@ -3,6 +3,7 @@ package campaign
 import (
 	"context"
 	"slices"
+	"time"
 
 	"receptor/sim"
 	"receptor/sim/check"
@@ -18,7 +19,7 @@ func Smallest(ctx context.Context, s *scenario.Scenario, rule check.Rule, opts s
 		if ctx.Err() != nil {
 			return false
 		}
-		run := sim.Options{Interrupt: func() bool { return ctx.Err() != nil }}
+		run := sim.Options{Interrupt: func(time.Duration) bool { return ctx.Err() != nil }}
 		r, err := violates(candidate, rule, run)
 		return err == nil && slices.ContainsFunc(r.Violations, func(v check.Violation) bool { return v.Rule == rule })
 	}

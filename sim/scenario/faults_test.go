@@ -117,6 +117,8 @@ func TestBadWiresAreExplained(t *testing.T) {
 		`bandwidth: 10bit`:             `"10bit" is not a bandwidth`,
 		`queue: much`:                  `"much" is not a size`,
 		`distribution: gauss`:          `"gauss" is unknown`,
+		`burst: 2, loss: 0.7`:          "loss 0.7 is more than bursts of 2 frames can lose",
+		`burst: 4, loss: 0.801`:        "so want 0.8 or less",
 		`corrupt: 0.5, loss: 0.5`:      "leave nothing that arrives",
 	} {
 		_, err := Parse("f.yaml", []byte("nodes: [a, b]\nlinks:\n  - {from: a, to: b, "+wire+"}\n"))

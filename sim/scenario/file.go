@@ -14,6 +14,9 @@ import (
 // DefaultFor is how long a run takes when its file does not say.
 const DefaultFor = 60 * time.Second
 
+// MaxFor is the longest run: ten years.
+const MaxFor = 10 * 365 * 24 * time.Hour
+
 // Bounds of what a file may ask for: far above what a run could hold, low
 // enough that a mistyped number is an error rather than a machine out of memory.
 const (

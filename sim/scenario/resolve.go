@@ -225,6 +225,9 @@ func (c *checker) eventsOf(s *Scenario) {
 	if s.For <= 0 {
 		c.fail(0, "a run must last longer than %v", s.For)
 	}
+	if s.For > MaxFor {
+		c.fail(0, "a run of %v is too long: want %v at most", s.For, MaxFor)
+	}
 	for _, p := range s.Pings {
 		c.traffic("ping", p)
 	}

@@ -18,7 +18,7 @@ type Wire struct {
 	// Loss is the fraction of transmissions that are lost.
 	Loss float64
 	// Burst is how many transmissions are lost in a row, on average: the longer,
-	// the rarer. From 0 to 1 each is lost, or not, by itself.
+	// the rarer. With 0 or 1 each is lost, or not, by itself.
 	Burst float64
 	// Duplicate, Reorder and Corrupt are the probabilities that a frame arrives
 	// twice, overtakes those before it, or is changed. The first two are those of
@@ -105,6 +105,11 @@ func (w *Wire) problem(kind Backend) string {
 		return fmt.Sprintf("duplicate %v, reorder %v, corrupt %v must each be from 0 to 1", w.Duplicate, w.Reorder, w.Corrupt)
 	case !(w.Burst >= 0) || !(w.Bandwidth >= 0) || !(w.Queue >= 0) || math.IsInf(w.Burst+w.Bandwidth+w.Queue, 0):
 		return fmt.Sprintf("burst %v, bandwidth %v, queue %v must not be negative", w.Burst, w.Bandwidth, w.Queue)
+	case w.Burst > 0 && w.Burst < 1:
+		return fmt.Sprintf("burst %v must be 1 or more: it is the mean length of a burst, in frames (0: none)", w.Burst)
+	case w.Burst > 1 && w.Loss > mostLoss(w.Burst):
+		return fmt.Sprintf("loss %v is more than bursts of %v frames can lose: between two of them one frame arrives at least, so want %v or less",
+			w.Loss, w.Burst, mostLoss(w.Burst))
 	case kind == TCP && (w.Duplicate > 0 || w.Reorder > 0):
 		return fmt.Sprintf("a TCP-like link neither duplicates nor reorders frames: say backend: %s", UDP)
 	case kind == TCP && w.Loss+w.Corrupt >= 1:
@@ -112,6 +117,10 @@ func (w *Wire) problem(kind Backend) string {
 	}
 	return ""
 }
+
+// mostLoss is the loss of bursts of a mean length with a single frame between
+// each two.
+func mostLoss(burst float64) float64 { return burst / (burst + 1) }
 
 func fraction(v float64) bool { return v >= 0 && v <= 1 }
 
