@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"net"
@@ -35,6 +36,9 @@ type Host struct {
 	// ListenUnix listens on a Unix socket.
 	ListenUnix func(filename string, permissions fs.FileMode) (net.Listener, error)
 	Sockets    Sockets
+	// RunOnTerminal starts a command for one stream of a command-service; see
+	// package host.
+	RunOnTerminal func(command string, args ...string) (io.ReadWriteCloser, error)
 	// FS and Processes are for units of work.
 	FS        work.FS
 	Processes work.Processes
