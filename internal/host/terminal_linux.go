@@ -21,11 +21,12 @@ const terminalName = "TERM=xterm"
 
 // patience is how long a command on a terminal may take to end by itself.
 type patience struct {
-	input  time.Duration // after the end of its input, before SIGHUP
+	again  time.Duration // between the ends of input that are typed
+	input  time.Duration // after the first of them, before SIGHUP
 	hangUp time.Duration // after SIGHUP, before SIGKILL
 }
 
-var commandPatience = patience{input: 10 * time.Second, hangUp: 5 * time.Second}
+var commandPatience = patience{again: time.Second, input: time.Minute, hangUp: 5 * time.Second}
 
 // maxPending is more than a terminal keeps of what has been written to it, in
 // bytes.
@@ -37,8 +38,9 @@ const maxPending = 1 << 20
 //
 // The session ends with the command: what else is left of it gets SIGHUP, and
 // SIGKILL 5 s later. The same happens to all of it when the result is closed, or
-// broken off (Abort, CancelRead). CloseWrite types the end of a file; who has not
-// ended 10 s after that is hung up on, too. Close returns when all have ended.
+// broken off (Abort, CancelRead). CloseWrite types the end of a file, again and
+// again; a command that has not ended after a minute of that is hung up on, too.
+// Close returns when all have ended.
 // Whoever is to outlive the terminal needs a session of its own.
 func RunOnTerminal(command string, args ...string) (io.ReadWriteCloser, error) {
 	return startTerminal(commandPatience, command, args...)
@@ -54,7 +56,7 @@ type terminal struct {
 
 	ended   atomic.Bool // the command; what it wrote may not have been read
 	pending int         // what may still be read since then; the reader's
-	unended bool        // what was last typed does not end a line; the writer's
+	unended bool        // what was last written does not end a line; the writer's
 
 	read     context.Context // done once all has been read
 	readDone context.CancelFunc
@@ -168,22 +170,41 @@ func (t *terminal) Write(p []byte) (int, error) {
 	return t.master.Write(p)
 }
 
-// CloseWrite types the end of a file, so that a command that reads one ends and
-// all its output is delivered. A dialer that has died looks just the same: the
-// command has not for ever to heed it.
+// CloseWrite begins to type the end of a file, so that a command that reads one
+// ends and all its output is delivered. A dialer that has died looks just the
+// same: the command has not for ever to heed it.
 func (t *terminal) CloseWrite() error {
 	time.AfterFunc(t.patience.input, t.hangUp)
+	go t.typeEnds(t.unended)
+	return nil
+}
+
+// typeEnds types the end of a file until the command has ended. Once is not
+// enough: each of several shells takes one, and what is typed before a program
+// begins to edit lines by itself is lost on it.
+func (t *terminal) typeEnds(unended bool) {
+	ticker := time.NewTicker(t.patience.again)
+	defer ticker.Stop()
+	if unended && t.typeEnd() != nil { // this one ends the line only
+		return
+	}
+	for t.typeEnd() == nil {
+		select {
+		case <-ticker.C:
+		case <-t.hungUp:
+			return
+		}
+	}
+}
+
+func (t *terminal) typeEnd() error {
 	var settings *unix.Termios
 	var err error
 	rawErr := t.raw.Control(func(fd uintptr) { settings, err = unix.IoctlGetTermios(int(fd), unix.TCGETS) })
 	if err := errors.Join(rawErr, err); err != nil {
-		return fmt.Errorf("find the terminal's end-of-file character: %w", err)
+		return err
 	}
-	eof := []byte{settings.Cc[unix.VEOF]}
-	if t.unended {
-		eof = append(eof, eof[0]) // the first one ends the line only
-	}
-	_, err = t.master.Write(eof)
+	_, err = t.master.Write([]byte{settings.Cc[unix.VEOF]})
 	return err
 }
 

@@ -60,18 +60,18 @@ func line(t *testing.T, r *bufio.Reader) string {
 }
 
 func TestTerminalIsOne(t *testing.T) {
-	term := startShell(t, patience{endless, endless}, `stty size; echo $TERM; [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo ours > /dev/tty`)
+	term := startShell(t, patience{endless, endless, endless}, `stty size; echo $TERM; [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo ours > /dev/tty`)
 	wantScreen(t, term, "24 80\r\nxterm\r\nours\r\n")
 }
 
 // However little or much a command writes last, all of it can be read.
 func TestTerminalDeliversAllOutput(t *testing.T) {
 	for i := range 50 {
-		term := startShell(t, patience{endless, endless}, fmt.Sprintf("printf %d", i))
+		term := startShell(t, patience{endless, endless, endless}, fmt.Sprintf("printf %d", i))
 		<-term.gone // long before anybody reads
 		wantScreen(t, term, fmt.Sprint(i))
 	}
-	term := startShell(t, patience{endless, endless}, "seq 100000")
+	term := startShell(t, patience{endless, endless, endless}, "seq 100000")
 	r := bufio.NewReader(term)
 	for i := range 100000 {
 		if got, want := line(t, r), fmt.Sprint(i+1); got != want {
@@ -82,7 +82,7 @@ func TestTerminalDeliversAllOutput(t *testing.T) {
 }
 
 func TestTerminalTakesTheEndOfInput(t *testing.T) {
-	term := startShell(t, patience{endless, endless}, "stty -echo; echo ready; cat; echo end")
+	term := startShell(t, patience{endless, endless, endless}, "stty -echo; echo ready; cat; echo end")
 	r := bufio.NewReader(term)
 	line(t, r)
 	typed(t, term, "one\ntw")
@@ -97,10 +97,27 @@ func TestTerminalTakesTheEndOfInput(t *testing.T) {
 	}
 }
 
+// Each shell takes an end of input, and one that edits lines by itself may miss
+// the first.
+func TestTerminalTypesTheEndOfInputAgain(t *testing.T) {
+	for script, want := range map[string]string{
+		`stty -echo; echo ready; cat; cat; cat; echo end`:                        "end\r\n",
+		`stty raw -echo; echo ready; dd bs=1 count=3 2>/dev/null | od -An -t x1`: " 04 04 04\n",
+	} {
+		term := startShell(t, patience{eager, endless, endless}, script)
+		r := bufio.NewReader(term)
+		line(t, r)
+		if err := term.CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		wantScreen(t, r, want)
+	}
+}
+
 // A command that does not heed the end of its input is hung up on, and what
 // does not heed that is killed.
 func TestTerminalHangsUpAfterTheEndOfInput(t *testing.T) {
-	term := startShell(t, patience{eager, eager}, `trap "" HUP; sleep 1000 & echo $!; exec sleep 1000`)
+	term := startShell(t, patience{endless, eager, eager}, `trap "" HUP; sleep 1000 & echo $!; exec sleep 1000`)
 	child := line(t, bufio.NewReader(term))
 	if err := term.CloseWrite(); err != nil {
 		t.Fatal(err)
@@ -121,7 +138,7 @@ func TestTerminalThatNobodyReadsHangsUp(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := t.TempDir() + "/hup"
-			term := startShell(t, patience{endless, endless}, `sleep 1000 & trap "echo $! > `+file+`; exit" HUP; echo ready; while :; do wait; done`)
+			term := startShell(t, patience{endless, endless, endless}, `sleep 1000 & trap "echo $! > `+file+`; exit" HUP; echo ready; while :; do wait; done`)
 			line(t, bufio.NewReader(term))
 			end(term)
 			<-term.gone
@@ -140,7 +157,7 @@ func TestTerminalThatNobodyReadsHangsUp(t *testing.T) {
 // What a command leaves behind on its terminal ends with it, and holds nothing
 // up: neither the end of output nor Close.
 func TestTerminalEndsWithItsCommand(t *testing.T) {
-	term := startShell(t, patience{endless, eager}, `stty -echo; (trap "" HUP; sh -c 'echo $PPID'; exec sleep 1000) & read x`)
+	term := startShell(t, patience{endless, endless, eager}, `stty -echo; (trap "" HUP; sh -c 'echo $PPID'; exec sleep 1000) & read x`)
 	r := bufio.NewReader(term)
 	child := line(t, r)
 	typed(t, term, "\n")
@@ -152,7 +169,7 @@ func TestTerminalEndsWithItsCommand(t *testing.T) {
 // A process that leaves the session goes on, but what it writes from then on
 // does not keep the terminal.
 func TestTerminalLetsGoOfOtherSessions(t *testing.T) {
-	term := startShell(t, patience{endless, eager}, `setsid sh -c 'echo $$; exec yes' & read x`)
+	term := startShell(t, patience{endless, endless, eager}, `setsid sh -c 'echo $$; exec yes' & read x`)
 	r := bufio.NewReader(term)
 	child := line(t, r)
 	typed(t, term, "\n")
