@@ -57,6 +57,7 @@ type Daemon struct {
 	work     *work.Manager
 	server   *control.Server
 	reach    *reachQueue
+	expiry   daily
 	services []service
 	backends []transport.Backend
 	serving  sync.WaitGroup
@@ -100,6 +101,7 @@ func (d *Daemon) start() error {
 	if err := d.startTLS(); err != nil {
 		return err
 	}
+	d.expiry.start(d.host.Clock, d.warnExpiry)
 	if err := d.startWork(); err != nil {
 		return err
 	}
@@ -191,4 +193,5 @@ func (d *Daemon) Close() {
 		b.Close()
 	}
 	d.reach.close()
+	d.expiry.stop()
 }
