@@ -9,15 +9,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"receptor/internal/config"
-	"receptor/internal/daemon"
 	"receptor/internal/host"
 	"receptor/internal/version"
-	"receptor/transport"
 )
 
 const (
@@ -84,7 +80,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if cfg.MakesCertificates() {
 		err = certificates(cfg, stdin, stdout)
 	} else {
-		err = serve(cfg, stdout)
+		err = serve(cl, cfg, stdout)
 	}
 	if err != nil {
 		return complain(stderr, exitFailed, err)
@@ -103,33 +99,4 @@ func complain(stderr io.Writer, code int, err error) int {
 	}
 	fmt.Fprintf(stderr, "receptor: %v\n", err)
 	return code
-}
-
-// serve runs the node until a signal, or until it fails.
-func serve(cfg *config.Config, stdout io.Writer) error {
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	processes, err := host.NewProcesses()
-	if err != nil {
-		return err
-	}
-	defer processes.Close()
-	log := daemon.NewLog(stdout, transport.System, cfg.LogLevel)
-	d, err := daemon.Start(cfg, host.Machine(processes), log)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	select {
-	case s := <-signals:
-		log.Infof("Received signal %q, stopping", s)
-		go func() {
-			<-signals
-			os.Exit(exitFailed) // a second signal does not wait
-		}()
-		return nil
-	case err := <-d.Failed():
-		log.Errorf("%v", err)
-		return err
-	}
 }

@@ -54,7 +54,7 @@ var rules = map[string]rule{
 	},
 	"internal/daemon": {
 		imports: []string{"control", "work", "mesh", "mesh/wire", "transport", "internal/config", "internal/pki", "internal/proxy"},
-		waits:   []string{"reach.go", "daemon.go", "control.go", "services.go"},
+		waits:   []string{"reach.go", "daemon.go", "control.go", "services.go", "reload.go"},
 	},
 	"internal/archtest": {},
 	"internal/propseed": {},
@@ -70,7 +70,7 @@ var rules = map[string]rule{
 	"sim/seed":          {imports: []string{highway}},
 	"sim/shrink":        {imports: []string{"mesh/wire", "sim/scenario"}},
 	"cmd/receptor": {
-		imports: []string{"internal/...", "transport"}, waits: []string{"main.go"},
+		imports: []string{"internal/...", "transport"}, waits: []string{"serve.go"},
 	},
 	"cmd/receptorctl": {imports: []string{"control", "internal/config", "internal/pki", "internal/version", pflag, "golang.org/x/term"}, waits: []string{anyFile}, clock: []string{anyFile}},
 	"cmd/meshsim":     {imports: []string{"sim/...", "internal/version", pflag, "golang.org/x/term"}, clock: []string{"main.go"}},

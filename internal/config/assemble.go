@@ -49,7 +49,7 @@ func (cl *CommandLine) Config(readFile func(name string) ([]byte, error), hostna
 // assemble stores all items in a configuration, which is complete if they have no mistakes.
 func assemble(items []Item, origin Position) *Config {
 	node := specOf("node").fresh(origin).Interface().(Node)
-	c := &Config{Node: node, LogLevel: Info}
+	c := &Config{Node: node, LogLevel: Info, items: items}
 	for _, item := range items {
 		if item.value != nil {
 			item.spec.store(c, item.value)

@@ -59,7 +59,7 @@ func wantConfig(t *testing.T, got *Config, err error, want *Config) {
 	}
 }
 
-// forget zeroes all positions in v.
+// forget zeroes all positions in v, and the items of a Config.
 func forget(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -69,12 +69,17 @@ func forget(v reflect.Value) {
 			forget(v.Index(i))
 		}
 	case reflect.Struct:
+		if c, ok := v.Addr().Interface().(*Config); ok {
+			c.items = nil
+		}
 		if v.Type() == reflect.TypeFor[Position]() {
 			v.SetZero()
 			return
 		}
 		for i := range v.NumField() {
-			forget(v.Field(i))
+			if v.Field(i).CanSet() {
+				forget(v.Field(i))
+			}
 		}
 	}
 }

@@ -21,33 +21,49 @@ func (s UDPServer) port() (network, addr string)      { return "udp", hostPort(s
 
 func hostPort(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
 
+// SamePort reports whether two items take one and the same port, so that only one of them can run. Those that take any
+// port that is free, or none, are not meant.
+func SamePort(a, b Item) bool {
+	first, second := a.claim(), b.claim()
+	return first.port != "" && first.network == second.network && first.port == second.port && overlap(first.host, second.host)
+}
+
+// Listens reports whether the item takes a port of this machine.
+func (i Item) Listens() bool {
+	l, ok := i.value.(listening)
+	if !ok {
+		return false
+	}
+	_, addr := l.port()
+	return addr != ""
+}
+
+type claim struct{ network, host, port string }
+
+// claim is the particular port that an item takes, if any.
+func (i Item) claim() claim {
+	if !i.Listens() {
+		return claim{}
+	}
+	network, addr := i.value.(listening).port()
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil || port == "0" {
+		return claim{}
+	}
+	return claim{network, host, port}
+}
+
 // checkPorts complains of items that take a port which another has already: the second could not start.
 func checkPorts(items []Item, p *problems) {
-	type claim struct{ network, port string }
-	type owner struct {
-		item Item
-		host string
-	}
-	taken := map[claim][]owner{}
-	for _, item := range items {
-		l, ok := item.value.(listening)
-		if !ok {
-			continue
-		}
-		network, addr := l.port()
-		host, port, err := net.SplitHostPort(addr)
-		if err != nil || port == "0" {
-			continue // it takes no port, or any
-		}
-		mine := claim{network, port}
-		for _, other := range taken[mine] {
-			if overlap(host, other.host) {
+	for i, item := range items {
+		for _, other := range items[:i] {
+			if SamePort(item, other) {
+				mine := item.claim()
 				p.add(item.Where, "%s: %s port %s of %s is taken by the %s at %v: want another",
-					item.Name, network, port, quote(host), other.item.Name, other.item.Where)
+					item.Name, mine.network, mine.port, quote(mine.host), other.Name, other.Where)
 				break
 			}
 		}
-		taken[mine] = append(taken[mine], owner{item, host})
 	}
 }
 

@@ -18,6 +18,7 @@ type itemSpec struct {
 	main    *paramSpec // what a bare value sets; nil if there is no such parameter
 	typ     reflect.Type
 	store   func(c *Config, item any)
+	values  func(c *Config) []any // those that were stored; nil for an item that may be given once
 	check   func(item any) string // what of it contradicts itself, or ""
 }
 
@@ -50,6 +51,13 @@ func many[T any](name, help string, list func(*Config) *[]T) *itemSpec {
 	spec.store = func(c *Config, item any) {
 		l := list(c)
 		*l = append(*l, item.(T))
+	}
+	spec.values = func(c *Config) []any {
+		var all []any
+		for _, item := range *list(c) {
+			all = append(all, item)
+		}
+		return all
 	}
 	return spec
 }

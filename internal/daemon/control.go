@@ -16,12 +16,12 @@ func (d *Daemon) startControl() error {
 		Problem: func(err error) { d.log.Warningf("Control service: %v", err) },
 	})
 	control.RegisterMesh(d.server, d.node, control.MeshOptions{
-		Info:         d.host.Info,
-		Clock:        d.host.Clock,
-		TLSClient:    d.tls.forNode,
-		Certificates: d.certificates,
+		Info:      d.host.Info,
+		Clock:     d.host.Clock,
+		TLSClient: d.tls.forNode,
 	})
 	d.work.Register(d.server)
+	d.server.Handle("reload", d.handleReload)
 	for _, cs := range d.cfg.ControlServices {
 		if err := d.startControlService(cs); err != nil {
 			return fmt.Errorf("%s: control-service: %w", cs.Where, err)

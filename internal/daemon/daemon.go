@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"math/rand/v2"
 	"net"
@@ -25,7 +24,8 @@ import (
 // (PROTOCOL section 5).
 const controlService = "control"
 
-// Host is what a node gets from its surroundings. All fields are required.
+// Host is what a node gets from its surroundings. All fields but Reload are
+// required.
 type Host struct {
 	Clock transport.Clock
 	// NewRand returns a source of randomness of its own for each caller.
@@ -36,30 +36,31 @@ type Host struct {
 	// ListenUnix listens on a Unix socket.
 	ListenUnix func(filename string, permissions fs.FileMode) (net.Listener, error)
 	Sockets    Sockets
-	// RunOnTerminal starts a command for one stream of a command-service; see
-	// package host.
-	RunOnTerminal func(command string, args ...string) (io.ReadWriteCloser, error)
 	// FS and Processes are for units of work.
 	FS        work.FS
 	Processes work.Processes
 	// Info is what status tells of the machine and the program.
 	Info control.NodeInfo
+	// Reload reads the configuration again; nil if it is in no file.
+	Reload func() (*config.Config, error)
 }
 
 // Daemon is a running node.
 type Daemon struct {
-	cfg  *config.Config
 	host Host
 	log  *Log
+
+	reloading sync.Mutex // held by a start and a reload, and for these:
+	cfg       *config.Config
+	backends  []runningBackend // of cfg.Backends(), in their order
+	closed    bool
 
 	tls      tlsConfigs
 	node     *mesh.Node
 	work     *work.Manager
 	server   *control.Server
 	reach    *reachQueue
-	expiry   daily
 	services []service
-	backends []transport.Backend
 	serving  sync.WaitGroup
 	failed   chan error
 }
@@ -77,7 +78,10 @@ func (e *DuplicateIDError) Error() string {
 // nothing running, if any part of it cannot start.
 func Start(cfg *config.Config, host Host, log *Log) (*Daemon, error) {
 	d := &Daemon{cfg: cfg, host: host, log: log, failed: make(chan error, 1)}
-	if err := d.start(); err != nil {
+	d.reloading.Lock() // who asks for a reload by now waits for the start
+	err := d.start()
+	d.reloading.Unlock()
+	if err != nil {
 		d.Close()
 		return nil, err
 	}
@@ -101,7 +105,6 @@ func (d *Daemon) start() error {
 	if err := d.startTLS(); err != nil {
 		return err
 	}
-	d.expiry.start(d.host.Clock, d.warnExpiry)
 	if err := d.startWork(); err != nil {
 		return err
 	}
@@ -176,6 +179,9 @@ func (d *Daemon) dialWork(ctx context.Context, node, service, tlsClient string) 
 // and units of work go on under their supervisors. It returns when all that
 // the node started has ended.
 func (d *Daemon) Close() {
+	d.reloading.Lock()
+	d.closed = true
+	d.reloading.Unlock()
 	for _, s := range d.services {
 		s.Close()
 	}
@@ -189,9 +195,6 @@ func (d *Daemon) Close() {
 	if d.node != nil {
 		d.node.Close()
 	}
-	for _, b := range d.backends {
-		b.Close()
-	}
+	closeBackends(d.backends)
 	d.reach.close()
-	d.expiry.stop()
 }

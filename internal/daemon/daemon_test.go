@@ -124,7 +124,11 @@ func startSecured(t testing.TB, dir, id, tls string, args ...string) (*node, err
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { processes.Close() })
-	n.Daemon, err = daemon.Start(cfg, host.Machine(processes), daemon.NewLog(n.log, transport.System, cfg.LogLevel))
+	machine := host.Machine(processes)
+	if len(cl.Files()) > 0 {
+		machine.Reload = func() (*config.Config, error) { return cl.Config(os.ReadFile, os.Hostname) }
+	}
+	n.Daemon, err = daemon.Start(cfg, machine, daemon.NewLog(n.log, transport.System, cfg.LogLevel))
 	return n, err
 }
 

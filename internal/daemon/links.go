@@ -25,73 +25,79 @@ type Backends struct {
 	WSDialer    func(address, extraHeader string, config *tls.Config, opts transport.DialOptions) transport.Backend
 }
 
-func (d *Daemon) startBackends() error {
-	for _, c := range d.cfg.TCPListeners {
-		b := d.host.Backends.TCPListener(listenAddr(c.BindAddr, c.Port), d.tls.forListener(c.TLS), d.warn)
-		opts := mesh.LinkOptions{Cost: c.Cost, NodeCost: c.NodeCost, AllowedPeers: c.AllowedPeers}
-		if err := d.startBackend(b, opts); err != nil {
-			return fmt.Errorf("%s: tcp-listener: %w", c.Where, err)
-		}
-	}
-	for _, c := range d.cfg.UDPListeners {
-		b := d.host.Backends.UDPListener(listenAddr(c.BindAddr, c.Port), d.cfg.Node.MaxIdleConnectionTimeout, d.warn)
-		opts := mesh.LinkOptions{Cost: c.Cost, NodeCost: c.NodeCost, AllowedPeers: c.AllowedPeers}
-		if err := d.startBackend(b, opts); err != nil {
-			return fmt.Errorf("%s: udp-listener: %w", c.Where, err)
-		}
-	}
-	for _, c := range d.cfg.WSListeners {
-		b := d.host.Backends.WSListener(listenAddr(c.BindAddr, c.Port), c.Path, d.tls.forListener(c.TLS), d.warn)
-		opts := mesh.LinkOptions{Cost: c.Cost, NodeCost: c.NodeCost, AllowedPeers: c.AllowedPeers}
-		if err := d.startBackend(b, opts); err != nil {
-			return fmt.Errorf("%s: ws-listener: %w", c.Where, err)
-		}
-	}
-	return d.startDialers()
+// runningBackend is a backend, and the item that it was made of.
+type runningBackend struct {
+	item              config.Item
+	transport.Backend // nil if it could not be started again
 }
 
-func (d *Daemon) startDialers() error {
-	for _, c := range d.cfg.TCPPeers {
+func (d *Daemon) startBackends() error {
+	for _, item := range d.cfg.Backends() {
+		b, err := d.startBackend(item)
+		if err != nil {
+			return err
+		}
+		d.backends = append(d.backends, runningBackend{item, b})
+	}
+	return nil
+}
+
+// startBackend starts what an item asks for. Its errors name the item.
+func (d *Daemon) startBackend(item config.Item) (transport.Backend, error) {
+	b, opts, err := d.newBackend(item)
+	if err == nil {
+		err = b.Start(func(l transport.Link) transport.Receiver { return d.node.Attach(l, opts) })
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %s: %w", item.Where, item.Name, err)
+	}
+	d.log.Infof("Running %s", b)
+	return b, nil
+}
+
+// newBackend makes the backend of an item, and the terms of its links.
+func (d *Daemon) newBackend(item config.Item) (transport.Backend, mesh.LinkOptions, error) {
+	make, idle := d.host.Backends, d.cfg.Node.MaxIdleConnectionTimeout
+	switch c := item.Value().(type) {
+	case config.TCPListener:
+		return make.TCPListener(listenAddr(c.BindAddr, c.Port), d.tls.forListener(c.TLS), d.warn), listenerTerms(c.Cost, c.NodeCost, c.AllowedPeers), nil
+	case config.UDPListener:
+		return make.UDPListener(listenAddr(c.BindAddr, c.Port), idle, d.warn), listenerTerms(c.Cost, c.NodeCost, c.AllowedPeers), nil
+	case config.WSListener:
+		return make.WSListener(listenAddr(c.BindAddr, c.Port), c.Path, d.tls.forListener(c.TLS), d.warn), listenerTerms(c.Cost, c.NodeCost, c.AllowedPeers), nil
+	case config.TCPPeer:
 		host, _, err := net.SplitHostPort(c.Address)
 		if err != nil {
-			return fmt.Errorf("%s: tcp-peer: %w", c.Where, err)
+			return nil, mesh.LinkOptions{}, err
 		}
-		b := d.host.Backends.TCPDialer(c.Address, d.tls.forHost(c.TLS, host), d.dialOptions(c.Redial))
-		if err := d.startBackend(b, mesh.LinkOptions{Cost: c.Cost, AllowedPeers: c.AllowedPeers}); err != nil {
-			return fmt.Errorf("%s: tcp-peer: %w", c.Where, err)
-		}
+		return make.TCPDialer(c.Address, d.tls.forHost(c.TLS, host), d.dialOptions(c.Redial)), peerTerms(c.Cost, c.AllowedPeers), nil
+	case config.UDPPeer:
+		return make.UDPDialer(c.Address, d.dialOptions(c.Redial)), peerTerms(c.Cost, c.AllowedPeers), nil
+	case config.WSPeer:
+		b, err := d.newWSDialer(c)
+		return b, peerTerms(c.Cost, c.AllowedPeers), err
 	}
-	for _, c := range d.cfg.UDPPeers {
-		b := d.host.Backends.UDPDialer(c.Address, d.dialOptions(c.Redial))
-		if err := d.startBackend(b, mesh.LinkOptions{Cost: c.Cost, AllowedPeers: c.AllowedPeers}); err != nil {
-			return fmt.Errorf("%s: udp-peer: %w", c.Where, err)
-		}
-	}
-	for _, c := range d.cfg.WSPeers {
-		u, err := url.Parse(c.Address)
-		if err != nil {
-			return fmt.Errorf("%s: ws-peer: %w", c.Where, err)
-		}
-		name := c.TLS
-		if name == "" && u.Scheme == "wss" {
-			name = config.DefaultTLSClient
-		}
-		b := d.host.Backends.WSDialer(c.Address, c.ExtraHeader, d.tls.forHost(name, u.Hostname()), d.dialOptions(c.Redial))
-		if err := d.startBackend(b, mesh.LinkOptions{Cost: c.Cost, AllowedPeers: c.AllowedPeers}); err != nil {
-			return fmt.Errorf("%s: ws-peer: %w", c.Where, err)
-		}
-	}
-	return nil
+	panic("daemon: no backend is made of an item " + item.Name)
 }
 
-func (d *Daemon) startBackend(b transport.Backend, opts mesh.LinkOptions) error {
-	err := b.Start(func(l transport.Link) transport.Receiver { return d.node.Attach(l, opts) })
+func (d *Daemon) newWSDialer(c config.WSPeer) (transport.Backend, error) {
+	u, err := url.Parse(c.Address)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	d.backends = append(d.backends, b)
-	d.log.Infof("Running %s", b)
-	return nil
+	name := c.TLS
+	if name == "" && u.Scheme == "wss" {
+		name = config.DefaultTLSClient
+	}
+	return d.host.Backends.WSDialer(c.Address, c.ExtraHeader, d.tls.forHost(name, u.Hostname()), d.dialOptions(c.Redial)), nil
+}
+
+func listenerTerms(cost float64, nodeCost map[string]float64, allowed []string) mesh.LinkOptions {
+	return mesh.LinkOptions{Cost: cost, NodeCost: nodeCost, AllowedPeers: allowed}
+}
+
+func peerTerms(cost float64, allowed []string) mesh.LinkOptions {
+	return mesh.LinkOptions{Cost: cost, AllowedPeers: allowed}
 }
 
 func (d *Daemon) warn(err error) { d.log.Warningf("%v", err) }

@@ -18,7 +18,7 @@ const copyBuffer = 32 * 1024
 //   - A destination that takes no more may still have something to say: the
 //     source is told to stop, where it can be, and only the other direction
 //     decides.
-func join(a, b io.ReadWriteCloser) {
+func join(a, b net.Conn) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -31,10 +31,9 @@ func join(a, b io.ReadWriteCloser) {
 }
 
 // forward copies one direction and passes on how it ended.
-func forward(dst, src io.ReadWriteCloser) {
-	// A stream of the mesh that has ended says so at once, and so does a terminal.
-	// That its source is silent is no reason to wait: nothing from there can be
-	// passed on any more.
+func forward(dst, src net.Conn) {
+	// A stream of the mesh that has ended says so at once. That its source is
+	// silent is no reason to wait: nothing from there can be passed on any more.
 	if d, ok := dst.(interface{ Context() context.Context }); ok {
 		defer context.AfterFunc(d.Context(), func() { stopReading(src) })()
 	}
@@ -66,7 +65,7 @@ func pump(dst io.Writer, src io.Reader) (readErr, writeErr error) {
 
 // closeWrite ends the data to a connection. If that fails, so does reading from
 // it, and then join ends.
-func closeWrite(c io.Closer) {
+func closeWrite(c net.Conn) {
 	if c, ok := c.(interface{ CloseWrite() error }); ok {
 		_ = c.CloseWrite()
 		return
@@ -76,11 +75,11 @@ func closeWrite(c io.Closer) {
 
 // stopReading makes reads from a connection end, now and later. The peer of a
 // stream of the mesh is told to send no more.
-func stopReading(c io.Closer) {
+func stopReading(c net.Conn) {
 	switch c := c.(type) {
 	case interface{ NetConn() net.Conn }: // TLS
 		stopReading(c.NetConn())
-	case interface{ CancelRead() }: // the mesh, and terminals
+	case interface{ CancelRead() }: // the mesh
 		c.CancelRead()
 	case interface{ CloseRead() error }: // a socket
 		_ = c.CloseRead()
@@ -89,18 +88,15 @@ func stopReading(c io.Closer) {
 
 // abort ends a connection at once. Its peer sees an error, not an end, where
 // there is a difference.
-func abort(c io.Closer, reason string) {
+func abort(c net.Conn, reason string) {
 	switch c := c.(type) {
 	case interface{ NetConn() net.Conn }: // TLS
 		abort(c.NetConn(), reason)
-	case interface{ Abort(reason string) }: // the mesh, and terminals
+	case interface{ Abort(reason string) }: // the mesh
 		c.Abort(reason)
-	case interface { // TCP: a reset
-		SetLinger(sec int) error
-		Close() error
-	}:
+	case interface{ SetLinger(sec int) error }: // TCP: a reset
 		_ = c.SetLinger(0)
-		c.Close()
+		c.(net.Conn).Close()
 	default:
 		c.Close()
 	}
