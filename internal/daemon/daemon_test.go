@@ -38,6 +38,7 @@ type node struct {
 	*daemon.Daemon
 	log    *logBuffer
 	socket string
+	kill   func() // of a deployed node, which is a process of its own
 }
 
 // logBuffer keeps a log and lets tests wait for what it says.
