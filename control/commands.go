@@ -29,6 +29,18 @@ type MeshOptions struct {
 	// the given node, or an error if there is none. The name is not empty. Nil
 	// means that the node has no such configurations.
 	TLSClient func(name, node string) (*tls.Config, error)
+	// Certificates returns those that the node shows to others. Nil means none.
+	Certificates func() []Certificate
+}
+
+// A Certificate is what status tells of one that the node shows to others. Old
+// nodes do not tell, and old clients do not ask.
+type Certificate struct {
+	Item, Name          string // the item of the configuration: tls-server or tls-client, and its name
+	File                string
+	NodeIDs             []string
+	NotBefore, NotAfter time.Time
+	State               string // in words: valid, expires soon, expired or not yet valid, by the node's clock
 }
 
 // RegisterMesh registers the commands that need a mesh node and no more:

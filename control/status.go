@@ -29,6 +29,10 @@ func (c *meshCommands) status(_ context.Context, req *Request, _ Session) (any, 
 		"Advertisements":       st.Advertisements,
 		"KnownConnectionCosts": st.KnownConnectionCosts,
 	}
+	// Old clients show a field that they do not know: none for nothing.
+	if certs := c.certificates(); len(certs) > 0 {
+		answer["Certificates"] = certs
+	}
 	// Clients iterate over the lists: let none be null.
 	if st.Connections == nil {
 		answer["Connections"] = []struct{}{}
@@ -44,6 +48,13 @@ func (c *meshCommands) status(_ context.Context, req *Request, _ Session) (any, 
 		}
 	}
 	return answer, nil
+}
+
+func (c *meshCommands) certificates() []Certificate {
+	if c.opts.Certificates == nil {
+		return nil
+	}
+	return c.opts.Certificates()
 }
 
 // requestedFields returns nil if the request does not say. Names that nobody

@@ -48,6 +48,26 @@ Additional data returned from Receptor:
 `, "")
 }
 
+// A node of ours tells of its certificates; those to renew are told on stderr, too.
+func TestStatusOfCertificates(t *testing.T) {
+	n := newFakeNode(t, map[string]any{"status": `{"NodeID":"a","Version":"1","SystemCPUCount":2,"SystemMemoryMiB":3,"Certificates":[
+ {"Item":"tls-server","Name":"in","File":"/in.crt","NodeIDs":["a"],"NotBefore":"2030-01-31T00:00:00Z","NotAfter":"2031-01-31T01:02:03Z","State":"valid"},
+ {"Item":"tls-client","Name":"a-long-name","File":"/out.crt","NodeIDs":null,"NotBefore":"2030-01-31T00:00:00Z","NotAfter":"2030-02-01T00:00:00Z","State":"expires soon"},
+ {"Item":"tls-client","Name":"old","File":"/old.crt","NotAfter":"2029-01-01T00:00:00+01:00","State":"expired"}]}`})
+	n.ctl("status").want(t, 0, `Node ID: a
+Version: 1
+System CPU Count: 2
+System Memory MiB: 3
+
+Certificate  Name      Expires               State          File
+tls-server   in        2031-01-31 01:02:03   valid          /in.crt
+tls-client   a-long-name 2030-02-01 00:00:00   EXPIRES SOON   /out.crt
+tls-client   old       2029-01-01 00:00:00   EXPIRED        /old.crt
+`, `Warning: the certificate of tls-client "a-long-name": expires soon (until 2030-02-01 00:00:00): renew /out.crt on node a
+Warning: the certificate of tls-client "old": expired (until 2029-01-01 00:00:00): renew /old.crt on node a
+`)
+}
+
 func TestStatusAsJSON(t *testing.T) {
 	n := newFakeNode(t, map[string]any{"status": `{"Version":"<1>","Connections":[],"RoutingTable":{"c":"b","b":"b"},"SystemMemoryMiB":9007199254740993}`})
 	n.ctl("status", "--json").want(t, 0, `{

@@ -27,6 +27,7 @@ type nodeStatus struct {
 	KnownConnectionCosts map[string]map[string]json.Number
 	RoutingTable         map[string]string
 	Advertisements       []advertisement
+	Certificates         []certificate // of nodes of ours only
 }
 
 type advertisement struct {
@@ -43,7 +44,7 @@ type advertisement struct {
 
 // knownFields are the keys of a status that showStatus has a place for.
 var knownFields = []string{
-	"NodeID", "Version", "SystemCPUCount", "SystemMemoryMiB", "Connections", "KnownConnectionCosts", "RoutingTable", "Advertisements",
+	"NodeID", "Version", "SystemCPUCount", "SystemMemoryMiB", "Connections", "KnownConnectionCosts", "RoutingTable", "Advertisements", "Certificates",
 }
 
 // showStatus prints a status as tables, in the layout of the Python
@@ -69,6 +70,8 @@ func (a *app) showStatus(answer json.RawMessage) error {
 	t.services(&st)
 	t.workTypes(&st, "Work Types", false)
 	t.workTypes(&st, "Secure Work Types", true)
+	t.certificates(&st)
+	a.warnOfCertificates(&st)
 
 	for _, field := range knownFields {
 		delete(more, field)

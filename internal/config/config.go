@@ -38,6 +38,7 @@ type Config struct {
 	UDPClients        []UDPClient
 	UnixSocketServers []UnixSocketServer
 	UnixSocketClients []UnixSocketClient
+	CommandServices   []CommandService
 
 	// Work to do instead of running a node. Where there is any, nothing above is given.
 	CertInits    []CertInit
@@ -110,6 +111,7 @@ var table = []*itemSpec{
 	many("udp-client", "Offer a UDP port as a service of the mesh.", func(c *Config) *[]UDPClient { return &c.UDPClients }),
 	many("unix-socket-server", "Pass connections to a Unix socket on to a service of the mesh.", func(c *Config) *[]UnixSocketServer { return &c.UnixSocketServers }),
 	many("unix-socket-client", "Offer a Unix socket as a service of the mesh.", func(c *Config) *[]UnixSocketClient { return &c.UnixSocketClients }),
+	many("command-service", "Offer a command on a terminal as a service of the mesh.", func(c *Config) *[]CommandService { return &c.CommandServices }),
 	errand(checked(many("cert-init", "Make a certificate authority, and exit.", func(c *Config) *[]CertInit { return &c.CertInits }), CertInit.check)),
 	errand(checked(many("cert-makereq", "Make a request for a certificate, and exit.", func(c *Config) *[]CertMakeReq { return &c.CertMakeReqs }), CertMakeReq.check)),
 	errand(checked(many("cert-signreq", "Sign a request for a certificate, and exit.", func(c *Config) *[]CertSignReq { return &c.CertSignReqs }), CertSignReq.check)),

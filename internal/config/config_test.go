@@ -63,6 +63,7 @@ func everything() *Config {
 			{Filename: "/run/far.sock", Permissions: 0o666, RemoteNode: "far", RemoteService: "sock", TLS: "out"},
 		},
 		UnixSocketClients: []UnixSocketClient{{Service: "sock", Filename: "/run/near.sock", TLS: "in"}},
+		CommandServices:   []CommandService{{Service: "shell", Command: "bash -c 'a b'", TLS: "in"}},
 	}
 }
 
@@ -145,6 +146,7 @@ var everythingWritten = `---
 - udp-client: {service: dns, address: "[::1]:53"}
 - unix-socket-server: {filename: /run/far.sock, permissions: 0666, remotenode: far, remoteservice: sock, tls: out}
 - unix-socket-client: {service: sock, filename: /run/near.sock, tls: in}
+- command-service: {service: shell, command: "bash -c 'a b'", tls: in}
 `
 
 func TestBothFormsMeanTheSame(t *testing.T) {
@@ -177,7 +179,8 @@ func TestBothFormsMeanTheSame(t *testing.T) {
 		"--udp-server", "port=8053", "bindaddr=::1", "remotenode=localhost", "remoteservice=dns",
 		"--udp-client", "service=dns", "address=[::1]:53",
 		"--unix-socket-server", "filename=/run/far.sock", "permissions=0666", "remotenode=far", "remoteservice=sock", "tls=out",
-		"--unix-socket-client", "service=sock", "filename=/run/near.sock", "tls=in")
+		"--unix-socket-client", "service=sock", "filename=/run/near.sock", "tls=in",
+		"--command-service", "service=shell", "command=bash -c 'a b'", "tls=in")
 	wantConfig(t, fromLine, err, everything())
 }
 
@@ -201,6 +204,7 @@ func TestDefaults(t *testing.T) {
 - udp-client: {service: u, address: "a:1"}
 - unix-socket-server: {filename: f, remotenode: n, remoteservice: s}
 - unix-socket-client: {service: x, filename: f}
+- command-service: {service: y, command: sh}
 `)
 	wantConfig(t, got, err, alone(func(c *Config) {
 		c.LogLevel = Error
@@ -220,6 +224,7 @@ func TestDefaults(t *testing.T) {
 		c.UDPClients = []UDPClient{{Service: "u", Address: "a:1"}}
 		c.UnixSocketServers = []UnixSocketServer{{Filename: "f", Permissions: 0o600, RemoteNode: "n", RemoteService: "s"}}
 		c.UnixSocketClients = []UnixSocketClient{{Service: "x", Filename: "f"}}
+		c.CommandServices = []CommandService{{Service: "y", Command: "sh"}}
 	}))
 }
 

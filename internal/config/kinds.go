@@ -33,6 +33,7 @@ var kinds = map[string]kind{
 	"address":        scalar(`HOST:PORT, such as "mesh.example.org:2222"`, parseAddress),
 	"bits":           scalar(wantBits, parseBits),
 	"bool":           scalar("true or false", parseBool),
+	"command":        scalar("a program and its parameters as for a shell, all quotes closed and no backslash at the end", parseCommand),
 	"cost":           costKind,
 	"dns-names":      list[string](wantDNS, scalar("a DNS name in ASCII, without spaces", parseDNSName)),
 	"fingerprints":   list[[]byte](wantFingerprints, scalar(wantFingerprints, parseFingerprint)),
@@ -106,6 +107,11 @@ func parseBool(text string) (result, ok bool) {
 		return false, true
 	}
 	return false, false
+}
+
+func parseCommand(text string) (string, bool) {
+	words, err := SplitParams(text)
+	return text, err == nil && len(words) > 0 && words[0] != ""
 }
 
 func parseCost(text string) (float64, bool) {

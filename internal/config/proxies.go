@@ -55,3 +55,11 @@ type UnixSocketClient struct {
 	Filename string `param:"filename" kind:"path" required:"yes" help:"Unix socket to connect to"`
 	TLS      string `param:"tls" kind:"name" unset:"nobody is authenticated" refers:"tls-server" help:"TLS server configuration of the mesh service"`
 }
+
+// A CommandService is a service of the mesh each of whose streams is the terminal of a command (PROTOCOL section 6).
+type CommandService struct {
+	Where   Position
+	Service string `param:"service" kind:"service" required:"yes" unique:"service" help:"mesh service to offer"`
+	Command string `param:"command" kind:"command" required:"yes" help:"program to run for a stream, and its parameters, split as a shell does"`
+	TLS     string `param:"tls" kind:"name" unset:"nobody is authenticated" refers:"tls-server" help:"TLS server configuration of the mesh service"`
+}

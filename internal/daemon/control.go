@@ -16,9 +16,10 @@ func (d *Daemon) startControl() error {
 		Problem: func(err error) { d.log.Warningf("Control service: %v", err) },
 	})
 	control.RegisterMesh(d.server, d.node, control.MeshOptions{
-		Info:      d.host.Info,
-		Clock:     d.host.Clock,
-		TLSClient: d.tls.forNode,
+		Info:         d.host.Info,
+		Clock:        d.host.Clock,
+		TLSClient:    d.tls.forNode,
+		Certificates: d.certificates,
 	})
 	d.work.Register(d.server)
 	d.server.Handle("reload", d.handleReload)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"net"
@@ -36,6 +37,9 @@ type Host struct {
 	// ListenUnix listens on a Unix socket.
 	ListenUnix func(filename string, permissions fs.FileMode) (net.Listener, error)
 	Sockets    Sockets
+	// RunOnTerminal starts a command for one stream of a command-service; see
+	// package host.
+	RunOnTerminal func(command string, args ...string) (io.ReadWriteCloser, error)
 	// FS and Processes are for units of work.
 	FS        work.FS
 	Processes work.Processes
@@ -60,6 +64,7 @@ type Daemon struct {
 	work     *work.Manager
 	server   *control.Server
 	reach    *reachQueue
+	expiry   daily
 	services []service
 	serving  sync.WaitGroup
 	failed   chan error
@@ -105,6 +110,7 @@ func (d *Daemon) start() error {
 	if err := d.startTLS(); err != nil {
 		return err
 	}
+	d.expiry.start(d.host.Clock, d.warnExpiry)
 	if err := d.startWork(); err != nil {
 		return err
 	}
@@ -197,4 +203,5 @@ func (d *Daemon) Close() {
 	}
 	closeBackends(d.backends)
 	d.reach.close()
+	d.expiry.stop()
 }

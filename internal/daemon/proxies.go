@@ -78,7 +78,7 @@ func (d *Daemon) startTCPClient(c config.TCPClient) error {
 	if err != nil {
 		return err
 	}
-	dial := func(ctx context.Context) (net.Conn, error) {
+	dial := func(ctx context.Context) (io.ReadWriteCloser, error) {
 		conn, err := d.host.Sockets.Dial(ctx, "tcp", c.Address)
 		cfg := d.tls.forHost(c.TLSClient, host)
 		if err != nil || cfg == nil {
@@ -112,7 +112,9 @@ func (d *Daemon) startUnixSocketClient(c config.UnixSocketClient) error {
 	if err != nil {
 		return err
 	}
-	dial := func(ctx context.Context) (net.Conn, error) { return d.host.Sockets.Dial(ctx, "unix", c.Filename) }
+	dial := func(ctx context.Context) (io.ReadWriteCloser, error) {
+		return d.host.Sockets.Dial(ctx, "unix", c.Filename)
+	}
 	name := fmt.Sprintf("unix-socket-client %s to %s", c.Service, c.Filename)
 	d.startService(name, proxy.NewStreams(l, dial, d.proxyOptions(name)))
 	return nil
@@ -159,7 +161,7 @@ func (d *Daemon) startUDPClient(c config.UDPClient) error {
 // are read again for each dial.
 func (d *Daemon) toService(node, service, tlsClient string) proxy.Dial {
 	node = d.remoteNode(node)
-	return func(ctx context.Context) (net.Conn, error) {
+	return func(ctx context.Context) (io.ReadWriteCloser, error) {
 		cfg, err := d.tls.forNode(tlsClient, node)
 		if err != nil {
 			return nil, err

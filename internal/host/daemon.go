@@ -17,14 +17,15 @@ import (
 // of work run by processes.
 func Machine(processes *Processes) daemon.Host {
 	return daemon.Host{
-		Clock:      transport.System,
-		NewRand:    newRand,
-		Backends:   backends(),
-		ReadFile:   os.ReadFile,
-		ListenUnix: ListenUnix,
-		Sockets:    daemon.Sockets{Listen: net.Listen, ListenPacket: net.ListenPacket, Dial: new(net.Dialer).DialContext},
-		FS:         FS{},
-		Processes:  processes,
+		Clock:         transport.System,
+		NewRand:       newRand,
+		Backends:      backends(),
+		ReadFile:      os.ReadFile,
+		ListenUnix:    ListenUnix,
+		Sockets:       daemon.Sockets{Listen: net.Listen, ListenPacket: net.ListenPacket, Dial: new(net.Dialer).DialContext},
+		RunOnTerminal: RunOnTerminal,
+		FS:            FS{},
+		Processes:     processes,
 		Info: control.NodeInfo{
 			Version:         version.Version,
 			SystemCPUCount:  runtime.NumCPU(),

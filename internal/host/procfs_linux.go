@@ -123,6 +123,9 @@ func ofUnit(dir string, supervisor int) (found, unsure []int, err error) {
 func awaitEnd(pid int, patience time.Duration) {
 	pidfd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
+		if err != unix.ESRCH {
+			time.Sleep(min(patience, 10*time.Millisecond)) // before Linux 5.3 one can only look again
+		}
 		return
 	}
 	defer unix.Close(pidfd)

@@ -85,19 +85,17 @@ func parsePool(data [][]byte) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// parsePair returns a function that reads a certificate and its key. The
-// certificate must name the node, unless that is empty.
-func parsePair(node string) func(data [][]byte) (*tls.Certificate, error) {
-	return func(data [][]byte) (*tls.Certificate, error) {
-		pair, err := tls.X509KeyPair(data[0], data[1])
-		if err != nil {
-			return nil, err
-		}
-		if node != "" {
-			if err := checkNode(pair.Leaf, node); err != nil {
-				return nil, fmt.Errorf("%w; skipreceptornamescheck allows that", err)
-			}
-		}
-		return &pair, nil
+// parsePair reads a certificate and its key. The certificate must name the
+// node, unless that is empty.
+func parsePair(node string, data [][]byte) (*tls.Certificate, error) {
+	pair, err := tls.X509KeyPair(data[0], data[1])
+	if err != nil {
+		return nil, err
 	}
+	if node != "" {
+		if err := checkNode(pair.Leaf, node); err != nil {
+			return nil, fmt.Errorf("%w; skipreceptornamescheck allows that", err)
+		}
+	}
+	return &pair, nil
 }

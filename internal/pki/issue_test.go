@@ -190,7 +190,7 @@ func TestKeysAreRead(t *testing.T) {
 		if !slices.Equal(o.secrets, []string{"ca.key"}) || string(o.disk.files["foo.key"]) != string(key) {
 			t.Errorf("%s: the key was written: %v", name, o.secrets)
 		}
-		if _, err := parsePair("me")([][]byte{o.disk.files["foo.crt"], key}); err != nil {
+		if _, err := parsePair("me", [][]byte{o.disk.files["foo.crt"], key}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -21,13 +21,15 @@ type Options struct {
 	NodeID   string // of this node: its certificates must name it
 	ReadFile func(name string) ([]byte, error)
 	Now      func() time.Time
-	// Warn is told when files that once made sense no longer do.
+	// Warn is told when files that once made sense no longer do, and when a
+	// certificate that is new in them is not valid, or not for long.
 	Warn func(error)
 }
 
 // Server is the configuration of one tls-server item. Its methods may be called
 // by any goroutine.
 type Server struct {
+	about    Certificate
 	cert     *reread[*tls.Certificate]
 	policy   policy
 	auth     tls.ClientAuthType
@@ -38,6 +40,7 @@ type Server struct {
 // NewServer reads the files of an item.
 func NewServer(item config.TLSServer, opts Options) (*Server, error) {
 	s := &Server{
+		about:    Certificate{Item: "tls-server", Name: item.Name, File: item.Cert},
 		minimum:  minVersion(item.MinTLS13),
 		required: item.RequireClientCert,
 		policy: policy{
@@ -51,7 +54,7 @@ func NewServer(item config.TLSServer, opts Options) (*Server, error) {
 		s.auth = tls.RequestClientCert
 	}
 	var err error
-	if s.cert, err = opts.pair(item.Cert, item.Key, item.SkipReceptorNamesCheck); err != nil {
+	if s.cert, err = opts.pair(s.about, item.Key, item.SkipReceptorNamesCheck); err != nil {
 		return nil, fmt.Errorf("cert: %w", err)
 	}
 	if s.policy.roots, err = opts.pool(item.ClientCAs); err != nil {
@@ -95,6 +98,7 @@ func (s *Server) StreamConfig(nodeOf func(net.Addr) string) *tls.Config {
 // Client is the configuration of one tls-client item. Its methods may be called
 // by any goroutine.
 type Client struct {
+	about   Certificate
 	cert    *reread[*tls.Certificate] // nil: none
 	policy  policy
 	minimum uint16
@@ -103,6 +107,7 @@ type Client struct {
 // NewClient reads the files of an item.
 func NewClient(item config.TLSClient, opts Options) (*Client, error) {
 	c := &Client{
+		about:   Certificate{Item: "tls-client", Name: item.Name, File: item.Cert},
 		minimum: minVersion(item.MinTLS13),
 		policy: policy{
 			usage: x509.ExtKeyUsageServerAuth, pins: item.PinnedServerCert, insecure: item.InsecureSkipVerify, now: opts.Now,
@@ -110,7 +115,7 @@ func NewClient(item config.TLSClient, opts Options) (*Client, error) {
 	}
 	var err error
 	if item.Cert != "" {
-		if c.cert, err = opts.pair(item.Cert, item.Key, item.SkipReceptorNamesCheck); err != nil {
+		if c.cert, err = opts.pair(c.about, item.Key, item.SkipReceptorNamesCheck); err != nil {
 			return nil, fmt.Errorf("cert: %w", err)
 		}
 	}
@@ -151,13 +156,24 @@ func minVersion(only13 bool) uint16 {
 	return tls.VersionTLS12
 }
 
-// pair reads a certificate and its key.
-func (o Options) pair(cert, key string, anyNode bool) (*reread[*tls.Certificate], error) {
+// pair reads the certificate that is about, and its key.
+func (o Options) pair(about Certificate, key string, anyNode bool) (*reread[*tls.Certificate], error) {
 	node := o.NodeID
 	if anyNode {
 		node = ""
 	}
-	r := &reread[*tls.Certificate]{files: []string{cert, key}, read: o.ReadFile, parse: parsePair(node), warn: o.Warn}
+	parse := func(data [][]byte) (*tls.Certificate, error) {
+		pair, err := parsePair(node, data)
+		if err != nil {
+			return nil, err
+		}
+		about := about.of(pair)
+		if err := about.Check(o.Now()); err != nil {
+			o.Warn(err)
+		}
+		return pair, nil
+	}
+	r := &reread[*tls.Certificate]{files: []string{about.File, key}, read: o.ReadFile, parse: parse, warn: o.Warn}
 	return r, r.load()
 }
 

@@ -18,7 +18,7 @@ const copyBuffer = 32 * 1024
 //   - A destination that takes no more may still have something to say: the
 //     source is told to stop, where it can be, and only the other direction
 //     decides.
-func join(a, b net.Conn) {
+func join(a, b io.ReadWriteCloser) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -31,9 +31,10 @@ func join(a, b net.Conn) {
 }
 
 // forward copies one direction and passes on how it ended.
-func forward(dst, src net.Conn) {
-	// A stream of the mesh that has ended says so at once. That its source is
-	// silent is no reason to wait: nothing from there can be passed on any more.
+func forward(dst, src io.ReadWriteCloser) {
+	// A stream of the mesh that has ended says so at once, and so does a terminal.
+	// That its source is silent is no reason to wait: nothing from there can be
+	// passed on any more.
 	if d, ok := dst.(interface{ Context() context.Context }); ok {
 		defer context.AfterFunc(d.Context(), func() { stopReading(src) })()
 	}
@@ -65,7 +66,7 @@ func pump(dst io.Writer, src io.Reader) (readErr, writeErr error) {
 
 // closeWrite ends the data to a connection. If that fails, so does reading from
 // it, and then join ends.
-func closeWrite(c net.Conn) {
+func closeWrite(c io.Closer) {
 	if c, ok := c.(interface{ CloseWrite() error }); ok {
 		_ = c.CloseWrite()
 		return
@@ -75,11 +76,11 @@ func closeWrite(c net.Conn) {
 
 // stopReading makes reads from a connection end, now and later. The peer of a
 // stream of the mesh is told to send no more.
-func stopReading(c net.Conn) {
+func stopReading(c io.Closer) {
 	switch c := c.(type) {
 	case interface{ NetConn() net.Conn }: // TLS
 		stopReading(c.NetConn())
-	case interface{ CancelRead() }: // the mesh
+	case interface{ CancelRead() }: // the mesh, and terminals
 		c.CancelRead()
 	case interface{ CloseRead() error }: // a socket
 		_ = c.CloseRead()
@@ -88,15 +89,18 @@ func stopReading(c net.Conn) {
 
 // abort ends a connection at once. Its peer sees an error, not an end, where
 // there is a difference.
-func abort(c net.Conn, reason string) {
+func abort(c io.Closer, reason string) {
 	switch c := c.(type) {
 	case interface{ NetConn() net.Conn }: // TLS
 		abort(c.NetConn(), reason)
-	case interface{ Abort(reason string) }: // the mesh
+	case interface{ Abort(reason string) }: // the mesh, and terminals
 		c.Abort(reason)
-	case interface{ SetLinger(sec int) error }: // TCP: a reset
+	case interface { // TCP: a reset
+		SetLinger(sec int) error
+		Close() error
+	}:
 		_ = c.SetLinger(0)
-		c.(net.Conn).Close()
+		c.Close()
 	default:
 		c.Close()
 	}

@@ -12,12 +12,14 @@ import (
 	"receptor/transport"
 )
 
-// Options are what a proxy needs from its surroundings. All fields are required.
+// Options are what a proxy needs from its surroundings.
 type Options struct {
 	Clock transport.Clock
 	// Problem is told of what could not be passed on. It may be called from any
 	// goroutine, and must not block.
 	Problem func(error)
+	// MaxConnections bounds those of Streams; with 0, the constant does.
+	MaxConnections int
 }
 
 // A read or an accept that fails (too many open files, usually) is tried again,

@@ -4,14 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"time"
 )
 
 const (
-	// MaxConnections bounds the connections of one proxy. Those beyond it are
-	// broken off at once.
+	// MaxConnections bounds the connections of one proxy, unless its options do.
+	// Those beyond it are broken off at once.
 	MaxConnections = 4096
 	// connectTimeout bounds all that comes before the first byte is copied: a
 	// TLS handshake with the client, and the dial to the target.
@@ -21,8 +22,9 @@ const (
 var errConnectTimeout = fmt.Errorf("not connected after %v", connectTimeout)
 
 // Dial connects to the target of a proxy. It must return once ctx ends, and
-// the connection must outlive ctx.
-type Dial func(ctx context.Context) (net.Conn, error)
+// the connection must outlive ctx. It may have methods of a [net.TCPConn] or of
+// a stream of the mesh that make it end one way only, or in an error.
+type Dial func(ctx context.Context) (io.ReadWriteCloser, error)
 
 // Streams connects every connection to a listener with one of its own to a
 // target, and copies both ways. Connections are broken off, not closed, if the
@@ -45,6 +47,9 @@ type Streams struct {
 
 // NewStreams makes a proxy, which owns l.
 func NewStreams(l net.Listener, dial Dial, opts Options) *Streams {
+	if opts.MaxConnections == 0 {
+		opts.MaxConnections = MaxConnections
+	}
 	s := &Streams{listener: l, dial: dial, opts: opts}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
@@ -88,7 +93,7 @@ func (s *Streams) admit(client net.Conn) bool {
 	switch {
 	case s.closed:
 		return false
-	case s.open >= MaxConnections:
+	case s.open >= s.opts.MaxConnections:
 		if !s.full {
 			s.opts.Problem(fmt.Errorf("there are %d connections already: the one from %s, and further ones, are refused", s.open, client.RemoteAddr()))
 		}
@@ -124,7 +129,7 @@ func (s *Streams) carry(client net.Conn) {
 }
 
 // connect dials the target, once the client has shown that it may.
-func (s *Streams) connect(client net.Conn) (net.Conn, error) {
+func (s *Streams) connect(client net.Conn) (io.ReadWriteCloser, error) {
 	ctx, cancel := context.WithCancelCause(s.ctx)
 	defer cancel(nil)
 	timer := s.opts.Clock.AfterFunc(connectTimeout, func() { cancel(errConnectTimeout) })
@@ -136,7 +141,7 @@ func (s *Streams) connect(client net.Conn) (net.Conn, error) {
 	return target, err
 }
 
-func (s *Streams) handshakeAndDial(ctx context.Context, client net.Conn) (net.Conn, error) {
+func (s *Streams) handshakeAndDial(ctx context.Context, client net.Conn) (io.ReadWriteCloser, error) {
 	if tls, ok := client.(interface{ HandshakeContext(context.Context) error }); ok {
 		if err := tls.HandshakeContext(ctx); err != nil {
 			return nil, fmt.Errorf("TLS handshake: %w", err)
