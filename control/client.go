@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"strconv"
 	"strings"
 )
 
@@ -78,6 +79,11 @@ func (c *Client) DoJSON(fields map[string]any) (json.RawMessage, error) {
 type Submission struct {
 	// UnitID is the ID that the node gave to the unit.
 	UnitID string
+	// From is the first byte of stdin that the node wants, of a unit that was
+	// submitted before. Resumes tells whether it said so: only nodes do that
+	// know the submission by its key, and the fields had one.
+	From    int64
+	Resumes bool
 
 	client *Client
 }
@@ -101,14 +107,22 @@ func (c *Client) Submit(fields map[string]string) (*Submission, error) {
 		return nil, err
 	}
 	rest, ok := strings.CutPrefix(line, "Work unit created with ID ")
-	id, _, found := strings.Cut(rest, ".")
+	id, wanted, found := strings.Cut(rest, ".")
 	if !ok || !found || id == "" || strings.Contains(id, " ") {
 		return nil, fmt.Errorf("work submit: the answer should name the ID of the unit, but is %s", quote(line))
 	}
-	return &Submission{UnitID: id, client: c}, nil
+	s := &Submission{UnitID: id, client: c}
+	if from, ok := strings.CutPrefix(wanted, " Send stdin data from byte "); ok {
+		number, _, _ := strings.Cut(from, " ")
+		if s.From, err = strconv.ParseInt(number, 10, 64); err != nil || s.From < 0 {
+			return nil, fmt.Errorf("work submit: the answer should say from which byte on to send stdin, but is %s", quote(line))
+		}
+		s.Resumes = true
+	}
+	return s, nil
 }
 
-// Finish sends the unit its stdin, closes the write side of the connection and
+// Finish sends the unit its stdin, from byte From on, closes the write side of the connection and
 // returns what became of the unit ("Job Started", "Job Submitted"). An error
 // of stdin itself matches ErrStdin; the write side is still open then, so that
 // the unit can be cancelled before it takes what it got for the whole.

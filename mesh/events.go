@@ -72,6 +72,8 @@ type RoutesChanged struct {
 	Reachable int
 	// Gained are those of them that could not be reached before, sorted.
 	Gained []string
+	// Lost are those that could be reached before and cannot now, sorted.
+	Lost []string
 }
 
 // NodeForgotten: a node has been unreachable so long that its record is gone.

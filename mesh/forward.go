@@ -67,6 +67,9 @@ func (n *Node) computeRoutes(now time.Time) {
 		switch {
 		case h == linkstate.Unreachable:
 			lost = true
+			if before.reaches(t.directory, int32(i)) {
+				changed.Lost = append(changed.Lost, t.directory.ID(int32(i)))
+			}
 		case h >= linkstate.FirstLink:
 			changed.Reachable++
 			if !before.reaches(t.directory, int32(i)) {
@@ -82,6 +85,7 @@ func (n *Node) computeRoutes(now time.Time) {
 	}
 	n.table.Store(t)
 	slices.Sort(changed.Gained)
+	slices.Sort(changed.Lost)
 	n.emit(changed)
 }
 

@@ -64,6 +64,18 @@ func (n *Node) Reachable(node string) bool {
 	return id == n.id || n.table.Load().next(wire.HashNode(id)) != nil
 }
 
+// Service returns what is known of a service of a node, and whether it is
+// advertised at present. The tags and work types are shared: do not change them.
+func (n *Node) Service(node, service string) (wire.ServiceAdvertisement, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	known := n.services.known[serviceKey{n.nodeID(node), service}]
+	if known == nil || known.Cancel {
+		return wire.ServiceAdvertisement{}, false
+	}
+	return known.ServiceAdvertisement, true
+}
+
 // View is a node's database, routes and services as they are, not copied.
 type View struct {
 	db       *linkstate.DB

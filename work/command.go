@@ -77,17 +77,23 @@ func (c *command) extra() CommandExtra {
 	return e
 }
 
+func (c *command) needsInput() bool {
+	return !c.load().status.State.Terminal() && !c.extra().InputComplete
+}
+
 func (c *command) inputComplete(context.Context) (pending bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.load().status
+	e := c.extra()
 	switch {
 	case c.closed:
 		return false, c.closedError()
 	case s.State.Terminal():
 		return false, fmt.Errorf("work unit %s was not started: %s", c.id, s.Detail)
+	case e.InputComplete:
+		return false, nil // another session of the same submission was first
 	}
-	e := c.extra()
 	e.InputComplete = true
 	s.Detail = detailStarting
 	s.ExtraData = mustJSON(e)
@@ -327,6 +333,8 @@ func (c *command) resume() {
 	case errors.Is(err, ErrNeverStarted) && pending && e.InputComplete:
 		// The error is in the status; there is nobody else to tell.
 		_ = c.start()
+	case errors.Is(err, ErrNeverStarted) && pending && c.key != "":
+		// Its submitter comes back with the rest of the input.
 	case errors.Is(err, ErrNeverStarted) && pending:
 		c.end(Failed, detailAtRestart)
 	case errors.Is(err, ErrNeverStarted), errors.Is(err, ErrSupervisorGone):

@@ -66,6 +66,17 @@ func answerStatus(r runner) statusAnswer {
 
 // handleEnd carries out cancel, release and force-release.
 func (m *Manager) handleEnd(ctx context.Context, o order) (any, error) {
+	done, later := "released", "release pending"
+	if o.subcommand == "cancel" {
+		done, later = "cancelled", "cancel pending"
+	}
+	if o.unitID == "" {
+		id, err := m.keys.withdraw(o.submission, m.clock.Now())
+		if err != nil || id == "" {
+			return map[string]string{done: ""}, err
+		}
+		o.unitID = id
+	}
 	r, err := m.find(o.unitID)
 	if err != nil {
 		return nil, err
@@ -74,9 +85,7 @@ func (m *Manager) handleEnd(ctx context.Context, o order) (any, error) {
 		return nil, err
 	}
 	var pending bool
-	done, later := "released", "release pending"
 	if o.subcommand == "cancel" {
-		done, later = "cancelled", "cancel pending"
 		pending, err = r.cancel(ctx)
 	} else {
 		pending, err = r.release(ctx, o.subcommand == "force-release")

@@ -2,10 +2,12 @@ package work
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -49,7 +51,8 @@ func (r *remote) carryOut(ctx context.Context, x exchange) {
 		s, err := r.askStatus(ctx)
 		r.ended(ctx, err, func(now time.Time, err error) { r.f.statusEnded(now, s, err) })
 	case exCancel, exRelease:
-		r.ended(ctx, r.sendOrder(ctx, x), func(now time.Time, err error) { r.f.ordered(now, x, err) })
+		id, err := r.sendOrder(ctx, x)
+		r.ended(ctx, err, func(now time.Time, err error) { r.f.ordered(now, x, id, err) })
 	}
 }
 
@@ -95,15 +98,15 @@ type connection struct {
 	keep func() bool
 }
 
-// connect opens a session. It is closed when ctx ends, unless it is kept.
+// connect opens a session. It is aborted when ctx ends, unless it is kept.
 func (r *remote) connect(ctx context.Context) (connection, error) {
 	node := r.target.RemoteNode
 	raw, err := r.m.dial(ctx, node, controlService, r.target.TLSClient)
 	if err != nil {
-		return connection{}, err
+		return connection{}, &unreached{err}
 	}
 	conn := &peerConn{Conn: raw}
-	keep := context.AfterFunc(ctx, func() { conn.Close() })
+	keep := context.AfterFunc(ctx, func() { conn.Abort("broken off") })
 	timer := r.m.clock.AfterFunc(greetTime, func() { conn.Close() })
 	client, greeted, err := control.NewClient(conn)
 	switch {
@@ -115,7 +118,7 @@ func (r *remote) connect(ctx context.Context) (connection, error) {
 	if err != nil {
 		keep()
 		conn.Close()
-		return connection{}, fmt.Errorf("control service of node %s: %w", node, err)
+		return connection{}, &unreached{fmt.Errorf("control service of node %s: %w", node, err)}
 	}
 	return connection{client: client, conn: conn, keep: keep}, nil
 }
@@ -124,6 +127,15 @@ func (r *remote) connect(ctx context.Context) (connection, error) {
 func (c connection) close() {
 	c.keep()
 	c.conn.Close()
+}
+
+// closeSubmit closes the session of a submission. The end of a stdin that is not
+// all there must not look like one that is.
+func (c connection) closeSubmit() {
+	if !c.conn.ended.Load() {
+		c.conn.Abort("the submission was broken off")
+	}
+	c.close()
 }
 
 // refused turns an error answer of the remote node into a refusal. Other
@@ -136,55 +148,109 @@ func (r *remote) refused(err error) error {
 	return &refusal{
 		node: r.target.RemoteNode, text: answer.Text,
 		unknown: strings.HasPrefix(answer.Text, "unknown work unit"),
+		again:   strings.Contains(answer.Text, incompleteText),
 	}
 }
 
-// submit submits the unit with its stdin.
+// submissionKey is the key by which the remote node knows the unit.
+func (r *remote) submissionKey() string { return r.m.nodeID + "/" + r.id }
+
+// submit submits the unit with its stdin. When it was submitted before, and the
+// remote node knows of that by its key, only what is missing of stdin is sent.
 func (r *remote) submit(ctx context.Context) submission {
+	stdin, err := r.m.store.fs.Open(r.stdinPath(), OpenRead)
+	if err != nil {
+		return submission{err: err}
+	}
+	defer stdin.Close()
 	c, err := r.connect(ctx)
 	if err != nil {
 		return submission{err: err}
 	}
-	defer c.close()
-	if err := r.beforeSubmit(); err != nil {
-		return submission{err: err}
+	defer c.closeSubmit()
+	before, now, err := r.beforeSubmit()
+	if err != nil {
+		return submission{again: before.SubmitSent, err: err}
 	}
 	fields := map[string]string{
 		"node": r.target.RemoteNode, "worktype": r.target.RemoteWorkType, "tlsclient": r.target.TLSClient,
 	}
 	maps.Copy(fields, r.target.RemoteParams)
+	if now.SubmitKeyed {
+		mark, err := r.markStdin(stdin)
+		if err != nil {
+			return submission{again: before.SubmitSent, err: err}
+		}
+		fields[paramSubmission], fields[paramStdin] = r.submissionKey(), mark.String()
+	}
 	sub, err := c.client.Submit(fields)
 	if err != nil {
 		err = r.refused(err)
 		var busy *control.RemoteError
-		return submission{sent: !errors.As(err, &busy), err: err}
+		return submission{sent: !errors.As(err, &busy), again: before.SubmitSent, err: err}
 	}
-	r.step(func(time.Time) { r.f.named(sub.UnitID) })
-	stdin, err := r.m.store.fs.Open(r.stdinPath(), OpenRead)
-	if err != nil {
-		return submission{sent: true, err: err}
+	if err := r.checkNamed(before, sub); err != nil {
+		return submission{sent: true, again: before.SubmitSent, err: err}
 	}
-	defer stdin.Close()
-	_, err = sub.Finish(fileReader(stdin, 0))
-	return submission{sent: true, inputSent: c.conn.ended.Load(), err: r.refused(err)}
+	r.step(func(time.Time) { r.f.named(sub.UnitID, sub.Resumes) })
+	_, err = sub.Finish(fileReader(stdin, sub.From))
+	return submission{sent: true, again: before.SubmitSent, inputSent: c.conn.ended.Load(), err: r.refused(err)}
 }
 
-// beforeSubmit puts on record that the submission may have arrived.
-func (r *remote) beforeSubmit() error {
+// markStdin returns the mark of the whole stdin, which it reads only once.
+func (r *remote) markStdin(stdin File) (stdinMark, error) {
+	if r.mark == nil {
+		mark, err := markOf(stdin)
+		if err != nil {
+			return stdinMark{}, fmt.Errorf("read the stdin of unit %s: %w", r.id, err)
+		}
+		r.mark = &mark
+	}
+	return *r.mark, nil
+}
+
+// checkNamed looks at how the remote node has answered a submission, before it
+// gets what would make it start the unit. before is what was on record then.
+func (r *remote) checkNamed(before RemoteExtra, sub *control.Submission) error {
+	switch {
+	case before.SubmitSent && !sub.Resumes:
+		// It has made a unit anew. Without the end of its stdin that never starts.
+		return errNoKeys
+	case before.RemoteUnitID != "" && before.RemoteUnitID != sub.UnitID:
+		return errOtherUnit
+	}
+	return nil
+}
+
+// beforeSubmit puts on record that the submission may have arrived, and whether
+// the remote node will know it by its key. It returns what was on record before,
+// and what is now. A unit that was submitted before is submitted again only with
+// its key.
+func (r *remote) beforeSubmit() (before, now RemoteExtra, err error) {
+	features, known := r.m.features(r.target.RemoteNode)
+	keyed := slices.Contains(features, FeatureSubmission)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed {
-		return errStopped
+	before = r.f.extra
+	now = before
+	switch {
+	case r.closed:
+		return before, now, errStopped
+	case before.SubmitSent && !known:
+		return before, now, &unreached{errors.New("it does not advertise its control service yet")}
+	case before.SubmitSent && !keyed:
+		return before, now, errNoKeys
+	case before.SubmitSent:
+		return before, now, nil
 	}
-	e := r.f.extra
-	e.SubmitSent = true
+	now.SubmitSent, now.SubmitKeyed = true, keyed
 	s := r.load().status
-	s.ExtraData = mustJSON(e)
+	s.ExtraData = mustJSON(now)
 	if err := r.save(s); err != nil {
-		return err
+		return before, now, err
 	}
-	r.f.extra.SubmitSent = true
-	return nil
+	r.f.extra = now
+	return before, now, nil
 }
 
 // fetch receives output from the first byte that is missing.
@@ -269,18 +335,34 @@ func (r *remote) askOver(client *control.Client, keep func() bool) (Status, erro
 	return s, r.refused(err)
 }
 
-// sendOrder has the remote node cancel or release the unit.
-func (r *remote) sendOrder(ctx context.Context, x exchange) error {
+// sendOrder has the remote node cancel or release the unit. If its name there
+// is not known, the key of its submission stands for it, and the node answers
+// with the name, or none if there is no unit; then there will never be one.
+func (r *remote) sendOrder(ctx context.Context, x exchange) (id string, err error) {
 	c, err := r.connect(ctx)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer c.close()
-	id, _ := r.position()
-	order := "cancel"
+	fields := map[string]any{"command": "work", "subcommand": "cancel"}
 	if x == exRelease {
-		order = "release"
+		fields["subcommand"] = "release"
 	}
-	_, err = c.client.DoJSON(map[string]any{"command": "work", "subcommand": order, "unitid": id})
-	return r.refused(err)
+	if id, _ = r.position(); id != "" {
+		fields["unitid"] = id
+	} else {
+		fields[paramSubmission] = r.submissionKey()
+	}
+	b, err := c.client.DoJSON(fields)
+	if err != nil || id != "" {
+		return id, r.refused(err)
+	}
+	var answer map[string]string
+	if err := json.Unmarshal(b, &answer); err != nil {
+		return "", fmt.Errorf("the answer of node %s to a %s is unusable: %w", r.target.RemoteNode, fields["subcommand"], err)
+	}
+	for _, id := range answer { // under "cancelled", "cancel pending"…: it has one field
+		return id, nil
+	}
+	return "", nil
 }

@@ -2,6 +2,7 @@ package work
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -16,6 +17,9 @@ const (
 	// unit, and a dead connection may look like a quiet one.
 	askFirst = time.Second
 	askLast  = 10 * time.Second
+	// lostLimit is how long there may be no route to the remote node before the
+	// connections to it are given up.
+	lostLimit = 5 * time.Second
 	// unconfirmedLimit is how long a remote node may say that a unit waits for
 	// input which it was sent: its session may take that long to notice that
 	// the connection broke.
@@ -79,9 +83,10 @@ func grow(d, first, last time.Duration) time.Duration {
 //	                                                               v
 //	                       (release, from any) --> released there --> gone
 //
-// It never submits a unit a second time once the first submission may have
-// arrived: then it confirms by asking for the status, or if the remote ID is
-// unknown too the unit fails.
+// Once a submission may have arrived it is sent again only to a node that knows
+// it by its key, and for as long as that has not said that the unit is started.
+// With any other node, it confirms by asking for the status, or if the remote ID
+// is unknown too the unit fails.
 type follower struct {
 	extra  RemoteExtra
 	state  State
@@ -109,6 +114,10 @@ type follower struct {
 	early  int       // how often it ended, with nothing, while the unit ran
 	stalls int       // how often it brought nothing although the unit has ended
 
+	away      string    // why the remote node cannot be reached
+	lostSince time.Time // since when there is no route to it, zero if there is
+
+	dismissed     bool // the remote node does not know keys of submissions any more
 	canceledThere bool // the remote node has carried out the cancel
 	// abandoned: the unit is terminal here, but the remote node may still hold
 	// it and is to cancel it.
@@ -136,7 +145,7 @@ func (p *plan) wakeAt(t time.Time) {
 // newFollower returns the follower of a unit as it is on disk. have is how
 // much of its output is.
 func newFollower(e RemoteExtra, s Status, have int64) follower {
-	return follower{extra: e, state: s.State, detail: s.Detail, have: have}
+	return follower{extra: e, state: s.State, detail: ownDetail(e, s.Detail), have: have}
 }
 
 // finish makes the unit terminal, unless it is.
@@ -156,6 +165,7 @@ func (f *follower) abandon(detail string) {
 // out, saves what has changed first, and reports how each exchange ends.
 func (f *follower) next(now time.Time) plan {
 	var p plan
+	f.giveUpLost(now, &p)
 	switch {
 	case f.extra.LocalReleased:
 		f.nextRelease(now, &p)
@@ -166,7 +176,7 @@ func (f *follower) next(now time.Time) plan {
 	case f.needsCancel():
 		f.nextCancel(now, &p)
 	case f.state.Terminal():
-	case f.extra.RemoteUnitID == "" && !f.extra.RemoteStarted:
+	case f.submits():
 		f.nextSubmit(now, &p)
 	default:
 		f.nextFollow(now, &p)
@@ -180,6 +190,60 @@ func (f *follower) next(now time.Time) plan {
 		f.stopAll(&p, -1)
 	}
 	return p
+}
+
+// submits tells whether the unit is to be submitted, maybe again.
+func (f *follower) submits() bool {
+	switch {
+	case f.extra.RemoteStarted:
+		return false
+	case f.extra.RemoteUnitID == "":
+		return true
+	}
+	return f.extra.keyed() && !f.extra.LocalCancelled
+}
+
+// giveUpLost breaks off what waits on a node to which there has been no route
+// for some time: the connections would notice only when they idle out. Those that
+// are begun again fail at once, for as long as there is no route.
+func (f *follower) giveUpLost(now time.Time, p *plan) {
+	if f.lostSince.IsZero() {
+		return
+	}
+	if at := f.lostSince.Add(lostLimit); now.Before(at) {
+		p.wakeAt(at)
+		return
+	}
+	f.isAway(f.lostSince, "there is no route to it")
+	f.lostSince = time.Time{}
+	f.beginAnew()
+}
+
+// shownDetail is the detail of the unit with what it waits for.
+func (f *follower) shownDetail() string {
+	if f.extra.AwaySince.IsZero() || f.state.Terminal() {
+		return f.detail
+	}
+	text := awayText(f.extra.RemoteNode)
+	if f.away != "" {
+		text += ": " + f.away
+	}
+	text += f.extra.AwaySince.Format(" (since 2006-01-02 15:04:05Z)")
+	if !f.extra.RemoteStarted {
+		return "N" + text[1:]
+	}
+	return f.detail + "; " + text
+}
+
+func awayText(node string) string { return "node " + node + " cannot be reached" }
+
+// ownDetail takes from the detail of a former run what that waited for.
+func ownDetail(e RemoteExtra, detail string) string {
+	if !e.AwaySince.IsZero() && !e.RemoteStarted {
+		return detailStarting
+	}
+	own, _, _ := strings.Cut(detail, "; "+awayText(e.RemoteNode))
+	return own
 }
 
 // breakOff stops the exchanges that are to begin anew.
@@ -217,7 +281,7 @@ func (f *follower) nextRelease(now time.Time, p *plan) {
 	switch {
 	case f.underway[exSubmit]:
 		// its end tells whether there is a unit to release
-	case f.released, f.extra.RemoteUnitID == "":
+	case f.released, f.extra.RemoteUnitID == "" && !f.extra.keyed():
 		p.remove = true
 	default:
 		f.begin(now, p, exRelease)
@@ -249,28 +313,39 @@ func (f *follower) needsCancel() bool {
 }
 
 func (f *follower) nextCancel(now time.Time, p *plan) {
-	if f.extra.RemoteUnitID == "" {
-		detail := detailLocally
-		if f.extra.SubmitSent {
-			detail += "; it is unknown whether node " + f.extra.RemoteNode + " has started it"
-		}
-		f.finish(Failed, detail)
+	if f.extra.RemoteUnitID == "" && !f.extra.keyed() {
+		f.finish(Failed, f.unknownDetail(detailLocally))
 		f.abandoned = false
 		return
 	}
 	f.begin(now, p, exCancel)
-	if f.state.Terminal() {
+	switch {
+	case f.state.Terminal():
 		f.stopAll(p, exCancel)
-		return
+	case f.extra.RemoteUnitID != "":
+		f.nextFollow(now, p)
 	}
-	f.nextFollow(now, p)
+}
+
+// unknownDetail adds to the detail of a unit that ends here that it may have
+// started there.
+func (f *follower) unknownDetail(detail string) string {
+	if f.extra.SubmitSent {
+		detail += "; it is unknown whether node " + f.extra.RemoteNode + " has started it"
+	}
+	return detail
 }
 
 func (f *follower) nextSubmit(now time.Time, p *plan) {
 	switch {
-	case f.extra.SubmitSent:
+	case f.extra.SubmitSent && !f.extra.SubmitKeyed && f.dismissed:
+		f.finish(Failed, f.unknownDetail(fmt.Sprintf("node %s does not know keys of submissions any more", f.extra.RemoteNode)))
+	case f.extra.SubmitSent && !f.extra.SubmitKeyed:
 		f.finish(Failed, fmt.Sprintf("this node stopped while it submitted the unit to node %s: "+
 			"it is unknown whether it was started there", f.extra.RemoteNode))
+	case f.expired(now) && f.extra.keyed():
+		f.abandon(f.expiredDetail())
+		f.begin(now, p, exCancel)
 	case f.expired(now):
 		f.finish(Failed, f.expiredDetail())
 	default:

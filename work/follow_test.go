@@ -74,7 +74,7 @@ func status(state State, size int64) Status {
 func TestFollowToTheEnd(t *testing.T) {
 	s := newScript(t, RemoteExtra{})
 	s.starts(exSubmit)
-	s.named("remote01")
+	s.named("remote01", false)
 	s.starts()
 	s.submitted(s.now, submission{sent: true, inputSent: true})
 	s.starts(exResults, exStatus)
@@ -204,7 +204,7 @@ func TestFollowBackoff(t *testing.T) {
 		s.advance(want)
 		want = min(want*3/2, time.Minute)
 	}
-	if s.state != Pending || !strings.Contains(s.detail, "Node b cannot be reached: connection broke") {
+	if s.state != Pending || !strings.Contains(s.shownDetail(), "Node b cannot be reached: connection broke (since 2026-11-24 00:00:00Z)") {
 		t.Errorf("unit is %v, %q", s.state, s.detail)
 	}
 	s.starts(exSubmit)
@@ -257,7 +257,7 @@ func TestFollowRejoined(t *testing.T) {
 	if !slices.Equal(s.plan.stop, []exchange{exRelease}) {
 		t.Errorf("it stops %v, want the release", s.plan.stop)
 	}
-	s.ordered(s.now, exRelease, errStopped)
+	s.ordered(s.now, exRelease, "remote01", errStopped)
 	s.starts(exRelease)
 }
 
@@ -289,17 +289,17 @@ func TestFollowSubmissionFails(t *testing.T) {
 			s.starts(exSubmit)
 			s.extra.SubmitSent = c.o.sent
 			if c.named {
-				s.named("remote01")
+				s.named("remote01", false)
 			}
 			s.submitted(s.now, c.o)
 			if c.cancel {
 				s.starts(exCancel)
-				s.ordered(s.now, exCancel, errBroken)
+				s.ordered(s.now, exCancel, "remote01", errBroken)
 				s.starts()
 				s.wakes(time.Second)
 				s.advance(time.Second)
 				s.starts(exCancel)
-				s.ordered(s.now, exCancel, nil)
+				s.ordered(s.now, exCancel, "remote01", nil)
 			}
 			s.ends(Failed, c.detail)
 		})
@@ -310,7 +310,7 @@ func TestFollowAnswerLost(t *testing.T) {
 	lost := func(t *testing.T) *script {
 		s := newScript(t, RemoteExtra{})
 		s.starts(exSubmit)
-		s.named("remote01")
+		s.named("remote01", false)
 		s.submitted(s.now, submission{sent: true, inputSent: true, err: errBroken})
 		s.starts()
 		s.wakes(time.Second)
@@ -344,7 +344,7 @@ func TestFollowAnswerLost(t *testing.T) {
 			s.starts(exStatus)
 		}
 		s.starts(exCancel)
-		s.ordered(s.now, exCancel, nil)
+		s.ordered(s.now, exCancel, "remote01", nil)
 		s.ends(Failed, "never had all input")
 	})
 	t.Run("gone there", func(t *testing.T) {
@@ -373,18 +373,18 @@ func TestFollowExpires(t *testing.T) {
 	})
 	t.Run("while it submits", func(t *testing.T) {
 		s := expiring(t)
-		s.named("remote01")
+		s.named("remote01", false)
 		s.advance(10 * time.Second)
 		s.starts()
 		s.stops(exSubmit)
 		s.submitted(s.now, submission{sent: true, err: errStopped})
 		s.starts(exCancel)
-		s.ordered(s.now, exCancel, &refusal{unknown: true})
+		s.ordered(s.now, exCancel, "remote01", &refusal{unknown: true})
 		s.ends(Failed, "Work unit expired on")
 	})
 	t.Run("started in time", func(t *testing.T) {
 		s := expiring(t)
-		s.named("remote01")
+		s.named("remote01", false)
 		s.submitted(s.now, submission{sent: true, inputSent: true})
 		s.advance(time.Hour)
 		s.starts(exResults, exStatus)
@@ -396,7 +396,7 @@ func TestFollowCancel(t *testing.T) {
 		s := startedScript(t)
 		s.extra.LocalCancelled = true
 		s.starts(exCancel)
-		s.ordered(s.now, exCancel, nil)
+		s.ordered(s.now, exCancel, "remote01", nil)
 		s.statusEnded(s.now, status(Canceled, 3), nil)
 		s.starts()
 		s.received(s.now, 3)
@@ -425,18 +425,18 @@ func TestFollowCancel(t *testing.T) {
 	t.Run("while it sends input", func(t *testing.T) {
 		s := newScript(t, RemoteExtra{})
 		s.starts(exSubmit)
-		s.named("remote01")
+		s.named("remote01", false)
 		s.extra.LocalCancelled = true
 		s.submitted(s.now, submission{sent: true, err: errStopped})
 		s.starts(exCancel)
-		s.ordered(s.now, exCancel, nil)
+		s.ordered(s.now, exCancel, "remote01", nil)
 		s.ends(Failed, "Locally Cancelled")
 	})
 	t.Run("refused", func(t *testing.T) {
 		s := startedScript(t)
 		s.extra.LocalCancelled = true
 		s.starts(exCancel)
-		s.ordered(s.now, exCancel, &refusal{text: "no"})
+		s.ordered(s.now, exCancel, "remote01", &refusal{text: "no"})
 		s.starts()
 		if s.extra.LocalCancelled {
 			t.Error("it would be tried again")
@@ -450,14 +450,14 @@ func TestFollowRelease(t *testing.T) {
 	s.starts(exRelease)
 	s.stops(exResults)
 	s.stops(exStatus)
-	s.ordered(s.now, exRelease, errBroken)
+	s.ordered(s.now, exRelease, "remote01", errBroken)
 	s.resultsEnded(s.now, errStopped)
 	s.statusEnded(s.now, Status{}, errStopped)
 	s.starts()
 	s.wakes(time.Second)
 	s.advance(time.Second)
 	s.starts(exRelease)
-	s.ordered(s.now, exRelease, &refusal{unknown: true})
+	s.ordered(s.now, exRelease, "remote01", &refusal{unknown: true})
 	s.starts()
 	if !s.plan.remove {
 		t.Error("the unit stays")
@@ -470,10 +470,10 @@ func TestFollowReleaseWhileSubmitting(t *testing.T) {
 	s.extra.LocalReleased = true
 	s.starts()
 	s.stops(exSubmit)
-	s.named("remote01")
+	s.named("remote01", false)
 	s.submitted(s.now, submission{sent: true, err: errStopped})
 	s.starts(exRelease)
-	s.ordered(s.now, exRelease, nil)
+	s.ordered(s.now, exRelease, "remote01", nil)
 	s.starts()
 	if !s.plan.remove {
 		t.Error("the unit stays")

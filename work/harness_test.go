@@ -7,27 +7,47 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"path"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"receptor/control"
+	"receptor/transport"
 )
 
 // cluster is a number of nodes that can reach each other.
 type cluster struct {
 	t     *testing.T
 	clock *testClock
+	time  transport.Clock // clock, or that of a synctest bubble
 	mu    sync.Mutex
 	nodes map[string]*testNode
 	down  map[string]error // by node: why it cannot be dialled
+	plain map[string]bool  // by node: it advertises no features
 	conns []io.Closer
 	dials int
+	// breaks, if set, says after how many bytes the next connection breaks, from
+	// the node that dials and from the one that is dialled; -1 for never.
+	breaks func() (ours, theirs int)
+}
+
+// bubble has f play with a cluster whose time is that of a synctest bubble: it
+// passes while everybody waits.
+func bubble(t *testing.T, f func(t *testing.T, c *cluster)) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t)
+		c.time = transport.System
+		f(t, c)
+	})
 }
 
 func newCluster(t *testing.T) *cluster {
-	return &cluster{t: t, clock: newTestClock(), nodes: make(map[string]*testNode), down: make(map[string]error)}
+	clock := newTestClock()
+	return &cluster{t: t, clock: clock, time: clock, nodes: make(map[string]*testNode), down: make(map[string]error), plain: make(map[string]bool)}
 }
 
 // testNode is a manager behind a control service.
@@ -63,15 +83,15 @@ func (n *testNode) start() {
 	n.seed++
 	n.events = make(chan Event, 10_000)
 	n.m = NewManager(Options{
-		NodeID: n.id, Dir: "/data/" + n.id, FS: n.fs, Clock: n.c.clock, Rand: rand.NewPCG(n.seed, 1),
-		Processes: n.processes, Dial: n.c.dial, Events: func(e Event) { n.events <- e },
+		NodeID: n.id, Dir: "/data/" + n.id, FS: n.fs, Clock: n.c.time, Rand: rand.NewPCG(n.seed, 1),
+		Processes: n.processes, Dial: n.c.dial, Features: n.c.featuresOf, Events: func(e Event) { n.events <- e },
 	})
 	for _, t := range []Type{{Name: "cat", Command: "cat"}, {Name: "sh", Command: "sh", Params: "-c", AllowRuntimeParams: true}} {
 		if err := n.m.AddType(t); err != nil {
 			n.t.Fatal(err)
 		}
 	}
-	n.server = control.New(n.id, control.Options{Clock: n.c.clock})
+	n.server = control.New(n.id, control.Options{Clock: n.c.time})
 	n.m.Register(n.server)
 	if err := n.m.Start(); err != nil {
 		n.t.Fatal(err)
@@ -106,9 +126,30 @@ func (c *cluster) dial(ctx context.Context, node, service, tlsClient string) (Co
 		return nil, fmt.Errorf("dialled service %q with TLS %q", service, tlsClient)
 	}
 	ours, theirs := memConns()
+	if c.breaks != nil {
+		ours.left, theirs.left = c.breaks()
+	}
 	c.conns = append(c.conns, ours, theirs)
 	n.listener.conns <- theirs
 	return ours, nil
+}
+
+// featuresOf is Options.Features.
+func (c *cluster) featuresOf(node string) (features []string, known bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.nodes[node]
+	if n == nil || c.plain[node] {
+		return nil, n != nil
+	}
+	return []string{FeatureSubmission}, true
+}
+
+// setPlain has a node not advertise its features any more.
+func (c *cluster) setPlain(node string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.plain[node] = true
 }
 
 // cut breaks all connections between nodes.
@@ -242,4 +283,25 @@ func (n *testNode) wantStatus(unit string, state State, detail string) {
 	}
 }
 
+// awaitRemoteID waits until a unit has a name on its remote node.
+func (n *testNode) awaitRemoteID(unit, remoteID string) {
+	n.t.Helper()
+	r, err := n.m.find(unit)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	_, err = r.base().await(n.t.Context(), func(s *snapshot) bool {
+		return strings.Contains(string(s.status.ExtraData), `"RemoteUnitID":"`+remoteID+`"`)
+	})
+	if err != nil {
+		n.t.Fatal(err)
+	}
+}
+
 func (n *testNode) dir(unit string) string { return "/data/" + n.id + "/" + unit }
+
+// left lists what is in the node's directory beside the keys of former
+// submissions.
+func (n *testNode) left() []string {
+	return slices.DeleteFunc(n.fs.tree("/data/"+n.id), func(name string) bool { return path.Base(name) == keysFile })
+}

@@ -23,6 +23,9 @@ type Conn interface {
 	net.Conn
 	// CloseWrite tells the other node that nothing more will be written.
 	CloseWrite() error
+	// Abort ends the connection at once: the other node sees an error, where
+	// Close would have it see a regular end.
+	Abort(reason string)
 }
 
 // ErrTLS marks errors of Options.Dial that come from the TLS configuration of
@@ -52,6 +55,10 @@ type Options struct {
 	// configuration of that name, or none if it is empty. It returns an error
 	// when ctx ends.
 	Dial func(ctx context.Context, node, service, tlsClient string) (Conn, error)
+	// Features returns what the control service of a node advertises in its tag
+	// "features", and whether it is advertised at all at present. It is called
+	// with a unit's lock held or none.
+	Features func(node string) (features []string, known bool)
 	// Events is called for every event, possibly with a lock held: it must not
 	// block nor call into the Manager. Calls may overlap.
 	Events func(Event)
@@ -62,9 +69,11 @@ type Options struct {
 type Manager struct {
 	nodeID    string
 	store     store
+	keys      *keys
 	clock     transport.Clock
 	processes Processes
 	dial      func(ctx context.Context, node, service, tlsClient string) (Conn, error)
+	features  func(node string) (features []string, known bool)
 	events    func(Event)
 
 	// ctx ends at Close, and with it the exchanges with other nodes, which
@@ -89,11 +98,13 @@ func NewManager(o Options) *Manager {
 		clock:     o.Clock,
 		processes: o.Processes,
 		dial:      o.Dial,
+		features:  o.Features,
 		events:    o.Events,
 		rand:      rand.New(o.Rand),
 		types:     make(map[string]Type),
 		units:     make(map[string]runner),
 	}
+	m.keys = newKeys(m.store)
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	return m
 }
@@ -128,6 +139,10 @@ func (m *Manager) WorkCommands() []wire.WorkCommand {
 	return list
 }
 
+// Features returns what the node's control services advertise in their tag
+// "features".
+func (m *Manager) Features() []string { return []string{FeatureSubmission} }
+
 // Start takes up the units of former runs. Directories that it cannot read it
 // reports by UnitUnreadable and leaves alone. The error is about the node's
 // directory as a whole.
@@ -136,16 +151,27 @@ func (m *Manager) Start() error {
 	if err != nil {
 		return err
 	}
+	if err := m.keys.load(m.clock.Now()); err != nil {
+		return err
+	}
 	for _, id := range ids {
 		s, err := ReadStatus(m.store.fs, m.store.unitDir(id))
 		if err != nil {
 			m.emit(UnitUnreadable{Unit: id, Err: err})
 			continue
 		}
-		r, err := m.restore(id, s)
+		key, err := m.store.readKey(id)
 		if err != nil {
 			m.emit(UnitUnreadable{Unit: id, Err: err})
 			continue
+		}
+		r, err := m.restore(id, s, key)
+		if err != nil {
+			m.emit(UnitUnreadable{Unit: id, Err: err})
+			continue
+		}
+		if key != "" {
+			m.keys.add(key, id)
 		}
 		m.mu.Lock()
 		m.units[id] = r
@@ -156,8 +182,8 @@ func (m *Manager) Start() error {
 }
 
 // restore makes a unit of what is on disk.
-func (m *Manager) restore(id string, s Status) (runner, error) {
-	u := newUnit(m, id, s)
+func (m *Manager) restore(id string, s Status, key string) (runner, error) {
+	u := newUnit(m, id, s, key)
 	if s.WorkType != remoteType {
 		return &command{unit: u}, nil
 	}
@@ -178,6 +204,7 @@ func (m *Manager) Close() {
 	}
 	m.cancel()
 	m.exchanges.Wait()
+	m.keys.close()
 }
 
 // all returns the units in the order of their IDs.
@@ -194,18 +221,18 @@ func (m *Manager) all() []runner {
 	return list
 }
 
-// create makes a unit with the given status, on disk and in the table. runs
-// says how it is carried out.
-func (m *Manager) create(s Status, runs func(*unit) runner) (runner, error) {
+// create makes a unit with the given status, on disk and in the table. key is
+// that of its submission, runs says how it is carried out.
+func (m *Manager) create(s Status, key string, runs func(*unit) runner) (runner, error) {
 	id, err := m.reserveID()
 	if err != nil {
 		return nil, err
 	}
-	if err := m.store.create(id, s); err != nil {
+	if err := m.store.create(id, s, key); err != nil {
 		m.forget(id)
 		return nil, err
 	}
-	r := runs(newUnit(m, id, s))
+	r := runs(newUnit(m, id, s, key))
 	m.mu.Lock()
 	m.units[id] = r
 	closed := m.closed

@@ -42,21 +42,43 @@ func (memAddr) String() string  { return "mem" }
 
 // memConn is one end of a connection in memory, with half-close.
 type memConn struct {
-	in  *io.PipeReader
-	out *io.PipeWriter
+	in   *io.PipeReader
+	out  *io.PipeWriter
+	left int // how many bytes it takes before it breaks, -1 for no limit
 }
 
 func memConns() (*memConn, *memConn) {
 	r1, w1 := io.Pipe()
 	r2, w2 := io.Pipe()
-	return &memConn{in: r1, out: w2}, &memConn{in: r2, out: w1}
+	return &memConn{in: r1, out: w2, left: -1}, &memConn{in: r2, out: w1, left: -1}
 }
 
 var errCut = errors.New("connection cut")
 
-func (c *memConn) Read(p []byte) (int, error)  { return c.in.Read(p) }
-func (c *memConn) Write(p []byte) (int, error) { return c.out.Write(p) }
-func (c *memConn) CloseWrite() error           { return c.out.Close() }
+func (c *memConn) Read(p []byte) (int, error) { return c.in.Read(p) }
+
+func (c *memConn) Write(p []byte) (int, error) {
+	if c.left < 0 {
+		return c.out.Write(p)
+	}
+	n, err := c.out.Write(p[:min(c.left, len(p))])
+	c.left -= n
+	if err == nil && n < len(p) {
+		c.abort()
+		err = errCut
+	}
+	return n, err
+}
+
+// CloseWrite takes one byte of what a connection that breaks has left.
+func (c *memConn) CloseWrite() error {
+	if c.left == 0 {
+		c.abort()
+		return errCut
+	}
+	return c.out.Close()
+}
+
 func (c *memConn) Close() error {
 	c.out.Close()
 	return c.in.CloseWithError(io.ErrClosedPipe)
@@ -67,6 +89,9 @@ func (c *memConn) abort() {
 	c.out.CloseWithError(errCut)
 	c.in.CloseWithError(errCut)
 }
+
+// Abort implements Conn.
+func (c *memConn) Abort(string) { c.abort() }
 
 func (c *memConn) LocalAddr() net.Addr              { return memAddr{} }
 func (c *memConn) RemoteAddr() net.Addr             { return memAddr{} }

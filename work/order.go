@@ -21,6 +21,12 @@ type order struct {
 	node, workType, tlsClient, ttl string
 	signWork                       bool
 	params                         map[string]string
+	// stdin is what the submission says of its stdin, nil if nothing.
+	stdin *stdinMark
+
+	// submission is the key of a submission, empty if it has none. Cancel and
+	// release may have it in the place of the unit's ID.
+	submission string
 }
 
 func parseOrder(req *control.Request) (order, error) {
@@ -90,6 +96,7 @@ var errBadCommand = errors.New("bad command")
 var notParams = map[string]bool{
 	"command": true, "subcommand": true, "node": true, "worktype": true,
 	"tlsclient": true, "ttl": true, "signwork": true, "signature": true,
+	paramSubmission: true, paramStdin: true,
 }
 
 func parseFields(fields map[string]any) (order, error) {
@@ -100,6 +107,7 @@ func parseFields(fields map[string]any) (order, error) {
 		o.node, o.workType = f.text("node", true), f.text("worktype", true)
 		o.tlsClient, o.ttl = f.text("tlsclient", false), f.text("ttl", false)
 		o.signWork = f.flag("signwork")
+		o.submission, o.stdin = f.key(), f.stdinMark()
 		o.params = make(map[string]string)
 		for name := range fields {
 			if !notParams[name] {
@@ -110,8 +118,11 @@ func parseFields(fields map[string]any) (order, error) {
 		o.unitID = f.text("unitid", false)
 	case "results":
 		o.unitID, o.startPos = f.text("unitid", true), f.number("startpos")
-	case "status", "cancel", "release", "force-release":
+	case "status":
 		o.unitID = f.text("unitid", true)
+	case "cancel", "release", "force-release":
+		o.submission = f.key()
+		o.unitID = f.text("unitid", o.submission == "")
 	default:
 		if f.err == nil {
 			f.err = errBadCommand
@@ -146,6 +157,28 @@ func (f *fieldReader) text(name string, required bool) string {
 		f.fail("field %s must be a string", name)
 	}
 	return s
+}
+
+// key returns the key of a submission, "" if there is none.
+func (f *fieldReader) key() string {
+	key := f.text(paramSubmission, false)
+	if err := checkKey(key); err != nil {
+		f.fail("%w", err)
+	}
+	return key
+}
+
+// stdinMark returns the mark of the stdin, nil if there is none.
+func (f *fieldReader) stdinMark() *stdinMark {
+	text := f.text(paramStdin, false)
+	if text == "" {
+		return nil
+	}
+	m, err := parseStdinMark(text)
+	if err != nil {
+		f.fail("%w", err)
+	}
+	return &m
 }
 
 // flag returns whether a string is "true".

@@ -14,6 +14,8 @@ type refusal struct {
 	node, text string
 	// unknown: there is no such unit there.
 	unknown bool
+	// again: it did not get all input, and the unit is to be submitted again.
+	again bool
 }
 
 func (e *refusal) Error() string { return fmt.Sprintf("error from node %s: %s", e.node, e.text) }
@@ -22,16 +24,35 @@ func (e *refusal) Error() string { return fmt.Sprintf("error from node %s: %s", 
 type submission struct {
 	// sent: the command may have reached the remote node.
 	sent bool
+	// again: so may have the one of an earlier submission.
+	again bool
 	// inputSent: all of stdin, and its end.
 	inputSent bool
 	// err is nil when the remote node has started the unit, or will by itself.
 	err error
 }
 
-// named: the remote node has created the unit.
-func (f *follower) named(id string) {
+// errNoKeys is how a submission ends that was sent before to a node that knew
+// keys of submissions, but does not any more: it has been replaced by an older
+// program.
+var errNoKeys = errors.New("the node does not know keys of submissions any more")
+
+// errOtherUnit is how a submission ends for which the node has made another unit
+// than it had: it has lost that one.
+var errOtherUnit = errors.New("the node has lost the unit")
+
+// named: the remote node has created the unit. keyed: it will know it again by
+// the key of its submission.
+func (f *follower) named(id string, keyed bool) {
 	f.extra.RemoteUnitID = id
+	f.extra.SubmitKeyed = keyed
+	f.reached()
+}
+
+// reached: the remote node has answered.
+func (f *follower) reached() {
 	f.retry = backoff{}
+	f.extra.AwaySince, f.away = time.Time{}, ""
 }
 
 // submitted: exSubmit has ended.
@@ -42,16 +63,21 @@ func (f *follower) submitted(now time.Time, o submission) {
 	switch {
 	case o.err == nil:
 		f.extra.RemoteStarted = true
-		f.retry = backoff{}
+		f.reached()
 		f.ask = now
-	case errors.As(o.err, &refused):
+	case errors.As(o.err, &refused) && !refused.again:
 		f.finish(Failed, refused.Error())
-	case !o.sent && errors.Is(o.err, ErrTLS):
+	case errors.Is(o.err, errNoKeys):
+		f.extra.SubmitKeyed, f.dismissed = false, true // next says what this means
+	case errors.Is(o.err, errOtherUnit):
+		f.finish(Failed, detailGone)
+	case !o.sent && !f.extra.keyed() && errors.Is(o.err, ErrTLS):
 		f.finish(Failed, fmt.Sprintf("TLS error connecting to node %s: %v", node, o.err))
-	case !o.sent:
-		f.extra.SubmitSent = false
-		f.detail = fmt.Sprintf("Node %s cannot be reached: %v", node, o.err)
-		f.failed(now, exSubmit)
+	case !o.sent && !o.again:
+		f.extra.SubmitSent, f.extra.SubmitKeyed = false, false
+		f.failed(now, exSubmit, o.err)
+	case f.extra.keyed():
+		f.failed(now, exSubmit, o.err)
 	case f.extra.RemoteUnitID == "" && f.extra.LocalCancelled:
 		// nextCancel says what this means
 	case f.extra.RemoteUnitID == "":
@@ -59,7 +85,7 @@ func (f *follower) submitted(now time.Time, o submission) {
 			"and it is unknown whether it was started there: %v", node, o.err))
 	case o.inputSent:
 		f.ask = now
-		f.failed(now, exSubmit)
+		f.failed(now, exSubmit, o.err)
 	case f.extra.LocalCancelled:
 		f.abandon(detailLocally)
 	case f.expired(now):
@@ -70,7 +96,7 @@ func (f *follower) submitted(now time.Time, o submission) {
 }
 
 // opened: the remote node has begun to send the output.
-func (f *follower) opened() { f.retry = backoff{} }
+func (f *follower) opened() { f.reached() }
 
 // received: n more bytes of output are here.
 func (f *follower) received(now time.Time, n int64) {
@@ -93,7 +119,7 @@ func (f *follower) resultsEnded(now time.Time, err error) {
 	case errors.As(err, &refused) && refused.unknown:
 		f.finish(Failed, detailGone)
 	default:
-		f.failed(now, exResults)
+		f.failed(now, exResults, err)
 	}
 }
 
@@ -105,13 +131,13 @@ func (f *follower) statusEnded(now time.Time, s Status, err error) {
 	case err == nil:
 		f.askPause = grow(f.askPause, askFirst, askLast)
 		f.ask = now.Add(f.askPause)
-		f.retry = backoff{}
+		f.reached()
 		f.tell(now, s)
 	case errors.Is(err, errStopped):
 	case errors.As(err, &refused) && refused.unknown:
 		f.finish(Failed, detailGone)
 	default:
-		f.failed(now, exStatus)
+		f.failed(now, exStatus, err)
 	}
 }
 
@@ -162,25 +188,34 @@ func (f *follower) confirm(now time.Time, s Status) bool {
 	return f.extra.RemoteStarted
 }
 
-// ordered: exCancel or exRelease has ended.
-func (f *follower) ordered(now time.Time, x exchange, err error) {
+// ordered: exCancel or exRelease has ended. id is the name of the unit there, if
+// the remote node has one.
+func (f *follower) ordered(now time.Time, x exchange, id string, err error) {
 	f.underway[x] = false
 	var refused *refusal
 	isRefusal := errors.As(err, &refused)
 	switch {
 	case errors.Is(err, errStopped):
 	case err != nil && !isRefusal:
-		f.failed(now, x)
+		f.failed(now, x, err)
 	case x == exRelease:
 		f.released = err == nil || refused.unknown
 		f.extra.LocalReleased = f.released
-	case err == nil:
+	case err == nil && id == "":
 		f.canceledThere, f.abandoned = true, false
-		f.retry = backoff{}
+		f.finish(Failed, detailLocally)
+	case err == nil:
+		f.extra.RemoteUnitID = id
+		f.canceledThere, f.abandoned = true, false
+		f.reached()
 		f.ask = now
 	case refused.unknown:
 		f.canceledThere, f.abandoned = true, false
 		f.finish(Failed, detailGone)
+	case f.extra.RemoteUnitID == "":
+		// It does not know keys of submissions any more.
+		f.canceledThere, f.abandoned = true, false
+		f.finish(Failed, f.unknownDetail(detailLocally))
 	default:
 		f.abandoned = false
 		f.extra.LocalCancelled = false // one that is refused is off
@@ -197,19 +232,52 @@ func (f *follower) reachable() {
 // rejoined: there is a route to the remote node after there was none. It may
 // have restarted, and knows nothing then of the connections that exchanges wait
 // on; those would notice only when they idle out. Not so exSubmit, which must
-// not be sent again.
+// not be sent again, unless it has a key.
 func (f *follower) rejoined(now time.Time) {
 	f.reachable()
-	for _, x := range []exchange{exResults, exStatus, exCancel, exRelease} {
-		f.anew[x] = f.underway[x]
-	}
+	f.lostSince = time.Time{}
+	f.beginAnew()
 	if f.extra.RemoteStarted {
 		f.ask = now
 	}
 }
 
+// beginAnew breaks off what is under way and can be begun again.
+func (f *follower) beginAnew() {
+	for x := range exchanges {
+		f.anew[x] = f.underway[x] && (x != exSubmit || f.extra.keyed())
+	}
+}
+
+// lost: there is no route to the remote node any more.
+func (f *follower) lost(now time.Time) {
+	if f.lostSince.IsZero() {
+		f.lostSince = now
+	}
+}
+
+// unreached is how an exchange ends that could not reach the remote node.
+type unreached struct{ error }
+
+// Unwrap makes the reason known.
+func (e *unreached) Unwrap() error { return e.error }
+
+// isAway puts on record that the remote node cannot be reached.
+func (f *follower) isAway(since time.Time, why string) {
+	if f.extra.AwaySince.IsZero() {
+		f.extra.AwaySince = since.UTC().Truncate(time.Second)
+	}
+	f.away = why
+}
+
 // failed: the remote node was not reached, or the connection broke.
-func (f *follower) failed(now time.Time, x exchange) {
+func (f *follower) failed(now time.Time, x exchange, err error) {
+	if errors.Is(err, errStopped) {
+		return
+	}
+	if e := (*unreached)(nil); errors.As(err, &e) || x == exSubmit || f.retry.pause > 0 {
+		f.isAway(now, err.Error())
+	} // else it may have been just the connection
 	if f.again[x] {
 		f.again[x] = false
 		return

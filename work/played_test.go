@@ -16,9 +16,10 @@ type session struct {
 	in   *bufio.Reader
 }
 
-// played adds a node that the test plays: it takes the connections as they
-// come.
+// played adds a node that the test plays, one that advertises no features: it
+// takes the connections as they come.
 func (c *cluster) played(id string) func() *session {
+	c.plain[id] = true
 	n := &testNode{t: c.t, c: c, id: id, listener: newMemListener()}
 	c.nodes[id] = n
 	return func() *session {

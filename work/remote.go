@@ -32,7 +32,10 @@ type remote struct {
 	synced int64
 	// peer is kept from one question for the status to the next. It belongs to
 	// exStatus while that is under way.
-	peer  *control.Client
+	peer *control.Client
+	// mark is that of stdin, once it is known. It belongs to exSubmit while that
+	// is under way.
+	mark  *stdinMark
 	alarm alarm
 }
 
@@ -68,7 +71,9 @@ func (r *remote) resume() {
 	switch s := r.load().status; {
 	case s.State.Terminal() && !r.f.extra.LocalReleased:
 		return
-	case (s.Detail == detailWaiting || s.Detail == detailCreated) && !s.State.Terminal() && !r.f.extra.SubmitSent && r.f.extra.RemoteUnitID == "":
+	case waitsForInput(s, r.f.extra) && r.key != "":
+		return // its client comes back with the rest of it
+	case waitsForInput(s, r.f.extra):
 		// Its client never heard that all input had arrived.
 		r.f.finish(Failed, detailAtRestart)
 	}
@@ -98,6 +103,18 @@ func (r *remote) openStdout() error {
 	}
 	r.stdout, r.synced = f, r.f.have
 	return nil
+}
+
+// waitsForInput tells of a unit whose stdin is not all here.
+func waitsForInput(s Status, e RemoteExtra) bool {
+	return !s.State.Terminal() && (s.Detail == detailWaiting || s.Detail == detailCreated) &&
+		!e.SubmitSent && e.RemoteUnitID == ""
+}
+
+func (r *remote) needsInput() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return waitsForInput(r.load().status, r.f.extra)
 }
 
 func (r *remote) inputComplete(ctx context.Context) (pending bool, err error) {
@@ -130,6 +147,8 @@ func (r *remote) startFollowing() (setbacks int, err error) {
 		return 0, r.closedError()
 	case s.status.State.Terminal():
 		return 0, fmt.Errorf("work unit %s was not started: %s", r.id, s.status.Detail)
+	case !waitsForInput(s.status, r.f.extra):
+		return s.setbacks, nil // another session of the same submission was first
 	}
 	if err := r.openStdout(); err != nil {
 		return 0, err
@@ -196,7 +215,7 @@ func (r *remote) act() {
 func (r *remote) record() {
 	old := r.load().status
 	s := Status{
-		State: r.f.state, Detail: r.f.detail, StdoutSize: old.StdoutSize,
+		State: r.f.state, Detail: r.f.shownDetail(), StdoutSize: old.StdoutSize,
 		WorkType: old.WorkType, ExtraData: mustJSON(r.f.extra),
 	}
 	if s.State == old.State && s.Detail == old.Detail && bytes.Equal(s.ExtraData, old.ExtraData) {

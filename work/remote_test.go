@@ -49,7 +49,7 @@ func TestRemoteUnit(t *testing.T) {
 	remoteID := a.remoteID(id)
 	if got, want := a.do("work status "+id), `{"State":3,"StateName":"Failed","Detail":"exit status 3","StdoutSize":12,"WorkType":"remote",`+
 		`"ExtraData":{"RemoteNode":"b","RemoteWorkType":"cat","RemoteParams":{},"RemoteUnitID":"`+remoteID+`","RemoteStarted":true,`+
-		`"LocalCancelled":false,"LocalReleased":false,"SignWork":false,"TLSClient":"","Expiration":"0001-01-01T00:00:00Z","SubmitSent":true}}`; got != want {
+		`"LocalCancelled":false,"LocalReleased":false,"SignWork":false,"TLSClient":"","Expiration":"0001-01-01T00:00:00Z","SubmitSent":true,"SubmitKeyed":true}}`; got != want {
 		t.Errorf("status\n %s, want\n %s", got, want)
 	}
 	// Nothing goes on for a unit that is complete.
@@ -60,7 +60,7 @@ func TestRemoteUnit(t *testing.T) {
 	if got := a.do("work release " + id); got != `{"released":"`+id+`"}` {
 		t.Errorf("release: %s", got)
 	}
-	if left := append(a.fs.tree("/data/a"), b.fs.tree("/data/b")...); len(left) != 0 {
+	if left := append(a.left(), b.left()...); len(left) != 0 {
 		t.Errorf("left: %v", left)
 	}
 }
@@ -278,7 +278,7 @@ func TestReleasePending(t *testing.T) {
 	if _, err := r.base().await(t.Context(), func(s *snapshot) bool { return s.released }); err != nil {
 		t.Fatal(err)
 	}
-	if left := append(a.fs.tree("/data/a"), b.fs.tree("/data/b")...); len(left) != 0 {
+	if left := append(a.left(), b.left()...); len(left) != 0 {
 		t.Errorf("left: %v", left)
 	}
 }

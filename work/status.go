@@ -72,7 +72,16 @@ type RemoteExtra struct {
 	// it means that nobody here knows whether the unit exists there, so it must
 	// not be submitted again. Deployed nodes ignore it.
 	SubmitSent bool `json:",omitempty"`
+	// SubmitKeyed: the node to which it was sent knows keys of submissions, so it
+	// may be submitted again.
+	SubmitKeyed bool `json:",omitempty"`
+	// AwaySince is since when the remote node cannot be reached, zero if it can
+	// or there was no reason to try.
+	AwaySince time.Time `json:",omitzero"`
 }
+
+// keyed: the remote node may have the unit, by the key of its submission.
+func (e RemoteExtra) keyed() bool { return e.SubmitSent && e.SubmitKeyed }
 
 // isSecret tells of a parameter that must neither be shown nor sent in clear.
 func isSecret(param string) bool {

@@ -60,6 +60,8 @@ const (
 	LockFile   = "status.lock" // of deployed nodes, which lock it; empty
 	StdinFile  = "stdin"
 	StdoutFile = "stdout"
+	// SubmissionFile has the key of the submission, if it came with one.
+	SubmissionFile = "submission"
 )
 
 // Endings of directories that are not yet, or no longer, those of a unit, and
@@ -109,18 +111,23 @@ func ReadStatus(fsys FS, dir string) (Status, error) {
 // one process may do so at a time: the daemon until it has started the
 // supervisor, the supervisor until it ends, then the daemon again.
 func WriteStatus(fsys FS, dir string, s Status) error {
-	name := path.Join(dir, StatusFile)
-	err := writeFile(fsys, name+endingTemp, s.encode())
+	if err := replaceFile(fsys, path.Join(dir, StatusFile), s.encode()); err != nil {
+		return fmt.Errorf("write the status of a unit: %w", err)
+	}
+	return nil
+}
+
+// replaceFile replaces a file in one step: a crash leaves the old one or the
+// new one, and after it has returned the new one.
+func replaceFile(fsys FS, name string, content []byte) error {
+	err := writeFile(fsys, name+endingTemp, content)
 	if err == nil {
 		err = fsys.Rename(name+endingTemp, name)
 	}
 	if err == nil {
-		err = fsys.SyncDir(dir)
+		err = fsys.SyncDir(path.Dir(name))
 	}
-	if err != nil {
-		return fmt.Errorf("write the status of a unit: %w", err)
-	}
-	return nil
+	return err
 }
 
 // writeFile makes a file with the given content and syncs it.
@@ -158,10 +165,10 @@ type store struct {
 func (st store) unitDir(id string) string { return path.Join(st.dir, id) }
 
 // create makes the directory of a unit in one step, with an empty stdin and
-// stdout and the given status.
-func (st store) create(id string, s Status) error {
+// stdout, the given status, and the key of its submission unless that is empty.
+func (st store) create(id string, s Status, key string) error {
 	temp := st.unitDir(id) + endingNew
-	err := st.fill(temp, s)
+	err := st.fill(temp, s, key)
 	if err == nil {
 		err = st.fs.Rename(temp, st.unitDir(id))
 	}
@@ -176,9 +183,14 @@ func (st store) create(id string, s Status) error {
 }
 
 // fill makes a directory with the files of a new unit.
-func (st store) fill(dir string, s Status) error {
+func (st store) fill(dir string, s Status, key string) error {
 	if err := st.fs.MkdirAll(dir); err != nil {
 		return err
+	}
+	if key != "" {
+		if err := writeFile(st.fs, path.Join(dir, SubmissionFile), mustJSON(submissionFile{Key: key})); err != nil {
+			return err
+		}
 	}
 	for _, name := range []string{LockFile, StdinFile, StdoutFile} {
 		if err := writeFile(st.fs, path.Join(dir, name), nil); err != nil {
@@ -212,7 +224,11 @@ func (st store) remove(id string) error {
 // left of units that were being made or removed, and returns the names that
 // could be those of units, sorted.
 func (st store) scan() ([]string, error) {
-	if err := st.fs.MkdirAll(st.dir); err != nil {
+	err := st.fs.MkdirAll(st.dir)
+	if err == nil {
+		err = st.fs.SyncDir(path.Dir(st.dir))
+	}
+	if err != nil {
 		return nil, fmt.Errorf("make the directory for units of work: %w", err)
 	}
 	names, err := st.fs.ReadDir(st.dir)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -23,17 +24,18 @@ type submitAnswer struct {
 
 // handleSubmit makes a unit, takes its stdin and starts it.
 func (m *Manager) handleSubmit(ctx context.Context, o order, s control.Session) (any, error) {
-	r, err := m.newFromOrder(o)
+	r, err := m.unitOf(o)
 	if err != nil {
 		return nil, err
 	}
 	id := r.base().id
-	_, err = fmt.Fprintf(s, "Work unit created with ID %s. Send stdin data and EOF.\n", id)
-	if err == nil {
-		err = r.base().receive(s)
+	if !r.needsInput() {
+		return m.answerAgain(r, o, s)
 	}
-	if err != nil {
-		r.fail(fmt.Sprintf("Error reading input data: %v", err))
+	if err := receiveInput(r, o, s); err != nil {
+		if o.submission == "" {
+			r.fail(fmt.Sprintf("Error reading input data: %v", err))
+		} // or else it may be submitted again
 		return nil, fmt.Errorf("receive the stdin of unit %s: %w", id, err)
 	}
 	pending, err := r.inputComplete(ctx)
@@ -44,6 +46,73 @@ func (m *Manager) handleSubmit(ctx context.Context, o order, s control.Session) 
 		return submitAnswer{UnitID: id, Result: "Job Submitted"}, nil
 	}
 	return submitAnswer{UnitID: id, Result: "Job Started"}, nil
+}
+
+// unitOf makes the unit of a submission, or returns the one that the same
+// submission has made before.
+func (m *Manager) unitOf(o order) (runner, error) {
+	if o.submission == "" {
+		return m.newFromOrder(o)
+	}
+	id, err := m.keys.reserve(o.submission, m.clock.Now())
+	if err != nil {
+		return nil, err
+	}
+	if id != "" {
+		return m.find(id)
+	}
+	r, err := m.newFromOrder(o)
+	if err != nil {
+		m.keys.settle(o.submission, "")
+		return nil, err
+	}
+	m.keys.settle(o.submission, r.base().id)
+	return r, nil
+}
+
+// receiveInput has the client send what is missing of a unit's stdin.
+func receiveInput(r runner, o order, s control.Session) error {
+	in, err := r.base().beginInput(s)
+	if err != nil {
+		return err
+	}
+	defer in.end()
+	if err := askForInput(s, r.base().id, o, in.from); err != nil {
+		return err
+	}
+	return in.receive(s, o.stdin)
+}
+
+// askForInput names the unit, and the byte of stdin from which on it waits. A
+// submission without a key has no use for that.
+func askForInput(s control.Session, id string, o order, from int64) error {
+	what := "stdin data"
+	if o.submission != "" {
+		what += fmt.Sprintf(" from byte %d", from)
+	}
+	_, err := fmt.Fprintf(s, "Work unit created with ID %s. Send %s and EOF.\n", id, what)
+	return err
+}
+
+// answerAgain answers a submission whose unit has got its input before: all
+// that its client does not know is how that went.
+func (m *Manager) answerAgain(r runner, o order, s control.Session) (any, error) {
+	id := r.base().id
+	var from int64
+	if o.stdin != nil {
+		from = o.stdin.length
+	}
+	if err := askForInput(s, id, o, from); err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(io.Discard, s); err != nil {
+		return nil, err
+	}
+	answer := submitAnswer{UnitID: id, Result: "Job Started"}
+	if r, ok := r.(*remote); ok && !r.load().started {
+		answer.Result = "Job Submitted"
+	}
+	return answer, nil
 }
 
 func (m *Manager) newFromOrder(o order) (runner, error) {
@@ -71,7 +140,7 @@ func (m *Manager) newCommand(o order) (runner, error) {
 	if _, err := splitParams(params); err != nil {
 		return nil, err
 	}
-	return m.create(newCommandStatus(t.Name, params), func(u *unit) runner { return &command{unit: u} })
+	return m.create(newCommandStatus(t.Name, params), o.submission, func(u *unit) runner { return &command{unit: u} })
 }
 
 func (m *Manager) newRemote(o order) (runner, error) {
@@ -96,5 +165,5 @@ func (m *Manager) newRemote(o order) (runner, error) {
 		e.Expiration = m.clock.Now().Add(ttl)
 	}
 	s := newRemoteStatus(e)
-	return m.create(s, func(u *unit) runner { return newRemote(u, newFollower(e, s, 0)) })
+	return m.create(s, o.submission, func(u *unit) runner { return newRemote(u, newFollower(e, s, 0)) })
 }

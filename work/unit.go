@@ -3,7 +3,6 @@ package work
 import (
 	"context"
 	"fmt"
-	"io"
 	"path"
 	"sync"
 	"sync/atomic"
@@ -16,6 +15,9 @@ type unit struct {
 	id  string
 	m   *Manager
 	dir string
+	// key is that of the submission, empty if it came without one.
+	key    string
+	intake intake
 
 	mu     sync.Mutex
 	closed bool // the manager is closed, or the unit released: changes nothing more
@@ -42,6 +44,8 @@ type snapshot struct {
 
 // runner is how a unit is carried out: a command here, or a remote node.
 type runner interface {
+	// needsInput: the unit waits for stdin.
+	needsInput() bool
 	// inputComplete says that the stdin file is whole, and starts the unit. It
 	// returns once it is clear whether the unit has started; pending means that
 	// it goes on to try by itself.
@@ -63,8 +67,8 @@ type runner interface {
 	base() *unit
 }
 
-func newUnit(m *Manager, id string, s Status) *unit {
-	u := &unit{id: id, m: m, dir: m.store.unitDir(id)}
+func newUnit(m *Manager, id string, s Status, key string) *unit {
+	u := &unit{id: id, m: m, dir: m.store.unitDir(id), key: key}
 	u.view.Store(&snapshot{status: s, size: s.StdoutSize, next: make(chan struct{})})
 	return u
 }
@@ -119,6 +123,11 @@ func (v *snapshot) adopt(s Status) {
 
 // remove removes the unit from disk and from the manager. It requires mu.
 func (u *unit) remove() error {
+	if u.key != "" {
+		if err := u.m.keys.bury(u.key, u.m.clock.Now()); err != nil {
+			return err
+		}
+	}
 	if err := u.m.store.remove(u.id); err != nil {
 		return err
 	}
@@ -166,22 +175,3 @@ func (u *unit) closedError() error {
 	}
 	return errStopping
 }
-
-// receive stores the stdin of a unit up to the end of r.
-func (u *unit) receive(r io.Reader) error {
-	f, err := u.m.store.fs.Open(u.stdinPath(), OpenCreate)
-	if err != nil {
-		return err
-	}
-	n, err := io.Copy(onlyWriter{f}, r)
-	if err == nil && n > 0 {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	return err
-}
-
-// onlyWriter hides what else a file can do from io.Copy.
-type onlyWriter struct{ io.Writer }

@@ -143,12 +143,24 @@ func (m *Manager) ring() {
 // advertises its control service: units that wait to try it again do so at
 // once.
 func (m *Manager) NodeReachable(node string) {
-	m.mu.Lock()
-	units := slices.SortedFunc(maps.Values(m.wakeUp.byNode[node]), func(a, b *remote) int {
-		return strings.Compare(a.id, b.id)
-	})
-	m.mu.Unlock()
-	for _, r := range units {
+	for _, r := range m.unitsOn(node) {
 		r.nodeReachable()
 	}
+}
+
+// NodeUnreachable says that there is no route to a node any more. Its units say
+// so when that has lasted for a while, and give up the connections to it.
+func (m *Manager) NodeUnreachable(node string) {
+	for _, r := range m.unitsOn(node) {
+		r.step(r.f.lost)
+	}
+}
+
+// unitsOn returns the units that are not complete and run on a node, by ID.
+func (m *Manager) unitsOn(node string) []*remote {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.SortedFunc(maps.Values(m.wakeUp.byNode[node]), func(a, b *remote) int {
+		return strings.Compare(a.id, b.id)
+	})
 }

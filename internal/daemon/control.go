@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"strings"
 
 	"receptor/control"
 	"receptor/internal/config"
@@ -54,7 +55,8 @@ func (d *Daemon) startControlService(cs config.ControlService) error {
 		}
 		d.serveControl(l)
 	}
-	ad := &mesh.Advertise{Tags: map[string]string{"type": "Control Service"}, WorkTypes: true}
+	tags := map[string]string{"type": "Control Service", featuresTag: strings.Join(d.work.Features(), ",")}
+	ad := &mesh.Advertise{Tags: tags, WorkTypes: true}
 	l, err := d.node.Listen(cs.Service, d.tls.forService(cs.TLS), ad)
 	if err != nil {
 		return err

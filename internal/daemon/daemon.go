@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"path"
+	"strings"
 	"sync"
 
 	"receptor/control"
@@ -24,6 +25,10 @@ import (
 // controlService is the service by which nodes give work to each other
 // (PROTOCOL section 5).
 const controlService = "control"
+
+// featuresTag is the tag of control services whose value lists, with commas,
+// what the node can do beyond deployed ones.
+const featuresTag = "features"
 
 // Host is what a node gets from its surroundings. All fields but Reload are
 // required.
@@ -106,7 +111,13 @@ func (d *Daemon) fail(err error) {
 }
 
 func (d *Daemon) start() error {
-	d.reach = newReachQueue(func(node string) { d.work.NodeReachable(node) })
+	d.reach = newReachQueue(func(node string, reachable bool) {
+		if reachable {
+			d.work.NodeReachable(node)
+		} else {
+			d.work.NodeUnreachable(node)
+		}
+	})
 	if err := d.startTLS(); err != nil {
 		return err
 	}
@@ -155,6 +166,7 @@ func (d *Daemon) startWork() error {
 		Rand:      d.host.NewRand(),
 		Processes: d.host.Processes,
 		Dial:      d.dialWork,
+		Features:  d.featuresOf,
 		Events:    d.workEvent,
 	})
 	for _, wc := range d.cfg.WorkCommands {
@@ -179,6 +191,13 @@ func (d *Daemon) dialWork(ctx context.Context, node, service, tlsClient string) 
 		return nil, err
 	}
 	return conn, nil
+}
+
+// featuresOf returns what the control service of a node can do beyond those of
+// deployed nodes.
+func (d *Daemon) featuresOf(node string) (features []string, known bool) {
+	ad, known := d.node.Service(node, controlService)
+	return strings.Split(ad.Tags[featuresTag], ","), known
 }
 
 // Close stops the node: its services are withdrawn, peers see the links end,

@@ -34,13 +34,14 @@ func (d *Daemon) meshEvent(e mesh.Event) {
 		d.log.Warningf("Node %s (epoch %d) says that another node (epoch %d) uses its ID", e.Node, e.Epoch, e.Suspect)
 	case mesh.RoutesChanged:
 		d.log.Debugf("Routes computed: %d nodes can be reached", e.Reachable)
-		d.reach.add(e.Gained...)
+		d.reach.add(true, e.Gained...)
+		d.reach.add(false, e.Lost...)
 	case mesh.NodeForgotten:
 		d.log.Infof("Node %s has not been reachable for long and is forgotten", e.Node)
 	case mesh.ServiceChanged:
 		d.log.Debugf("Service %s of node %s: withdrawn=%v", e.Service, e.Node, e.Withdrawn)
 		if e.Service == controlService && !e.Withdrawn {
-			d.reach.add(e.Node)
+			d.reach.add(true, e.Node)
 		}
 	case mesh.FrameDropped:
 		d.log.Warningf("Dropped a frame from peer %q: %v", e.Peer, e.Err)

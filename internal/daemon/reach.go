@@ -7,16 +7,17 @@ import (
 )
 
 // reachQueue takes, under the node's lock, the names of nodes that have become
-// reachable, and gives them to a function that is called without it.
+// reachable or unreachable, and gives them to a function that is called without
+// it. Of a node that has become both meanwhile, the latest counts.
 type reachQueue struct {
 	mu     sync.Mutex
 	more   sync.Cond
-	nodes  map[string]bool
+	nodes  map[string]bool // whether they are reachable
 	closed bool
 	done   chan struct{}
 }
 
-func newReachQueue(tell func(node string)) *reachQueue {
+func newReachQueue(tell func(node string, reachable bool)) *reachQueue {
 	q := &reachQueue{nodes: make(map[string]bool), done: make(chan struct{})}
 	q.more.L = &q.mu
 	go func() {
@@ -26,8 +27,8 @@ func newReachQueue(tell func(node string)) *reachQueue {
 			if nodes == nil {
 				return
 			}
-			for _, node := range nodes {
-				tell(node)
+			for _, node := range slices.Sorted(maps.Keys(nodes)) {
+				tell(node, nodes[node])
 			}
 		}
 	}()
@@ -35,17 +36,17 @@ func newReachQueue(tell func(node string)) *reachQueue {
 }
 
 // add never blocks; a node that waits to be told of is not queued again.
-func (q *reachQueue) add(nodes ...string) {
+func (q *reachQueue) add(reachable bool, nodes ...string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, node := range nodes {
-		q.nodes[node] = true
+		q.nodes[node] = reachable
 	}
 	q.more.Signal()
 }
 
 // take waits for nodes; nil means that the queue is closed.
-func (q *reachQueue) take() []string {
+func (q *reachQueue) take() map[string]bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for len(q.nodes) == 0 && !q.closed {
@@ -54,8 +55,8 @@ func (q *reachQueue) take() []string {
 	if q.closed {
 		return nil
 	}
-	nodes := slices.Sorted(maps.Keys(q.nodes))
-	clear(q.nodes)
+	nodes := q.nodes
+	q.nodes = make(map[string]bool)
 	return nodes
 }
 

@@ -1,0 +1,131 @@
+package work
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+)
+
+// incompleteText begins the error of a submission whose stdin did not come to
+// its end: it is to be sent again, to the same key.
+const incompleteText = "incomplete stdin"
+
+// errSuperseded ends a session that sends stdin when another one has taken over.
+var errSuperseded = errors.New("another session has taken over the submission")
+
+// intake is the receipt of a unit's stdin. One session at a time has the turn:
+// a later one, of a submitter that has come back, takes it from an earlier one,
+// whose connection may be dead without a sign.
+type intake struct {
+	mu   sync.Mutex
+	turn *input
+}
+
+// input is what one session sends of a unit's stdin.
+type input struct {
+	u     *unit
+	file  File
+	from  int64     // the first byte that is wanted
+	close io.Closer // the session, nil if it cannot be closed
+}
+
+// beginInput gives the turn to a session. The input must be ended.
+func (u *unit) beginInput(session any) (*input, error) {
+	u.intake.mu.Lock()
+	defer u.intake.mu.Unlock()
+	if old := u.intake.turn; old != nil {
+		u.intake.turn = nil
+		old.file.Close()
+		if old.close != nil {
+			old.close.Close()
+		}
+	}
+	f, err := u.m.store.fs.Open(u.stdinPath(), OpenAppend)
+	if err != nil {
+		return nil, err
+	}
+	size, err := f.Size()
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	in := &input{u: u, file: f, from: size}
+	in.close, _ = session.(io.Closer)
+	u.intake.turn = in
+	return in, nil
+}
+
+// hold locks the intake if the input still has the turn.
+func (in *input) hold() (release func(), err error) {
+	in.u.intake.mu.Lock()
+	if in.u.intake.turn != in {
+		in.u.intake.mu.Unlock()
+		return nil, errSuperseded
+	}
+	return in.u.intake.mu.Unlock, nil
+}
+
+// Write implements io.Writer.
+func (in *input) Write(p []byte) (int, error) {
+	release, err := in.hold()
+	if err != nil {
+		return 0, err
+	}
+	defer release()
+	return in.file.Write(p)
+}
+
+// end gives the turn back.
+func (in *input) end() {
+	if release, err := in.hold(); err == nil {
+		defer release()
+		in.u.intake.turn = nil
+		in.file.Close()
+	}
+}
+
+// receive stores the rest of stdin up to the end of r. With a mark, all of it
+// must be what that says; if it is not and yet as long, it is dropped, so that
+// it can be sent again from the start.
+func (in *input) receive(r io.Reader, mark *stdinMark) error {
+	if _, err := io.Copy(onlyWriter{in}, r); err != nil {
+		return err
+	}
+	release, err := in.hold()
+	if err != nil {
+		return err
+	}
+	defer release()
+	size, err := in.file.Size()
+	if err == nil && size > 0 {
+		err = in.file.Sync()
+	}
+	if err != nil || mark == nil {
+		return err
+	}
+	if size < mark.length {
+		return fmt.Errorf("%s: it ends at byte %d of %d", incompleteText, size, mark.length)
+	}
+	return in.verify(*mark)
+}
+
+// verify compares what is here with its mark. The caller holds the intake.
+func (in *input) verify(mark stdinMark) error {
+	f, err := in.u.m.store.fs.Open(in.u.stdinPath(), OpenRead)
+	if err != nil {
+		return err
+	}
+	got, err := markOf(f)
+	f.Close()
+	if err != nil || got == mark {
+		return err
+	}
+	if err := in.file.Truncate(0); err != nil {
+		return err
+	}
+	return fmt.Errorf("%s: it is %v, and should be %v", incompleteText, got, mark)
+}
+
+// onlyWriter hides what else a file can do from io.Copy.
+type onlyWriter struct{ io.Writer }

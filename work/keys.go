@@ -1,0 +1,261 @@
+package work
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// keyLife is how long the key of a submission outlives its unit.
+	keyLife = 24 * time.Hour
+	// maxTombstones is how many keys outlive their units. Beyond it the oldest
+	// one is given up.
+	maxTombstones = 100_000
+	// keysFile is where they are kept, in the node's directory: a tombstone a
+	// line, the oldest first.
+	keysFile = "submissions"
+	// spareLines is how many lines of that file may be of no use any more,
+	// beside as many as are of use, before it is written anew.
+	spareLines = 1000
+)
+
+// tombstone is the key of a submission that is over: its unit was released, or
+// it was withdrawn before it came.
+type tombstone struct {
+	Key  string
+	Over time.Time
+}
+
+// keys are the keys of submissions that this node knows.
+//
+//	          reserve           settle            bury
+//	(unknown) -----> being made -----> of a unit -----> tombstone --> (unknown)
+//	    |  ^              |                                 ^   a day
+//	    |  +--------------+ not made                        |
+//	    +---------------------------------------------------+ bury
+type keys struct {
+	store store
+
+	mu     sync.Mutex
+	units  map[string]string        // unit IDs
+	making map[string]chan struct{} // closed when the key has left this state
+	over   map[string]time.Time
+	order  []tombstone // of over, the oldest first
+	lines  int         // in the file
+	file   File        // nil until it is needed
+}
+
+func newKeys(st store) *keys {
+	return &keys{
+		store: st, units: make(map[string]string), making: make(map[string]chan struct{}), over: make(map[string]time.Time),
+	}
+}
+
+func (k *keys) path() string { return path.Join(k.store.dir, keysFile) }
+
+// overError is for a submission that comes after its unit has gone.
+type overError struct{ tombstone }
+
+func (e *overError) Error() string {
+	return fmt.Sprintf("submission %s is over since %s, and its unit gone: it is not run again", e.Key, e.Over.UTC().Format(time.RFC3339))
+}
+
+// reserve returns the unit of a key, or reserves the key for a unit that the
+// caller makes and must settle. It waits for another caller that does so.
+func (k *keys) reserve(key string, now time.Time) (id string, err error) {
+	for {
+		id, wait, err := k.tryReserve(key, now)
+		if wait == nil {
+			return id, err
+		}
+		<-wait
+	}
+}
+
+func (k *keys) tryReserve(key string, now time.Time) (id string, wait <-chan struct{}, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if at, ok := k.over[key]; ok && now.Sub(at) < keyLife {
+		return "", nil, &overError{tombstone{key, at}}
+	}
+	if id, ok := k.units[key]; ok {
+		return id, nil, nil
+	}
+	if wait, ok := k.making[key]; ok {
+		return "", wait, nil
+	}
+	k.making[key] = make(chan struct{})
+	return "", nil, nil
+}
+
+// withdraw returns the unit of a key. If there is none, there will never be.
+func (k *keys) withdraw(key string, now time.Time) (id string, err error) {
+	id, err = k.reserve(key, now)
+	var over *overError
+	switch {
+	case errors.As(err, &over):
+		return "", nil
+	case err != nil || id != "":
+		return id, err
+	}
+	defer k.settle(key, "")
+	return "", k.bury(key, now)
+}
+
+// settle ends a reservation. Without an ID no unit was made.
+func (k *keys) settle(key, id string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	close(k.making[key])
+	delete(k.making, key)
+	if id != "" {
+		k.units[key] = id
+	}
+}
+
+// add makes a unit of a former run known.
+func (k *keys) add(key, id string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.units[key] = id
+}
+
+// bury makes a key a tombstone, on disk when it returns.
+func (k *keys) bury(key string, now time.Time) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if at, ok := k.over[key]; ok && now.Sub(at) < keyLife {
+		return nil
+	}
+	t := tombstone{Key: key, Over: now.UTC()}
+	k.expire(now)
+	if err := k.write(t); err != nil {
+		return fmt.Errorf("keep the key of submission %s: %w", key, err)
+	}
+	k.over[key] = t.Over
+	k.order = append(k.order, t)
+	delete(k.units, key)
+	return nil
+}
+
+// expire forgets the tombstones that are old enough, and leaves room for one
+// more. It requires mu.
+func (k *keys) expire(now time.Time) {
+	n := 0
+	for n < len(k.order) && (len(k.order)-n >= maxTombstones || now.Sub(k.order[n].Over) >= keyLife) {
+		if t := k.order[n]; k.over[t.Key].Equal(t.Over) {
+			delete(k.over, t.Key)
+		}
+		n++
+	}
+	k.order = slices.Delete(k.order, 0, n)
+}
+
+// write appends a tombstone to the file, or writes the file anew when much of
+// it is of no use. It requires mu.
+func (k *keys) write(t tombstone) error {
+	if k.file == nil || k.lines > 2*len(k.order)+spareLines {
+		return k.rewrite(append(slices.Clip(k.order), t))
+	}
+	_, err := k.file.Write(t.encode())
+	if err == nil {
+		err = k.file.Sync()
+	}
+	if err != nil {
+		k.drop() // half a line may be at its end
+		return err
+	}
+	k.lines++
+	return nil
+}
+
+// rewrite replaces the file. It requires mu.
+func (k *keys) rewrite(list []tombstone) error {
+	k.drop()
+	var content bytes.Buffer
+	for _, t := range list {
+		content.Write(t.encode())
+	}
+	if err := replaceFile(k.store.fs, k.path(), content.Bytes()); err != nil {
+		return err
+	}
+	f, err := k.store.fs.Open(k.path(), OpenAppend)
+	if err != nil {
+		return err
+	}
+	k.file, k.lines = f, len(list)
+	return nil
+}
+
+func (k *keys) drop() {
+	if k.file != nil {
+		k.file.Close()
+		k.file = nil
+	}
+}
+
+func (t tombstone) encode() []byte { return append(mustJSON(t), '\n') }
+
+// load reads the tombstones of former runs. A line that cannot be read is the
+// end of a write that a crash has cut short, and counts for nothing.
+func (k *keys) load(now time.Time) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	b, err := readFile(k.store.fs, k.path())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the keys of former submissions: %w", err)
+	}
+	for lines := bufio.NewScanner(bytes.NewReader(b)); lines.Scan(); {
+		var t tombstone
+		if json.Unmarshal(lines.Bytes(), &t) != nil || t.Key == "" {
+			continue
+		}
+		// A clock that was set back must not keep it for ever.
+		if t.Over.After(now) {
+			t.Over = now.UTC()
+		}
+		if _, ok := k.over[t.Key]; !ok && now.Sub(t.Over) < keyLife {
+			k.over[t.Key] = t.Over
+			k.order = append(k.order, t)
+		}
+	}
+	slices.SortStableFunc(k.order, func(a, b tombstone) int { return a.Over.Compare(b.Over) })
+	return nil
+}
+
+func (k *keys) close() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.drop()
+}
+
+// submissionFile is what the submission file of a unit holds.
+type submissionFile struct{ Key string }
+
+// readKey returns the key of the unit in a directory, "" if it has none.
+func (st store) readKey(id string) (string, error) {
+	b, err := readFile(st.fs, path.Join(st.unitDir(id), SubmissionFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the submission of a unit: %w", err)
+	}
+	var s submissionFile
+	if err := json.Unmarshal(b, &s); err != nil || strings.TrimSpace(s.Key) == "" {
+		return "", fmt.Errorf("%s in the directory of unit %s names no key", SubmissionFile, id)
+	}
+	return s.Key, nil
+}
