@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strconv"
@@ -120,61 +119,6 @@ func (a *app) traceroute(ctx context.Context, node string) error {
 			continue
 		}
 		a.complain("ERROR: %d: Error %s from %s in %s", n, hop.Error, hop.From, hop.TimeStr)
-	}
-	return nil
-}
-
-func connectCommand() command {
-	return command{
-		name: "connect", args: "NODE SERVICE", minArgs: 2, maxArgs: 2,
-		about: "Connect stdin and stdout to a stream service of a node.",
-		setup: func(fs *pflag.FlagSet) runner {
-			raw := fs.BoolP("raw", "r", false, "Set the terminal to raw mode: every key goes to the service")
-			tlsClient := fs.String("tls-client", "", "`NAME` of the node's TLS client configuration to connect with")
-			return func(ctx context.Context, a *app, args []string) error {
-				return a.connect(ctx, args[0], args[1], *tlsClient, *raw)
-			}
-		},
-	}
-}
-
-func (a *app) connect(ctx context.Context, node, service, tlsClient string, raw bool) error {
-	c, err := a.open(ctx)
-	if err != nil {
-		return err
-	}
-	stream, err := c.Connect(node, service, tlsClient)
-	if err != nil {
-		return err
-	}
-	if raw {
-		restore, err := rawTerminal(a.stdin)
-		if err != nil {
-			return err
-		}
-		defer restore()
-	}
-	// Nothing can be done about a read from a terminal that is under way when
-	// the service hangs up: the goroutine ends with the program.
-	stdinErr := make(chan error, 1)
-	go func() {
-		_, err := io.Copy(stream, a.stdin)
-		if err == nil {
-			err = stream.CloseWrite()
-		}
-		if err != nil {
-			stdinErr <- err
-			stream.Close()
-		}
-	}()
-	_, err = io.Copy(a.stdout, stream)
-	select {
-	case first := <-stdinErr:
-		err = first
-	default:
-	}
-	if err != nil {
-		return fmt.Errorf("stream to service %s of %s: %w", service, node, err)
 	}
 	return nil
 }

@@ -103,3 +103,17 @@ func TestConnectWithBrokenStdin(t *testing.T) {
 	in.CloseWithError(errors.New("terminal is gone"))
 	runTool(context.Background(), stdin, nil, "--socket", n.socket, "connect", "b", "x").want(t, 1, "", "terminal is gone")
 }
+
+// A service that has ended takes no more: what it said is shown all the same.
+func TestConnectServiceTakesNoMore(t *testing.T) {
+	n := newFakeNode(t, map[string]any{"connect": control.Handler(func(_ context.Context, _ *control.Request, s control.Session) (any, error) {
+		_, err := io.WriteString(s, "Connecting\n"+strings.Repeat("bye", 10000))
+		return nil, err
+	})})
+	runTool(context.Background(), endless{}, nil, "--socket", n.socket, "connect", "b", "x").want(t, 0, strings.Repeat("bye", 10000), "")
+}
+
+// endless is a reader that always has more.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }
