@@ -5,7 +5,7 @@
 # make properties  long runs of the properties, from the seed in sim/testdata/seeds.txt
 # make next-seeds  moves that seed on: for a scheduled run
 # make lint       what CI checks beside the tests
-# make install    PREFIX=/usr/local DESTDIR=
+# make install    PREFIX=/usr/local DESTDIR=; with what makes bash, zsh and fish complete
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 PREFIX  ?= /usr/local
@@ -27,6 +27,12 @@ $(PROGRAMS):
 install: all
 	install -d '$(DESTDIR)$(PREFIX)/bin'
 	install -m 0755 $(PROGRAMS:%=bin/%) '$(DESTDIR)$(PREFIX)/bin/'
+	for shell in bash/bash-completion/completions/ zsh/zsh/site-functions/_ fish/fish/vendor_completions.d/; do \
+		to='$(DESTDIR)$(PREFIX)/share/'$${shell#*/}; suffix=; \
+		case $$shell in fish/*) suffix=.fish; esac; \
+		install -d "$${to%/*}" || exit 1; \
+		for p in $(PROGRAMS); do sed "s/PROGRAM/$$p/g" internal/completion/scripts/$${shell%%/*} >"$$to$$p$$suffix" || exit 1; done; \
+	done
 
 test:
 	go test ./...

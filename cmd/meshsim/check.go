@@ -34,7 +34,7 @@ func (a app) check(ctx context.Context, args []string) error {
 	f.BoolVar(&c.noFaults, "no-faults", false, "run the files as they are: no faults but their own, no liveness phase, their own expectations")
 	f.IntVar(&c.jobs, "jobs", 0, "how many runs go on at once (default: one for each core)")
 	f.BoolVar(&c.keepGoing, "keep-going", false, "go on after a failure")
-	f.StringVar(&c.out, "out", "failures", "write the scenarios that fail to this `folder`")
+	f.StringVar(&c.out, "out", "failures", "write the scenarios that fail to the folder `DIR`")
 	f.IntVar(&c.shrinkRuns, "shrink", shrink.DefaultRuns, "how many runs to spend on making a failure small; 0: none")
 	f.BoolVar(&c.asJSON, "json", false, "print one JSON object for each run, also on a terminal")
 	if err := f.Parse(args); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"receptor/internal/completion"
 	"receptor/internal/version"
 )
 
@@ -31,6 +32,7 @@ const usage = `meshsim runs a mesh of receptor nodes in a simulator and checks t
   meshsim check FILE... [--seeds A:B] [--shard I/N] [--no-faults] [--jobs N] [--keep-going] [--out DIR] [--json]
   meshsim gen KIND --nodes N [--seed S] [--degree D] [--cost C] [--delay D] [--jitter J] [--loss P] ...
   meshsim import FILE [--format graphml|gml|dot] [--largest] [--default-delay D] ...
+  meshsim completion bash|zsh|fish
   meshsim --version
 
 Exit code 0: all invariants and expectations hold; 1: they do not; 2: bad input.
@@ -57,6 +59,8 @@ type app struct {
 	stdout, stderr io.Writer
 	terminal       func(io.Writer) bool // does a person look at it?
 	wall           func() time.Duration
+	// flagged, if set, is told of the flags of a command.
+	flagged func(*pflag.FlagSet)
 }
 
 func isTerminal(w io.Writer) bool {
@@ -82,7 +86,7 @@ func (a app) main(ctx context.Context, args []string) int {
 
 func (a app) dispatch(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return errors.New("no command: run, check, gen, import, --version or --help")
+		return errors.New("no command: run, check, gen, import, completion, --version or --help")
 	}
 	switch args[0] {
 	case "run":
@@ -93,6 +97,8 @@ func (a app) dispatch(ctx context.Context, args []string) error {
 		return a.gen(args[1:])
 	case "import":
 		return a.importGraph(args[1:])
+	case completion.Command:
+		return a.completion(args[1:])
 	case "--version", "version":
 		fmt.Fprintln(a.stdout, version.Version)
 		return nil
@@ -100,7 +106,7 @@ func (a app) dispatch(ctx context.Context, args []string) error {
 		fmt.Fprint(a.stdout, usage)
 		return nil
 	}
-	return fmt.Errorf("unknown command %q: run, check, gen, import, --version and --help are known", args[0])
+	return fmt.Errorf("unknown command %q: run, check, gen, import, completion, --version and --help are known", args[0])
 }
 
 // flags returns an empty set of flags for a command, which prints help when
@@ -110,6 +116,9 @@ func (a app) flags(synopsis string) *pflag.FlagSet {
 	f.SetOutput(a.stdout)
 	f.SortFlags = false
 	f.Usage = func() { fmt.Fprintf(a.stdout, "Usage: meshsim %s\n\n%s", synopsis, f.FlagUsages()) }
+	if a.flagged != nil {
+		a.flagged(f)
+	}
 	return f
 }
 

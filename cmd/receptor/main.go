@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 
+	"receptor/internal/completion"
 	"receptor/internal/config"
 	"receptor/internal/host"
 	"receptor/internal/version"
@@ -27,6 +28,9 @@ func main() {
 	}
 	if len(os.Args) > 1 && os.Args[1] == "convert" {
 		os.Exit(convert(os.Args[2:], os.Stdout, os.Stderr))
+	}
+	if len(os.Args) > 1 && os.Args[1] == completion.Command {
+		os.Exit(complete(os.Args[2:], os.Stdout, os.Stderr))
 	}
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

@@ -11,7 +11,7 @@ import (
 // command is one thing that the tool does.
 type command struct {
 	name    string // as it is typed, with blanks
-	args    string // for the usage line
+	args    string // for the usage line, and to complete them
 	about   string
 	exits   string // what the exit codes mean, beyond 0 and 1
 	minArgs int
@@ -32,6 +32,7 @@ func commands() []command {
 			setup: func(*pflag.FlagSet) runner { return nil },
 		},
 		listCommand(), submitCommand(), resultsCommand(), workStatusCommand(), cancelCommand(), releaseCommand(),
+		completionCommand(),
 	}
 }
 

@@ -44,7 +44,8 @@ var rules = map[string]rule{
 	},
 	"internal/version":     {},
 	"internal/suggest":     {},
-	"internal/config":      {imports: []string{"internal/suggest", "mesh/firewall", yaml, shlex}},
+	"internal/completion":  {imports: []string{pflag}},
+	"internal/config":      {imports: []string{"internal/completion", "internal/suggest", "mesh/firewall", yaml, shlex}},
 	"internal/pki":         {imports: []string{"internal/config"}, secrets: []string{"issue.go"}},
 	"internal/pki/pkitest": {tests: true},
 	"internal/proxy":       {imports: []string{"transport"}, waits: []string{"proxy.go", "join.go", "streams.go", "datagrams.go"}},
@@ -72,8 +73,8 @@ var rules = map[string]rule{
 	"cmd/receptor": {
 		imports: []string{"internal/...", "transport"}, waits: []string{"serve.go"},
 	},
-	"cmd/receptorctl": {imports: []string{"control", "internal/config", "internal/pki", "internal/version", pflag, "golang.org/x/term"}, waits: []string{anyFile}, clock: []string{anyFile}},
-	"cmd/meshsim":     {imports: []string{"sim/...", "internal/version", pflag, "golang.org/x/term"}, clock: []string{"main.go"}},
+	"cmd/receptorctl": {imports: []string{"control", "internal/completion", "internal/config", "internal/pki", "internal/version", pflag, "golang.org/x/term"}, waits: []string{anyFile}, clock: []string{anyFile}},
+	"cmd/meshsim":     {imports: []string{"sim/...", "internal/completion", "internal/version", pflag, "golang.org/x/term"}, clock: []string{"main.go"}},
 }
 
 func TestArchitecture(t *testing.T) {

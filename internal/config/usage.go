@@ -11,6 +11,7 @@ import (
 
 const usageHead = `Usage: receptor [--ITEM [VALUE] [PARAMETER=VALUE]...]... [--config FILE] [--check]
        receptor convert FILE
+       receptor completion bash|zsh|fish
 
 Runs a node of a mesh, as its items say. For example:
   receptor --node id=foo --tcp-peer address=bar.example.org:2222 cost=2.5 --log-level Debug
@@ -32,6 +33,7 @@ Options:
   --version           print the version and exit
 
 "receptor convert FILE" prints a file of version 1 in version 2, and the other way round; comments are lost.
+"receptor completion SHELL" prints a script for the shell to complete all this by; make install puts them in place.
 
 The items cert-init, cert-makereq and cert-signreq stand alone, and are carried out in this order. For example:
   receptor --cert-init commonname="our mesh" bits=4096 outcert=ca.crt outkey=ca.key
