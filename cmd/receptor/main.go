@@ -26,6 +26,9 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == "supervise" {
 		os.Exit(host.SuperviseMain(os.Args[2:]))
 	}
+	if host.IsInit() {
+		os.Exit(host.InitMain())
+	}
 	if len(os.Args) > 1 && os.Args[1] == "convert" {
 		os.Exit(convert(os.Args[2:], os.Stdout, os.Stderr))
 	}

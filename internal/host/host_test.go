@@ -35,6 +35,9 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(SuperviseMain(os.Args[2:]))
 	}
+	if os.Getenv(asInit) != "" {
+		os.Exit(runAsInit())
+	}
 	os.Exit(m.Run())
 }
 
