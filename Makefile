@@ -1,5 +1,7 @@
 # make            builds receptor, receptorctl and meshsim into bin/
 # make test       all tests
+# make test-container  builds the images without a registry and runs them (root; skips without buildah)
+# make container  the images of Containerfile, by buildah or podman
 # make demo       a real mesh of three nodes that runs work, then a simulated one
 # make bench-sim  the speed of the simulator (docs/performance.md); BENCH_LARGE=1: also at 10,000 nodes
 # make properties  long runs of the properties, from the seed in sim/testdata/seeds.txt
@@ -17,7 +19,7 @@ LDFLAGS  := -s -w -X receptor/internal/version.Version=$(VERSION)
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: all $(PROGRAMS) install test properties next-seeds race fuzz bench-sim lint vet fmt staticcheck demo clean
+.PHONY: all $(PROGRAMS) install test container test-container properties next-seeds race fuzz bench-sim lint vet fmt staticcheck demo clean
 
 all: $(PROGRAMS)
 
@@ -36,6 +38,19 @@ install: all
 
 test:
 	go test ./...
+
+# BASE is the image below the node, IMAGE the name of what is built: IMAGE:VERSION and IMAGE-relay:VERSION.
+BASE    ?= docker.io/library/alpine:3
+IMAGE   ?= receptor
+BUILDER ?= $(shell command -v buildah || command -v podman)
+
+container: receptor receptorctl
+	@test -n '$(BUILDER)' || { echo 'make container needs buildah or podman'; exit 1; }
+	$(BUILDER) build --build-arg BASE='$(BASE)' --build-arg VERSION='$(VERSION)' --target node -t '$(IMAGE):$(VERSION)' .
+	$(BUILDER) build --build-arg BASE='$(BASE)' --build-arg VERSION='$(VERSION)' --target relay -t '$(IMAGE)-relay:$(VERSION)' .
+
+test-container: receptor receptorctl
+	packaging/container/test.sh
 
 # What make test does briefly: properties with many more cases, check with many
 # more seeds, all planted bugs. PROPERTY_CASES and PROPERTY_SEEDS say how many.

@@ -30,4 +30,9 @@
 // supervisor is killed, the command is killed with it, and the daemon then
 // kills what else of the unit still runs; it knows such processes by the
 // variable RECEPTOR_UNIT_DIR in their environment.
+//
+// # Process 1
+//
+// In a container the daemon runs below a process of this program that waits for
+// orphans (InitMain).
 package host
