@@ -1,6 +1,7 @@
 # make            builds receptor, receptorctl and meshsim into bin/
 # make test       all tests
 # make test-container  builds the images without a registry and runs them (root; skips without buildah)
+# make test-nginx  links through a reverse proxy (skips without nginx)
 # make container  the images of Containerfile, by buildah or podman
 # make demo       a real mesh of three nodes that runs work, then a simulated one
 # make bench-sim  the speed of the simulator (docs/performance.md); BENCH_LARGE=1: also at 10,000 nodes
@@ -19,7 +20,7 @@ LDFLAGS  := -s -w -X receptor/internal/version.Version=$(VERSION)
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: all $(PROGRAMS) install test container test-container properties next-seeds race fuzz bench-sim lint vet fmt staticcheck demo clean
+.PHONY: all $(PROGRAMS) install test container test-container test-nginx properties next-seeds race fuzz bench-sim lint vet fmt staticcheck demo clean
 
 all: $(PROGRAMS)
 
@@ -51,6 +52,12 @@ container: receptor receptorctl
 
 test-container: receptor receptorctl
 	packaging/container/test.sh
+
+# Debian's package puts it where users do not look.
+NGINX ?= $(shell PATH="$$PATH:/usr/sbin" command -v nginx)
+
+test-nginx:
+	@if test -n '$(NGINX)'; then RECEPTOR_NGINX='$(NGINX)' go test -count 1 -run Nginx -v ./internal/daemon; else echo 'SKIP: there is no nginx'; fi
 
 # What make test does briefly: properties with many more cases, check with many
 # more seeds, all planted bugs. PROPERTY_CASES and PROPERTY_SEEDS say how many.
