@@ -34,7 +34,8 @@ func newConn(n *Node, qc *quic.Conn, stream *quic.Stream, local, remote Addr) *C
 	return &Conn{node: n, qc: qc, stream: stream, local: local, remote: remote, drained: make(chan struct{})}
 }
 
-// Read implements net.Conn.
+// Read implements net.Conn. The error is ErrTLS if the peer did not believe this
+// end, which the dialer learns only now.
 func (c *Conn) Read(p []byte) (int, error) {
 	c.reading.Lock()
 	defer c.reading.Unlock()
@@ -57,7 +58,7 @@ func (c *Conn) read(p []byte) (int, error) {
 		}
 		c.sayAllRead()
 	}
-	return n, err
+	return n, asTLS(err)
 }
 
 // Write implements net.Conn.

@@ -121,6 +121,14 @@ type UnreachReceived struct {
 	wire.Unreach
 }
 
+// StreamRefused: a stream ended because one of its ends did not believe the
+// other's certificate. Whoever dials is told by Dial, and there is no event, if
+// that was known before Dial returned.
+type StreamRefused struct {
+	Local, Remote Addr
+	Err           error // ErrTLS
+}
+
 func (LinkUp) event()             {}
 func (LinkDown) event()           {}
 func (LinkFailed) event()         {}
@@ -135,3 +143,4 @@ func (ServiceChanged) event()     {}
 func (FrameDropped) event()       {}
 func (DatagramDropped) event()    {}
 func (UnreachReceived) event()    {}
+func (StreamRefused) event()      {}

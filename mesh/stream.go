@@ -114,12 +114,9 @@ func (n *Node) dial(ctx context.Context, remote Addr, tlsConfig *tls.Config) (*C
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
 		}
-		var handshake *quic.TransportError
-		if errors.As(err, &handshake) && handshake.ErrorCode.IsCryptoError() {
-			err = fmt.Errorf("%w: %w", ErrTLS, err)
-		}
-		return nil, err
+		return nil, asTLS(err)
 	}
+	n.watchRefusal(conn.qc, conn.local, remote)
 	// From here on a report that the service is gone ends the connection.
 	stop := context.AfterFunc(gone, func() { conn.qc.CloseWithError(codeError, context.Cause(gone).Error()) })
 	context.AfterFunc(conn.qc.Context(), func() { stop() })
@@ -159,7 +156,7 @@ type Listener struct {
 	node  *Node
 	pc    *PacketConn
 	tr    *quic.Transport
-	ql    *quic.Listener
+	ql    *quic.EarlyListener
 	ready chan *Conn
 	done  chan struct{}
 	close sync.Once
@@ -194,7 +191,8 @@ func (n *Node) Listen(service string, tlsConfig *tls.Config, ad *Advertise) (*Li
 	}
 	l.pc = pc
 	if l.tr, err = newQUICTransport(pc); err == nil {
-		l.ql, err = l.tr.Listen(tlsConfig, quicConfig(0))
+		// Early: before the dialer has been believed, so that its refusal is seen.
+		l.ql, err = l.tr.ListenEarly(tlsConfig, quicConfig(0))
 	}
 	if err != nil {
 		pc.Close()
@@ -252,6 +250,7 @@ func (l *Listener) accept(qc *quic.Conn) {
 		return
 	}
 	l.track(remote, qc)
+	l.node.watchRefusal(qc, l.addr(), remote)
 	ctx, cancel := context.WithTimeout(qc.Context(), acceptTimeout)
 	defer cancel()
 	stream, err := qc.AcceptStream(ctx)

@@ -21,11 +21,16 @@ import (
 
 // chain runs test, in virtual time, on nodes that are linked in a row.
 func chain(t *testing.T, ids []string, test func(t *testing.T, nodes map[string]*mesh.Node)) {
+	watchedChain(t, ids, nil, test)
+}
+
+// watchedChain is chain with a subscriber to the events of all nodes.
+func watchedChain(t *testing.T, ids []string, events func(mesh.Event), test func(t *testing.T, nodes map[string]*mesh.Node)) {
 	synctest.Test(t, func(t *testing.T) {
 		nodes := make(map[string]*mesh.Node)
 		var links sync.WaitGroup
 		for i, id := range ids {
-			node, err := mesh.New(mesh.Config{ID: id, Clock: transport.System, Rand: rand.NewPCG(uint64(i), 1)})
+			node, err := mesh.New(mesh.Config{ID: id, Clock: transport.System, Rand: rand.NewPCG(uint64(i), 1), Events: events})
 			if err != nil {
 				t.Fatal(err)
 			}
