@@ -190,7 +190,19 @@ func (d *Daemon) dialWork(ctx context.Context, node, service, tlsClient string) 
 	if err != nil {
 		return nil, err
 	}
-	return conn, nil
+	return workConn{conn}, nil
+}
+
+// workConn has errors that package work knows.
+type workConn struct{ *mesh.Conn }
+
+// Read implements work.Conn.
+func (c workConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if errors.Is(err, mesh.ErrTLS) { // the other node does not believe this one, which is known only now
+		err = fmt.Errorf("%w: %w", work.ErrTLS, err)
+	}
+	return n, err
 }
 
 // featuresOf returns what the control service of a node can do beyond those of

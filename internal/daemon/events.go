@@ -53,6 +53,8 @@ func (d *Daemon) meshEvent(e mesh.Event) {
 		} else {
 			d.log.Debugf("Dropped a datagram to service %s: %s", e.Header.ToService, e.Reason)
 		}
+	case mesh.StreamRefused:
+		d.log.Warningf("Stream between service %s here and %s:%s: %v", e.Local.Service, e.Remote.Node, e.Remote.Service, e.Err)
 	case mesh.UnreachReceived:
 		d.log.Debugf("Node %s reports: %s:%s to %s:%s: %s", e.ReportedBy, e.FromNode, e.FromService, e.ToNode, e.ToService, e.Problem)
 	}

@@ -129,12 +129,14 @@ func TestTLS(t *testing.T) {
 	}
 	a.runCat(t, "c", map[string]string{"tlsclient": "out"})
 
-	without, err := a.client(t).Submit(map[string]string{"node": "c", "worktype": "cat"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := without.Finish(strings.NewReader("")); err == nil || !strings.Contains(err.Error(), "TLS error connecting to node c") {
-		t.Errorf("work without TLS: %v", err)
+	for client, want := range map[string]string{"": "presents a certificate of its own", "nobody": "refused by the peer: CRYPTO_ERROR 0x174 (remote): tls: certificate required"} {
+		unit, err := a.client(t).Submit(map[string]string{"node": "c", "worktype": "cat", "tlsclient": client})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := unit.Finish(strings.NewReader("")); err == nil || !strings.Contains(err.Error(), "TLS error connecting to node c") || !strings.Contains(err.Error(), want) {
+			t.Errorf("work with the TLS client %q: %v, want a TLS error with %q", client, err, want)
+		}
 	}
 	if _, err := a.client(t).Connect("c", "control", "none"); err == nil || !strings.Contains(err.Error(), "unknown TLS config none") {
 		t.Errorf("with an unknown configuration: %v", err)
@@ -146,6 +148,8 @@ func TestTLS(t *testing.T) {
 			t.Errorf("without a certificate came %q", got)
 		}
 	}
+	a.log.wait(" here and c:control: TLS handshake failed: refused by the peer: CRYPTO_ERROR 0x174 (remote): tls: certificate required", 2)
+	c.log.wait("Stream between service control here and a:", 1)
 }
 
 // A renewed certificate serves the next link; the one that is up stays.

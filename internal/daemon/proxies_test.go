@@ -73,6 +73,11 @@ func exchange(network, addr string, size int) error {
 	if err != nil {
 		return err
 	}
+	return exchangeOn(c, size)
+}
+
+// exchangeOn is exchange on a new connection, which it closes.
+func exchangeOn(c net.Conn, size int) error {
 	defer c.Close()
 	sent := make([]byte, size)
 	r := rand.New(rand.NewPCG(1, uint64(size)))
@@ -143,16 +148,8 @@ func TestStreamProxies(t *testing.T) {
 		all.Wait()
 	})
 	t.Run("a target that refuses breaks the connection off", func(t *testing.T) {
-		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", dead))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil { // long before a test gives up
-			t.Fatal(err)
-		}
-		if _, err := c.Read(make([]byte, 1)); err == nil || err == io.EOF {
-			t.Errorf("read ends with %v, want that the connection was reset", err)
+		if got, err := talk(fmt.Sprintf("127.0.0.1:%d", dead)); err == nil || len(got) > 0 {
+			t.Errorf("%q came (%v), want that the connection was reset", got, err)
 		}
 	})
 }
