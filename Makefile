@@ -5,6 +5,7 @@
 # make container  the images of Containerfile, by buildah or podman
 # make demo       a real mesh of three nodes that runs work, then a simulated one
 # make bench-sim  the speed of the simulator (docs/performance.md); BENCH_LARGE=1: also at 10,000 nodes
+# make soak       a real mesh that is killed and cut at random for minutes while it works (SOAK_ARGS: see bench/soak)
 # make properties  long runs of the properties, from the seed in sim/testdata/seeds.txt
 # make next-seeds  moves that seed on: for a scheduled run
 # make lint       what CI checks beside the tests
@@ -20,7 +21,7 @@ LDFLAGS  := -s -w -X receptor/internal/version.Version=$(VERSION)
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: all $(PROGRAMS) install test container test-container test-nginx properties next-seeds race fuzz bench-sim lint vet fmt staticcheck demo clean
+.PHONY: all $(PROGRAMS) soak install test container test-container test-nginx properties next-seeds race fuzz bench-sim lint vet fmt staticcheck demo clean
 
 all: $(PROGRAMS)
 
@@ -80,6 +81,11 @@ next-seeds:
 # Needs a C compiler.
 race:
 	CGO_ENABLED=1 go test -race ./...
+
+SOAK_ARGS ?= --for 3m
+
+soak: receptor
+	go run ./bench/soak --bin bin $(SOAK_ARGS)
 
 # Each fuzz target for a minute; a finding is written to its testdata.
 fuzz:

@@ -74,6 +74,7 @@ var rules = map[string]rule{
 		imports: []string{"internal/...", "transport"}, waits: []string{"serve.go"},
 	},
 	"cmd/receptorctl": {imports: []string{"control", "internal/completion", "internal/config", "internal/pki", "internal/version", pflag, "golang.org/x/term"}, waits: []string{anyFile}, clock: []string{anyFile}},
+	"bench/soak":      {imports: []string{"control", pflag}, waits: []string{anyFile}, clock: []string{anyFile}},
 	"cmd/meshsim":     {imports: []string{"sim/...", "internal/completion", "internal/version", pflag, "golang.org/x/term"}, clock: []string{"main.go"}},
 }
 
