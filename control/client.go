@@ -33,6 +33,10 @@ var ErrStdin = errors.New("read stdin of the unit")
 // set deadlines on that, or close it from elsewhere. After an error other than
 // a *RemoteError the connection is of no more use.
 type Client struct {
+	// Sign, unless nil, is given the fields of each command in the JSON form, and
+	// returns what is added to them as "signature"; nothing if that is empty.
+	Sign func(fields map[string]any) (signature string, err error)
+
 	conn io.ReadWriteCloser
 	in   *bufio.Reader
 }
@@ -93,12 +97,10 @@ type Submission struct {
 // "subcommand" are added. A *RemoteError means that there is no unit; after
 // any other error nobody knows.
 func (c *Client) Submit(fields map[string]string) (*Submission, error) {
-	request := maps.Clone(fields)
-	if request == nil {
-		request = make(map[string]string)
+	request := map[string]any{"command": "work", "subcommand": "submit"}
+	for name, value := range fields {
+		request[name] = value
 	}
-	request["command"] = "work"
-	request["subcommand"] = "submit"
 	if err := c.sendJSON(request); err != nil {
 		return nil, err
 	}
@@ -213,8 +215,18 @@ func (s *Stream) CloseWrite() error { return closeWrite(s.client.conn) }
 // Close closes the connection to the node, and with it the stream.
 func (s *Stream) Close() error { return s.client.Close() }
 
-func (c *Client) sendJSON(request any) error {
-	line, err := json.Marshal(request)
+func (c *Client) sendJSON(fields map[string]any) error {
+	if c.Sign != nil {
+		signature, err := c.Sign(fields)
+		if err != nil {
+			return err
+		}
+		if signature != "" {
+			fields = maps.Clone(fields)
+			fields["signature"] = signature
+		}
+	}
+	line, err := json.Marshal(fields)
 	if err != nil {
 		return fmt.Errorf("encode the control command: %w", err)
 	}

@@ -26,6 +26,9 @@ type Type struct {
 	Params string
 	// AllowRuntimeParams lets a submission add parameters after those.
 	AllowRuntimeParams bool
+	// VerifySignature has orders about its units signed, unless they come by the
+	// node's own Unix socket.
+	VerifySignature bool
 }
 
 // withRuntime returns the parameters of a unit whose submission adds some.
@@ -350,6 +353,11 @@ func (c *command) stop() {
 	defer c.mu.Unlock()
 	c.closed = true
 	c.forgetProcess()
+}
+
+func (c *command) signed() bool {
+	t, _ := c.m.lookupType(c.load().status.WorkType)
+	return t.VerifySignature
 }
 
 func (c *command) shown(s Status) any {

@@ -2,7 +2,6 @@ package work
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -35,7 +34,7 @@ func (m *Manager) handle(ctx context.Context, req *control.Request, s control.Se
 	case "results":
 		return nil, m.handleResults(ctx, o, s)
 	}
-	return m.handleEnd(ctx, o)
+	return m.handleEnd(ctx, o, s)
 }
 
 // list answers with the status of one unit, or of all.
@@ -65,7 +64,7 @@ func answerStatus(r runner) statusAnswer {
 }
 
 // handleEnd carries out cancel, release and force-release.
-func (m *Manager) handleEnd(ctx context.Context, o order) (any, error) {
+func (m *Manager) handleEnd(ctx context.Context, o order, s control.Session) (any, error) {
 	done, later := "released", "release pending"
 	if o.subcommand == "cancel" {
 		done, later = "cancelled", "cancel pending"
@@ -81,7 +80,7 @@ func (m *Manager) handleEnd(ctx context.Context, o order) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSignature(o); err != nil {
+	if err := m.checkSignature(o, r.signed(), s); err != nil {
 		return nil, err
 	}
 	var pending bool
@@ -99,20 +98,12 @@ func (m *Manager) handleEnd(ctx context.Context, o order) (any, error) {
 	return map[string]string{done: o.unitID}, nil
 }
 
-// checkSignature refuses a signature: no work type expects one.
-func checkSignature(o order) error {
-	if o.signature != "" {
-		return errors.New("work type did not expect a signature")
-	}
-	return nil
-}
-
 func (m *Manager) handleResults(ctx context.Context, o order, s control.Session) error {
 	r, err := m.find(o.unitID)
 	if err != nil {
 		return err
 	}
-	if err := checkSignature(o); err != nil {
+	if err := m.checkSignature(o, r.signed(), s); err != nil {
 		return err
 	}
 	if _, err := fmt.Fprintf(s, "Streaming results for work unit %s\n", o.unitID); err != nil {

@@ -68,7 +68,7 @@ func TestCommandErrors(t *testing.T) {
 		`{"subcommand":"submit","node":"a","worktype":"cat","ttl":"1h"}`:                                  "ttl option is intended for remote work only",
 		`{"subcommand":"submit","node":"b","worktype":"cat","ttl":"soon"}`:                                `ttl must be a duration such as 90s or 1h30m, not "soon"`,
 		`{"subcommand":"submit","node":"a","worktype":"cat","signature":"s"}`:                             "work type did not expect a signature",
-		`{"subcommand":"submit","node":"b","worktype":"cat","signwork":"true"}`:                           "cannot sign work: this node has no key for it",
+		`{"subcommand":"submit","node":"b","worktype":"cat","signwork":"true"}`:                           "cannot sign work: signing key is empty: this node has no work-signing",
 		`{"subcommand":"submit","node":"b","worktype":"cat","signwork":"maybe"}`:                          `field signwork must be "true" or "false", not "maybe"`,
 		`{"subcommand":"submit","node":"a","worktype":"cat","params":"-v"}`:                               "extra params provided but not allowed",
 		`{"subcommand":"cancel","unitid":"` + id + `","signature":"s"}`:                                   "work type did not expect a signature",

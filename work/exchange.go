@@ -101,6 +101,10 @@ type connection struct {
 // connect opens a session. It is aborted when ctx ends, unless it is kept.
 func (r *remote) connect(ctx context.Context) (connection, error) {
 	node := r.target.RemoteNode
+	signs, err := r.signs()
+	if err != nil {
+		return connection{}, err
+	}
 	raw, err := r.m.dial(ctx, node, controlService, r.target.TLSClient)
 	if err != nil {
 		return connection{}, &unreached{err}
@@ -120,6 +124,7 @@ func (r *remote) connect(ctx context.Context) (connection, error) {
 		conn.Close()
 		return connection{}, &unreached{fmt.Errorf("control service of node %s: %w", node, err)}
 	}
+	client.Sign = signs
 	return connection{client: client, conn: conn, keep: keep}, nil
 }
 

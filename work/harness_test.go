@@ -62,6 +62,7 @@ type testNode struct {
 	listener  *memListener
 	events    chan Event
 	seed      uint64
+	signWith  func(node, command string) (string, error) // Options.Sign
 }
 
 // node adds a node with the work types "cat" and "sh", the latter of which
@@ -84,7 +85,7 @@ func (n *testNode) start() {
 	n.events = make(chan Event, 10_000)
 	n.m = NewManager(Options{
 		NodeID: n.id, Dir: "/data/" + n.id, FS: n.fs, Clock: n.c.time, Rand: rand.NewPCG(n.seed, 1),
-		Processes: n.processes, Dial: n.c.dial, Features: n.c.featuresOf, Events: func(e Event) { n.events <- e },
+		Processes: n.processes, Dial: n.c.dial, Features: n.c.featuresOf, Sign: n.signWith, Events: func(e Event) { n.events <- e },
 	})
 	for _, t := range []Type{{Name: "cat", Command: "cat"}, {Name: "sh", Command: "sh", Params: "-c", AllowRuntimeParams: true}} {
 		if err := n.m.AddType(t); err != nil {

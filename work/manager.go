@@ -37,8 +37,8 @@ var errStopping = errors.New("the node is stopping")
 
 func unknownUnit(id string) error { return fmt.Errorf("unknown work unit %s", id) }
 
-// Options are what a Manager needs from its surroundings. All but Events are
-// required.
+// Options are what a Manager needs from its surroundings. All but Sign, Verify
+// and Events are required.
 type Options struct {
 	// NodeID is the node whose units these are.
 	NodeID string
@@ -59,6 +59,12 @@ type Options struct {
 	// "features", and whether it is advertised at all at present. It is called
 	// with a unit's lock held or none.
 	Features func(node string) (features []string, known bool)
+	// Sign returns a signature for a command to another node, of which it gets
+	// the hash; nil if this node has no key for that.
+	Sign func(node, command string) (string, error)
+	// Verify returns an error unless a signature vouches for the command with
+	// that hash, given to this node; nil if this node has no key for that.
+	Verify func(signature, command string) error
 	// Events is called for every event, possibly with a lock held: it must not
 	// block nor call into the Manager. Calls may overlap.
 	Events func(Event)
@@ -74,6 +80,8 @@ type Manager struct {
 	processes Processes
 	dial      func(ctx context.Context, node, service, tlsClient string) (Conn, error)
 	features  func(node string) (features []string, known bool)
+	sign      func(node, command string) (string, error)
+	verify    func(signature, command string) error
 	events    func(Event)
 
 	// ctx ends at Close, and with it the exchanges with other nodes, which
@@ -99,6 +107,8 @@ func NewManager(o Options) *Manager {
 		processes: o.Processes,
 		dial:      o.Dial,
 		features:  o.Features,
+		sign:      o.Sign,
+		verify:    o.Verify,
 		events:    o.Events,
 		rand:      rand.New(o.Rand),
 		types:     make(map[string]Type),
@@ -134,7 +144,7 @@ func (m *Manager) WorkCommands() []wire.WorkCommand {
 	defer m.mu.Unlock()
 	var list []wire.WorkCommand
 	for _, name := range slices.Sorted(maps.Keys(m.types)) {
-		list = append(list, wire.WorkCommand{WorkType: name})
+		list = append(list, wire.WorkCommand{WorkType: name, Secure: m.types[name].VerifySignature})
 	}
 	return list
 }

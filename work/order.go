@@ -15,6 +15,7 @@ type order struct {
 	subcommand string
 	unitID     string // empty for submit, and for a list of all
 	signature  string
+	hash       string // see commandHash; empty without a signature
 	startPos   int64
 
 	// The rest is for submit.
@@ -102,6 +103,9 @@ var notParams = map[string]bool{
 func parseFields(fields map[string]any) (order, error) {
 	f := fieldReader{fields: fields}
 	o := order{subcommand: strings.ToLower(f.text("subcommand", true)), signature: f.text("signature", false)}
+	if o.signature != "" {
+		o.hash = commandHash(fields)
+	}
 	switch o.subcommand {
 	case "submit":
 		o.node, o.workType = f.text("node", true), f.text("worktype", true)

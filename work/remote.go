@@ -20,8 +20,8 @@ const syncEvery = 16 << 20
 // says what comes next.
 type remote struct {
 	*unit
-	// target is the extra data at first. Its node, work type, parameters and
-	// TLS client never change, so they may be read without mu.
+	// target is the extra data at first. Its node, work type, parameters, TLS
+	// client and SignWork never change, so they may be read without mu.
 	target RemoteExtra
 	f      follower
 	// stops breaks off the exchanges that are under way.
@@ -382,6 +382,8 @@ func (r *remote) give(give func(), done func(*snapshot) bool) (setbacks int, err
 	r.act()
 	return s.setbacks, nil
 }
+
+func (r *remote) signed() bool { return r.target.SignWork }
 
 func (r *remote) shown(s Status) any {
 	var e RemoteExtra

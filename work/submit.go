@@ -24,7 +24,7 @@ type submitAnswer struct {
 
 // handleSubmit makes a unit, takes its stdin and starts it.
 func (m *Manager) handleSubmit(ctx context.Context, o order, s control.Session) (any, error) {
-	r, err := m.unitOf(o)
+	r, err := m.unitOf(o, s)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,11 @@ func (m *Manager) handleSubmit(ctx context.Context, o order, s control.Session) 
 
 // unitOf makes the unit of a submission, or returns the one that the same
 // submission has made before.
-func (m *Manager) unitOf(o order) (runner, error) {
+func (m *Manager) unitOf(o order, s control.Session) (runner, error) {
+	t, _ := m.lookupType(o.workType)
+	if err := m.checkSignature(o, t.VerifySignature, s); err != nil {
+		return nil, err
+	}
 	if o.submission == "" {
 		return m.newFromOrder(o)
 	}
@@ -59,7 +63,7 @@ func (m *Manager) unitOf(o order) (runner, error) {
 		return nil, err
 	}
 	if id != "" {
-		return m.find(id)
+		return m.existing(id, o, s)
 	}
 	r, err := m.newFromOrder(o)
 	if err != nil {
@@ -115,10 +119,17 @@ func (m *Manager) answerAgain(r runner, o order, s control.Session) (any, error)
 	return answer, nil
 }
 
-func (m *Manager) newFromOrder(o order) (runner, error) {
-	if err := checkSignature(o); err != nil {
-		return nil, err
+// existing returns the unit that a submission is about to go on with. Whatever
+// work type that claims, it is that of the unit which counts.
+func (m *Manager) existing(id string, o order, s control.Session) (runner, error) {
+	r, err := m.find(id)
+	if err == nil && r.signed() {
+		err = m.checkSignature(o, true, s)
 	}
+	return r, err
+}
+
+func (m *Manager) newFromOrder(o order) (runner, error) {
 	if o.node == m.nodeID || strings.EqualFold(o.node, localhost) {
 		return m.newCommand(o)
 	}
@@ -147,8 +158,8 @@ func (m *Manager) newRemote(o order) (runner, error) {
 	switch {
 	case o.node == "":
 		return nil, errors.New("work submit requires a target node")
-	case o.signWork:
-		return nil, errors.New("cannot sign work: this node has no key for it")
+	case o.signWork && m.sign == nil:
+		return nil, errNoSigningKey
 	}
 	if o.tlsClient == "" && slices.ContainsFunc(slices.Collect(maps.Keys(o.params)), isSecret) {
 		return nil, errors.New("cannot send secrets over a non-TLS connection")

@@ -61,6 +61,8 @@ type runner interface {
 	resume()
 	// stop leaves the unit as it is, for the next start to resume.
 	stop()
+	// signed reports whether orders about the unit are to be signed.
+	signed() bool
 	// shown returns the extra data as anybody may see it.
 	shown(s Status) any
 	// base returns the unit itself.

@@ -14,6 +14,7 @@ const (
 	shlex   = "github.com/google/shlex"
 	highway = "github.com/minio/highwayhash"
 	gorilla = "github.com/gorilla/websocket"
+	jwt     = "github.com/golang-jwt/jwt/v5"
 	pion    = "github.com/pion/transport/v3"
 )
 
@@ -48,13 +49,14 @@ var rules = map[string]rule{
 	"internal/config":      {imports: []string{"internal/completion", "internal/suggest", "mesh/firewall", yaml, shlex}},
 	"internal/pki":         {imports: []string{"internal/config"}, secrets: []string{"issue.go"}},
 	"internal/pki/pkitest": {tests: true},
+	"internal/signing":     {imports: []string{"internal/config", "internal/pki", jwt}},
 	"internal/proxy":       {imports: []string{"transport"}, waits: []string{"proxy.go", "join.go", "streams.go", "datagrams.go"}},
 	"internal/host": {
 		imports: []string{"control", "internal/daemon", "internal/version", "transport/...", "work", unix, pion + "/stdnet"},
 		waits:   []string{anyFile}, clock: []string{anyFile}, secrets: []string{"daemon.go"},
 	},
 	"internal/daemon": {
-		imports: []string{"control", "work", "mesh", "mesh/wire", "transport", "internal/config", "internal/pki", "internal/proxy"},
+		imports: []string{"control", "work", "mesh", "mesh/wire", "transport", "internal/config", "internal/pki", "internal/proxy", "internal/signing"},
 		waits:   []string{"reach.go", "daemon.go", "control.go", "services.go", "reload.go"},
 	},
 	"internal/archtest": {},

@@ -121,9 +121,9 @@ func TestBadArguments(t *testing.T) {
 		}},
 		{"unknown items", []string{"--confg", "r.yml", "--tcp-listner", "1"}, []string{
 			`command line: unknown item "--confg": did you mean "--config"? (known: --node, --log-level, --local-only, --control-service, ` +
-				`--tcp-listener, --tcp-peer, --udp-listener, --udp-peer, --ws-listener, --ws-peer, --tls-server, --tls-client, --work-command, --tcp-server, --tcp-client, --udp-server, --udp-client, --unix-socket-server, --unix-socket-client, --command-service, --cert-init, --cert-makereq, --cert-signreq, --config, --config-v2, --check, --help, --version)`,
+				`--tcp-listener, --tcp-peer, --udp-listener, --udp-peer, --ws-listener, --ws-peer, --tls-server, --tls-client, --work-command, --work-signing, --work-verification, --tcp-server, --tcp-client, --udp-server, --udp-client, --unix-socket-server, --unix-socket-client, --command-service, --cert-init, --cert-makereq, --cert-signreq, --config, --config-v2, --check, --help, --version)`,
 			`command line: unknown item "--tcp-listner": did you mean "--tcp-listener"? (known: --node, --log-level, --local-only, --control-service, ` +
-				`--tcp-listener, --tcp-peer, --udp-listener, --udp-peer, --ws-listener, --ws-peer, --tls-server, --tls-client, --work-command, --tcp-server, --tcp-client, --udp-server, --udp-client, --unix-socket-server, --unix-socket-client, --command-service, --cert-init, --cert-makereq, --cert-signreq, --config, --config-v2, --check, --help, --version)`,
+				`--tcp-listener, --tcp-peer, --udp-listener, --udp-peer, --ws-listener, --ws-peer, --tls-server, --tls-client, --work-command, --work-signing, --work-verification, --tcp-server, --tcp-client, --udp-server, --udp-client, --unix-socket-server, --unix-socket-client, --command-service, --cert-init, --cert-makereq, --cert-signreq, --config, --config-v2, --check, --help, --version)`,
 		}},
 		{"parameters", []string{"--tcp-peer", "a:1", "address=b:1", "=x", "cost", "--log-level="}, []string{
 			`command line: "cost" is neither an item (--NAME) nor a parameter (NAME=VALUE), and --tcp-peer has its value "a:1" already`,
@@ -132,7 +132,7 @@ func TestBadArguments(t *testing.T) {
 			`command line: tcp-peer: address is given twice: want it once`,
 			`command line: tcp-peer: unknown parameter "" (known: address, redial, tls, cost, allowedpeers)`,
 			`command line: log-level: level is "": want Error, Warning, Info or Debug`,
-			`command line: work-command takes no value without a name: want a name of worktype, command, params, allowruntimeparams`,
+			`command line: work-command takes no value without a name: want a name of worktype, command, params, allowruntimeparams, verifysignature`,
 			`command line: work-command: worktype is missing: want a name without control characters, other than "remote"`,
 			`command line: work-command: command is missing: want the name of a file or directory`,
 		}},

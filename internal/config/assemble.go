@@ -34,6 +34,7 @@ func (cl *CommandLine) Config(readFile func(name string) ([]byte, error), hostna
 	checkUnique(items, &p)
 	checkPorts(items, &p)
 	checkReferences(items, &p)
+	checkSigning(items, &p)
 	checkErrands(items, &p)
 	checkBackends(items, origin, &p)
 	c := assemble(items, origin)

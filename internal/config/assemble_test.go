@@ -56,6 +56,20 @@ func TestItemsThatDoNotFitTogether(t *testing.T) {
 			`r.yml:10: tcp-listener: tcp port 3 of "127.0.0.2" is taken by the control-service at r.yml:9: want another`,
 			`r.yml:11: udp-server: udp port 1 of "::" is taken by the udp-listener at r.yml:4: want another`,
 		}},
+		{"signatures that nobody can verify", `
+- local-only
+- work-command: {worktype: cat, command: cat, verifysignature: yes}
+- work-command: {worktype: date, command: date}
+`, []string{
+			`r.yml:3: work-command: verifysignature is set for "cat", but there is no key to verify by: want a work-verification, too`,
+		}},
+		{"signatures that perhaps somebody can verify", `
+- local-only
+- work-command: {worktype: cat, command: cat, verifysignature: yes}
+- work-verification:
+`, []string{
+			`r.yml:4: work-verification: publickey is missing: want the name of a file or directory`,
+		}},
 		{"names of no service", `
 - local-only
 - control-service: {service: ping}

@@ -31,6 +31,9 @@ type Config struct {
 	TLSServers      []TLSServer
 	TLSClients      []TLSClient
 	WorkCommands    []WorkCommand
+	// WorkSigning and WorkVerification are nil unless given.
+	WorkSigning      *WorkSigning
+	WorkVerification *WorkVerification
 
 	TCPServers        []TCPServer
 	TCPClients        []TCPClient
@@ -88,6 +91,7 @@ type WorkCommand struct {
 	Command            string `param:"command" kind:"path" required:"yes" help:"program to run for a unit"`
 	Params             string `param:"params" kind:"words" unset:"none" help:"its parameters, split as a shell does"`
 	AllowRuntimeParams bool   `param:"allowruntimeparams" kind:"bool" default:"false" help:"whether a submission may add parameters"`
+	VerifySignature    bool   `param:"verifysignature" kind:"bool" default:"false" help:"whether to refuse commands about its units that are not signed, other than by a Unix socket; see work-verification"`
 }
 
 // table lists all items there are, in the order in which --help shows them.
@@ -105,6 +109,8 @@ var table = []*itemSpec{
 	checked(many("tls-server", "Name a TLS configuration for those who are dialled.", func(c *Config) *[]TLSServer { return &c.TLSServers }), TLSServer.check),
 	checked(many("tls-client", "Name a TLS configuration for those who dial.", func(c *Config) *[]TLSClient { return &c.TLSClients }), TLSClient.check),
 	many("work-command", "Run units of work by a command.", func(c *Config) *[]WorkCommand { return &c.WorkCommands }),
+	once("work-signing", "Sign the commands about units of work on other nodes, where a submission asks for that.", func(c *Config, s WorkSigning) { c.WorkSigning = &s }),
+	once("work-verification", "Verify signed commands about units of work.", func(c *Config, v WorkVerification) { c.WorkVerification = &v }),
 	many("tcp-server", "Pass connections to a TCP port on to a service of the mesh.", func(c *Config) *[]TCPServer { return &c.TCPServers }),
 	many("tcp-client", "Offer a TCP port as a service of the mesh.", func(c *Config) *[]TCPClient { return &c.TCPClients }),
 	many("udp-server", "Pass datagrams to a UDP port on to a service of the mesh.", func(c *Config) *[]UDPServer { return &c.UDPServers }),

@@ -50,9 +50,11 @@ func everything() *Config {
 			PinnedServerCert: [][]byte{make([]byte, 32)}, SkipReceptorNamesCheck: true, MinTLS13: true,
 		}},
 		WorkCommands: []WorkCommand{
-			{WorkType: "cat", Command: "/bin/cat", Params: "-n 'a b'=c", AllowRuntimeParams: true},
+			{WorkType: "cat", Command: "/bin/cat", Params: "-n 'a b'=c", AllowRuntimeParams: true, VerifySignature: true},
 			{WorkType: "date", Command: "date"},
 		},
+		WorkSigning:      &WorkSigning{PrivateKey: "/work.key", TokenExpiration: 90 * time.Second},
+		WorkVerification: &WorkVerification{PublicKey: "/work.pub"},
 		TCPServers: []TCPServer{
 			{Port: 8022, BindAddr: "127.0.0.1", RemoteNode: "far", RemoteService: "ssh", TLSServer: "in", TLSClient: "out"},
 		},
@@ -139,7 +141,10 @@ var everythingWritten = `---
     command: /bin/cat
     params: -n 'a b'=c
     allowruntimeparams: true
+    verifysignature: true
 - work-command: {worktype: date, command: date}
+- work-signing: {privatekey: /work.key, tokenexpiration: 1m30s}
+- work-verification: {publickey: /work.pub}
 - tcp-server: {port: 8022, bindaddr: 127.0.0.1, remotenode: far, remoteservice: ssh, tlsserver: in, tlsclient: out}
 - tcp-client: {service: ssh, address: "localhost:22", tlsserver: in, tlsclient: out}
 - udp-server: {port: 8053, bindaddr: "::1", remotenode: localhost, remoteservice: dns}
@@ -172,8 +177,9 @@ func TestBothFormsMeanTheSame(t *testing.T) {
 		"pinnedclientcert="+zeros(32)+","+zeros(64), "skipreceptornamescheck=true", "mintls13=true",
 		"--tls-client", "name=out", "cert=/out.crt", "key=/out.key", "rootcas=/ca.crt", "insecureskipverify=true",
 		"pinnedservercert="+zeros(32), "skipreceptornamescheck=true", "mintls13=true",
-		"--work-command", "worktype=cat", "command=/bin/cat", "params=-n 'a b'=c", "allowruntimeparams=true",
+		"--work-command", "worktype=cat", "command=/bin/cat", "params=-n 'a b'=c", "allowruntimeparams=true", "verifysignature=true",
 		"--work-command", "worktype=date", "command=date",
+		"--work-signing", "/work.key", "tokenexpiration=90s", "--work-verification", "/work.pub",
 		"--tcp-server", "port=8022", "bindaddr=127.0.0.1", "remotenode=far", "remoteservice=ssh", "tlsserver=in", "tlsclient=out",
 		"--tcp-client", "service=ssh", "address=localhost:22", "tlsserver=in", "tlsclient=out",
 		"--udp-server", "port=8053", "bindaddr=::1", "remotenode=localhost", "remoteservice=dns",

@@ -36,6 +36,7 @@ var kinds = map[string]kind{
 	"command":        scalar("a program and its parameters as for a shell, all quotes closed and no backslash at the end", parseCommand),
 	"cost":           costKind,
 	"dns-names":      list[string](wantDNS, scalar("a DNS name in ASCII, without spaces", parseDNSName)),
+	"duration":       scalar(`a duration above 0, such as "30s", "5m" or "3h30m"`, parseDuration),
 	"fingerprints":   list[[]byte](wantFingerprints, scalar(wantFingerprints, parseFingerprint)),
 	"firewall-rules": {reflect.TypeFor[[]firewall.Rule](), wantFirewallRules, parseFirewallRules, lower},
 	"header":         scalar(`"NAME: VALUE"`, parseHeader),

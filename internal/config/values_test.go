@@ -91,10 +91,10 @@ func TestBadValues(t *testing.T) {
 			`r.yml:8: tcp-peer: allowedpeers is "[a": want node IDs, such as [a, b] or "a,b"; leave it out for any: did not find expected ',' or ']'`,
 			`r.yml:8: tcp-peer: cost is ".inf": ` + costMessage,
 		}},
-		{"work command", "- local-only\n- work-command: {worktype: remote, params: \"it's\", verifysignature: true}\n", []string{
+		{"work command", "- local-only\n- work-command: {worktype: remote, params: \"it's\", verifysignatures: true}\n", []string{
 			`r.yml:2: work-command: worktype is "remote": want a name without control characters, other than "remote"`,
 			`r.yml:2: work-command: params is "it's": want words as for a shell, all quotes closed and no backslash at the end`,
-			`r.yml:2: work-command: unknown parameter "verifysignature" (known: worktype, command, params, allowruntimeparams)`,
+			`r.yml:2: work-command: unknown parameter "verifysignatures": did you mean "verifysignature"? (known: worktype, command, params, allowruntimeparams, verifysignature)`,
 			`r.yml:2: work-command: command is missing: ` + fileMessage,
 		}},
 		{"value below its name", "- tcp-listener:\n    port: 1\n    cost:\n      0\n    nodecost:\n      '{\"a\": 0}'\n", []string{

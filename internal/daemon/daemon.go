@@ -158,7 +158,7 @@ func (d *Daemon) startNode() error {
 }
 
 func (d *Daemon) startWork() error {
-	d.work = work.NewManager(work.Options{
+	opts := work.Options{
 		NodeID:    d.cfg.Node.ID,
 		Dir:       path.Join(d.cfg.Node.DataDir, d.cfg.Node.ID),
 		FS:        d.host.FS,
@@ -168,9 +168,16 @@ func (d *Daemon) startWork() error {
 		Dial:      d.dialWork,
 		Features:  d.featuresOf,
 		Events:    d.workEvent,
-	})
+	}
+	if err := d.signWork(&opts); err != nil {
+		return err
+	}
+	d.work = work.NewManager(opts)
 	for _, wc := range d.cfg.WorkCommands {
-		err := d.work.AddType(work.Type{Name: wc.WorkType, Command: wc.Command, Params: wc.Params, AllowRuntimeParams: wc.AllowRuntimeParams})
+		err := d.work.AddType(work.Type{
+			Name: wc.WorkType, Command: wc.Command, Params: wc.Params,
+			AllowRuntimeParams: wc.AllowRuntimeParams, VerifySignature: wc.VerifySignature,
+		})
 		if err != nil {
 			return fmt.Errorf("%s: work-command: %w", wc.Where, err)
 		}

@@ -16,13 +16,18 @@ type tlsConfigs struct {
 	clients map[string]*pki.Client
 }
 
-func (d *Daemon) startTLS() error {
-	opts := pki.Options{
+// pkiOptions are for what reads certificates and keys.
+func (d *Daemon) pkiOptions() pki.Options {
+	return pki.Options{
 		NodeID:   d.cfg.Node.ID,
 		ReadFile: d.host.ReadFile,
 		Now:      d.host.Clock.Now,
 		Warn:     d.warn,
 	}
+}
+
+func (d *Daemon) startTLS() error {
+	opts := d.pkiOptions()
 	d.tls = tlsConfigs{servers: make(map[string]*pki.Server), clients: make(map[string]*pki.Client)}
 	for _, item := range d.cfg.TLSServers {
 		s, err := pki.NewServer(item, opts)
