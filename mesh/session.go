@@ -33,6 +33,7 @@ const (
 // Errors of LinkFailed and LinkDown, besides those of the link itself.
 var (
 	ErrRejected    = errors.New("the peer rejected the link")
+	ErrEnded       = fmt.Errorf("%w, or has stopped", ErrRejected)
 	ErrNoHandshake = fmt.Errorf("no routing update arrived in %d tries", handshakeTries)
 	ErrReplaced    = errors.New("the peer opened another link")
 	ErrTooMany     = fmt.Errorf("%d links wait for their handshake already", maxStarting)
@@ -133,7 +134,11 @@ func (s *session) receiveControl(now time.Time, frame []byte) error {
 		}
 		return s.node.receiveAdvertisement(now, frame, s)
 	case wire.TypeReject:
-		s.end(now, ErrRejected)
+		if s.state == stateEstablished {
+			s.end(now, ErrEnded)
+		} else {
+			s.end(now, ErrRejected)
+		}
 	}
 	return nil
 }

@@ -43,8 +43,8 @@ type ListenOptions struct {
 // Listener has a link to each peer that sends to its one socket, and tells them
 // apart by their source address. It implements transport.Backend.
 //
-// A session begins with a control frame: data from an unknown address is what
-// is left of an earlier session. When a link has ended (it was closed, perhaps
+// A session begins with a control frame: data, or a goodbye, from an unknown
+// address is what is left of an earlier session. When a link has ended (it was closed, perhaps
 // because the peer has begun anew, or nothing arrived), the next control frame
 // from that address begins a new session.
 type Listener struct {
@@ -122,7 +122,7 @@ func (l *Listener) session(addr *net.UDPAddr, frame []byte) (s *session, fresh b
 	if s := l.sessions[from]; s != nil {
 		return s, false
 	}
-	if l.closed || len(frame) == 0 || transport.IsData(frame) {
+	if l.closed || len(frame) == 0 || transport.IsData(frame) || isGoodbye(frame) {
 		return nil, false
 	}
 	if len(l.sessions) >= MaxSessions {
@@ -206,6 +206,7 @@ func (l *Listener) String() string { return "udp listener " + l.addr }
 // its frames; the goroutine that runs it sends.
 type session struct {
 	*transport.Sender
+	farewell
 	listener *Listener
 	from     netip.AddrPort
 	addr     *net.UDPAddr
@@ -226,6 +227,7 @@ func (s *session) Run(r transport.Receiver) {
 	s.receiver = r
 	close(s.begun)
 	s.Flush(s.write)
+	s.say(s.writeFrame)
 	s.listener.forget(s)
 	s.mu.Lock()
 	s.receiver = nil
@@ -236,15 +238,19 @@ func (s *session) Run(r transport.Receiver) {
 // write sends frames, or loses them as others are lost on the way.
 func (s *session) write(frames [][]byte) error {
 	for _, frame := range frames {
-		_, _ = s.listener.conn.WriteTo(frame, s.addr)
+		s.see(frame)
+		s.writeFrame(frame)
 	}
 	return nil
 }
+
+func (s *session) writeFrame(frame []byte) { _, _ = s.listener.conn.WriteTo(frame, s.addr) }
 
 // deliver gives a frame to the receiver, if the session still has one.
 func (s *session) deliver(frame []byte) {
 	<-s.begun
 	s.active.Store(true)
+	s.see(frame)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.receiver != nil {

@@ -3,6 +3,7 @@ package udp
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -78,6 +79,23 @@ func (n fixedPort) DialUDP(network string, _, remote *net.UDPAddr) (pion.UDPConn
 	return n.Net.DialUDP(network, &net.UDPAddr{Port: 5000}, remote)
 }
 
+// wordless is the network of a node that is cut off before it can say goodbye.
+type wordless struct{ pion.Net }
+
+func (n wordless) DialUDP(network string, local, remote *net.UDPAddr) (pion.UDPConn, error) {
+	conn, err := n.Net.DialUDP(network, local, remote)
+	return wordlessConn{conn}, err
+}
+
+type wordlessConn struct{ pion.UDPConn }
+
+func (c wordlessConn) Write(p []byte) (int, error) {
+	if isGoodbye(p) {
+		return len(p), nil
+	}
+	return c.UDPConn.Write(p)
+}
+
 // A node that vanishes without a word and is started again, on the same
 // address, is in the mesh again long before the old link has idled out.
 func TestNodeReturnsOnItsAddress(t *testing.T) {
@@ -86,7 +104,7 @@ func TestNodeReturnsOnItsAddress(t *testing.T) {
 		hub := startNode(t, "hub")
 		hub.listen(t, in.outside)
 		first := startNode(t, "leaf")
-		dialer := first.dial(t, fixedPort{in.inside})
+		dialer := first.dial(t, fixedPort{wordless{in.inside}})
 		hub.wantUp(t, "leaf")
 		first.wantUp(t, "hub")
 		time.Sleep(5 * time.Second) // virtual: both list each other
@@ -103,6 +121,34 @@ func TestNodeReturnsOnItsAddress(t *testing.T) {
 			t.Errorf("the node was back after %v", took)
 		}
 	})
+}
+
+// Whichever end closes the link, the other one learns it at once.
+func TestEndIsTold(t *testing.T) {
+	for _, who := range []string{"leaf", "hub"} {
+		t.Run(who, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				in := newInternet(t, vnet.NATType{}, 0)
+				hub, leaf := startNode(t, "hub"), startNode(t, "leaf")
+				hub.listen(t, in.outside)
+				leaf.dial(t, in.inside)
+				hub.wantUp(t, "leaf")
+				leaf.wantUp(t, "hub")
+				ends, stays := hub, leaf
+				if who == "leaf" {
+					ends, stays = leaf, hub
+				}
+				began := time.Now()
+				ends.Close()
+				if down, ok := (<-stays.links).(mesh.LinkDown); !ok || !errors.Is(down.Err, mesh.ErrEnded) {
+					t.Errorf("%+v, want an end that was told", down)
+				}
+				if took := time.Since(began); took > time.Second {
+					t.Errorf("it was told after %v", took)
+				}
+			})
+		})
+	}
 }
 
 // A stream over a link that loses a tenth of its datagrams arrives complete.

@@ -56,7 +56,7 @@ func dial(network pion.Net, addr string) (*conn, error) {
 		return nil, err
 	}
 	_ = socket.SetReadBuffer(socketBuffer) // as much as there is
-	return &conn{socket, make([]byte, transport.MaxFrame)}, nil
+	return &conn{UDPConn: socket, buf: make([]byte, transport.MaxFrame)}, nil
 }
 
 // Start implements transport.Backend.
@@ -71,11 +71,13 @@ func (d *Dialer) Start(accept transport.Acceptor) error {
 type conn struct {
 	pion.UDPConn
 	buf []byte // what is read
+	farewell
 }
 
 // ReadFrame implements transport.Conn.
 func (c *conn) ReadFrame() ([]byte, error) {
 	n, err := c.Read(c.buf)
+	c.see(c.buf[:n])
 	return slices.Clone(c.buf[:n]), err
 }
 
@@ -84,6 +86,7 @@ func (c *conn) ReadFrame() ([]byte, error) {
 // say, too) has the link ended.
 func (c *conn) WriteFrames(frames [][]byte) error {
 	for _, frame := range frames {
+		c.see(frame)
 		if _, err := c.Write(frame); errors.Is(err, syscall.ECONNREFUSED) {
 			return err
 		}
@@ -91,9 +94,11 @@ func (c *conn) WriteFrames(frames [][]byte) error {
 	return nil
 }
 
-// Close closes the socket. The peer is not told: there is no frame for it, and
-// a datagram without one would stop a deployed node.
-func (c *conn) Close() error { return c.UDPConn.Close() }
+// Close tells the peer and closes the socket.
+func (c *conn) Close() error {
+	c.say(func(frame []byte) { _, _ = c.Write(frame) }) // it may be lost
+	return c.UDPConn.Close()
+}
 
 // Abort implements transport.Conn.
 func (c *conn) Abort() { c.UDPConn.Close() }
