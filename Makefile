@@ -9,10 +9,12 @@
 # make properties  long runs of the properties, from the seed in sim/testdata/seeds.txt
 # make next-seeds  moves that seed on: for a scheduled run
 # make lint       what CI checks beside the tests
-# make install    PREFIX=/usr/local DESTDIR=; with what makes bash, zsh and fish complete
+# make install    PREFIX=/usr/local DESTDIR=; with what makes bash, zsh and fish complete, and the
+#                 units of systemd, unless UNITDIR= is empty
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 PREFIX  ?= /usr/local
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 
 export CGO_ENABLED = 0
 
@@ -37,6 +39,13 @@ install: all
 		install -d "$${to%/*}" || exit 1; \
 		for p in $(PROGRAMS); do sed "s/PROGRAM/$$p/g" internal/completion/scripts/$${shell%%/*} >"$$to$$p$$suffix" || exit 1; done; \
 	done
+	install -d '$(DESTDIR)$(PREFIX)/share/doc/receptor'
+	install -m 0644 docs/service.md '$(DESTDIR)$(PREFIX)/share/doc/receptor/'
+ifneq ($(UNITDIR),)
+	install -d '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(PREFIX)/lib/sysusers.d'
+	sed 's,PREFIX,$(PREFIX),g' packaging/systemd/receptor.service >'$(DESTDIR)$(UNITDIR)/receptor.service'
+	install -m 0644 packaging/systemd/receptor.sysusers '$(DESTDIR)$(PREFIX)/lib/sysusers.d/receptor.conf'
+endif
 
 test:
 	go test ./...

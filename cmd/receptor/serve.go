@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"receptor/internal/config"
 	"receptor/internal/daemon"
@@ -12,20 +13,50 @@ import (
 	"receptor/transport"
 )
 
+// stopTime is how long the end of the node may take. It takes a few seconds at
+// most, as long as peers may take to read what is sent last.
+const stopTime = 20 * time.Second
+
+// signals are those that the node heeds.
+type signals struct {
+	stop   chan os.Signal
+	hangup chan os.Signal
+}
+
+func catchSignals() signals {
+	s := signals{make(chan os.Signal, 2), make(chan os.Signal, 1)}
+	signal.Notify(s.stop, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(s.hangup, syscall.SIGHUP)
+	return s
+}
+
+func (s signals) release() {
+	signal.Stop(s.stop)
+	signal.Stop(s.hangup)
+}
+
 // serve runs the node until SIGTERM or SIGINT, or until it fails. SIGHUP reloads
 // the files of the command line.
 func serve(cl *config.CommandLine, cfg *config.Config, stdout io.Writer) error {
-	stop, hangup := make(chan os.Signal, 2), make(chan os.Signal, 1)
-	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(stop)
-	defer signal.Stop(hangup)
+	caught := catchSignals()
+	defer caught.release()
+	log := daemon.NewLog(stdout, transport.System, cfg.LogLevel)
+	manager, err := host.NewManager(os.Getenv, os.Getpid())
+	if err != nil {
+		log.Warningf("Service manager: %v", err)
+	}
+	for _, name := range []string{"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"} {
+		os.Unsetenv(name) // commands of units are nothing that it waits for
+	}
 	processes, err := host.NewProcesses()
 	if err != nil {
 		return err
 	}
 	defer processes.Close()
-	log := daemon.NewLog(stdout, transport.System, cfg.LogLevel)
+	if dir := cfg.Node.DataDir; host.InMemory(dir) {
+		log.Warningf("%s: node: datadir %s is on a file system in memory: units of work do not survive a restart of the machine, want a directory on a disk",
+			cfg.Node.Where, dir)
+	}
 	machine := host.Machine(processes)
 	if len(cl.Files()) > 0 {
 		machine.Reload = func() (*config.Config, error) { return cl.Config(os.ReadFile, os.Hostname) }
@@ -34,21 +65,85 @@ func serve(cl *config.CommandLine, cfg *config.Config, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer d.Close()
+	s := &server{Daemon: d, log: log, manager: manager, clock: transport.System, exit: os.Exit}
+	return s.run(caught)
+}
+
+// server is a node that runs, and who is told of it.
+type server struct {
+	*daemon.Daemon
+	log     *daemon.Log
+	manager *host.Manager
+	clock   transport.Clock
+	exit    func(code int)
+}
+
+// run heeds signals until the node ends.
+func (s *server) run(caught signals) error {
+	s.told(s.manager.Ready("Running"))
+	alive := make(chan struct{}, 1)
+	s.watch(alive)
 	for {
 		select {
-		case <-hangup:
-			_ = d.Reload() // it has logged why not
-		case s := <-stop:
-			log.Infof("Received signal %q, stopping", s)
-			go func() {
-				<-stop
-				os.Exit(exitFailed) // a second signal does not wait
-			}()
+		case <-caught.hangup:
+			s.reload()
+		case <-alive:
+			s.CheckAlive()
+			s.told(s.manager.Alive())
+			s.watch(alive)
+		case sig := <-caught.stop:
+			s.log.Infof("Received signal %q, stopping", sig)
+			s.end(caught.stop, s.Close)
 			return nil
-		case err := <-d.Failed():
-			log.Errorf("%v", err)
+		case err := <-s.Failed():
+			s.log.Errorf("%v", err)
+			s.end(caught.stop, s.Close)
 			return err
 		}
+	}
+}
+
+// watch asks for a sign of life in half the time that the manager waits for one.
+func (s *server) watch(alive chan<- struct{}) {
+	if wait := s.manager.Watchdog(); wait > 0 {
+		s.clock.AfterFunc(wait/2, func() { alive <- struct{}{} })
+	}
+}
+
+func (s *server) reload() {
+	s.told(s.manager.Reloading())
+	status := "Running"
+	if err := s.Reload(); err != nil {
+		status = "Running as before, reload not successful: " + err.Error()
+	}
+	s.told(s.manager.Ready(status))
+}
+
+// end closes the node. A signal meanwhile, or the end of stopTime, ends the
+// program at once: units of work go on in any case.
+func (s *server) end(stop <-chan os.Signal, closeNode func()) {
+	s.told(s.manager.Stopping())
+	timer := s.clock.AfterFunc(stopTime, func() {
+		s.log.Errorf("The node has not stopped within %v: exiting without", stopTime)
+		s.exit(exitFailed)
+	})
+	ended := make(chan struct{})
+	go func() {
+		select {
+		case sig := <-stop:
+			s.log.Warningf("Received signal %q while stopping: exiting at once", sig)
+			s.exit(exitFailed)
+		case <-ended:
+		}
+	}()
+	closeNode()
+	close(ended)
+	timer.Stop()
+}
+
+// told logs that the service manager could not be told something.
+func (s *server) told(err error) {
+	if err != nil {
+		s.log.Warningf("Service manager: %v", err)
 	}
 }

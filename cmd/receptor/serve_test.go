@@ -14,6 +14,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"receptor/internal/config"
+	"receptor/internal/daemon"
+	"receptor/transport/transporttest"
 )
 
 // asProgram makes this test program run as receptor.
@@ -117,5 +121,99 @@ func TestSignals(t *testing.T) {
 	p.ended(0)
 	if _, err := os.Lstat(socket); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the socket is there after the end: %v", err)
+	}
+}
+
+// A service manager hears of every step, and that the node is alive.
+func TestServiceManagerIsTold(t *testing.T) {
+	dir := t.TempDir()
+	socket := filepath.Join(dir, "notify")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	// wait skips signs of life, unless it waits for one.
+	wait := func(want ...string) {
+		t.Helper()
+		buf := make([]byte, 4096)
+		for {
+			n, err := conn.Read(buf)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := string(buf[:n])
+			if got == "WATCHDOG=1" && want[0] != got {
+				continue
+			}
+			for _, part := range want {
+				if !strings.Contains(got, part) {
+					t.Fatalf("told %q, want %q", got, want)
+				}
+			}
+			return
+		}
+	}
+	file, _ := nodeFile(t, dir, "- local-only\n")
+	p := startProgram(t, []string{"NOTIFY_SOCKET=" + socket, "WATCHDOG_USEC=100000"}, "-c", file)
+	wait("READY=1", "STATUS=Running")
+	wait("WATCHDOG=1")
+	p.signal(syscall.SIGHUP)
+	wait("RELOADING=1", "MONOTONIC_USEC=")
+	wait("READY=1", "STATUS=Running")
+	nodeFile(t, dir, "- local-onyl\n")
+	p.signal(syscall.SIGHUP)
+	wait("RELOADING=1")
+	wait("READY=1", "reload not successful", "local-onyl")
+	wait("WATCHDOG=1")
+	p.signal(syscall.SIGTERM)
+	wait("STOPPING=1")
+	p.ended(0)
+}
+
+// A node whose end takes long is not waited for any longer after a second signal,
+// or when the time is up.
+func TestEndIsBounded(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		hurry func(*transporttest.Clock, chan<- os.Signal)
+		want  string
+	}{
+		{"second signal", func(_ *transporttest.Clock, stop chan<- os.Signal) { stop <- syscall.SIGTERM }, "WARNING"},
+		{"time is up", func(clock *transporttest.Clock, _ chan<- os.Signal) { clock.Advance(stopTime) }, "ERROR"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			clock := transporttest.NewClock()
+			var log strings.Builder
+			exits := make(chan int, 1)
+			s := &server{log: daemon.NewLog(&log, clock, config.Debug), clock: clock, exit: func(code int) { exits <- code }}
+			stop := make(chan os.Signal, 1)
+			s.end(stop, func() {
+				test.hurry(clock, stop)
+				if code := <-exits; code != exitFailed {
+					t.Errorf("exit code %d, want %d", code, exitFailed)
+				}
+			})
+			if !strings.HasPrefix(log.String(), test.want) {
+				t.Errorf("log %q, want %s", &log, test.want)
+			}
+		})
+	}
+	s := &server{clock: transporttest.NewClock(), exit: func(int) { t.Error("a node that has ended is not waited for") }}
+	s.end(nil, func() {})
+	s.clock.(*transporttest.Clock).Advance(stopTime)
+}
+
+func TestDataDirInMemory(t *testing.T) {
+	dir, err := os.MkdirTemp("/dev/shm", "receptor-test-")
+	if err != nil {
+		t.Skipf("no directory in memory: %v", err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	p := startProgram(t, nil, "--node", "id=a", "datadir="+dir, "--local-only")
+	p.wait("WARNING")
+	p.wait("Initialization complete")
+	if log := p.log.String(); !strings.Contains(log, "command line: node: datadir "+dir+" is on a file system in memory") {
+		t.Errorf("log %q", log)
 	}
 }

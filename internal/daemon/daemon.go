@@ -219,6 +219,9 @@ func (d *Daemon) featuresOf(node string) (features []string, known bool) {
 	return strings.Split(ad.Tags[featuresTag], ","), known
 }
 
+// CheckAlive returns once the node has given it the lock that all it does needs.
+func (d *Daemon) CheckAlive() { d.node.Inspect(func(mesh.View) {}) }
+
 // Close stops the node: its services are withdrawn, peers see the links end,
 // and units of work go on under their supervisors. It returns when all that
 // the node started has ended.
