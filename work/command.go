@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path"
 	"time"
 
 	"github.com/google/shlex"
@@ -205,7 +207,7 @@ func (c *command) StatusChanged() {
 func (c *command) adopt() {
 	old := c.load().status
 	s, err := ReadStatus(c.m.store.fs, c.dir)
-	if err != nil || !old.State.canBecome(s.State) {
+	if err != nil || !s.follows(old) {
 		return
 	}
 	c.publish(func(v *snapshot) { v.adopt(s) })
@@ -226,6 +228,8 @@ func (c *command) Ended(claimed bool, problem string) {
 	c.adopt()
 	switch {
 	case c.closed:
+	case c.load().status.State.Terminal():
+		c.terminal()
 	case claimed, c.load().status.State == Running: // the latter under a deployed node's supervisor
 		c.lost(process, problem)
 	case c.canceling:
@@ -298,6 +302,9 @@ func (c *command) askToEnd(release bool) error {
 	case state.Terminal():
 		return nil
 	case c.process != nil:
+		if err := c.record(orders{Canceled: true, Released: c.releasing || release}); err != nil {
+			return err
+		}
 		if err := c.process.Cancel(); err != nil {
 			return fmt.Errorf("cancel unit %s: %w", c.id, err)
 		}
@@ -312,10 +319,51 @@ func (c *command) askToEnd(release bool) error {
 	return nil
 }
 
-// resume takes up a unit that was not complete when the daemon stopped.
+// orders are what was asked of a unit while its command ran, as the order file
+// has it.
+type orders struct{ Canceled, Released bool }
+
+// record makes orders safe from a crash: the client is told that they will be
+// carried out. It requires mu.
+func (c *command) record(o orders) error {
+	if o == (orders{c.canceling, c.releasing}) {
+		return nil
+	}
+	if err := replaceFile(c.m.store.fs, path.Join(c.dir, OrderFile), mustJSON(o)); err != nil {
+		return fmt.Errorf("keep the order to end unit %s: %w", c.id, err)
+	}
+	return nil
+}
+
+// recall takes up the orders of a former run. It requires mu.
+func (c *command) recall() {
+	b, err := readFile(c.m.store.fs, path.Join(c.dir, OrderFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	var o orders
+	if err == nil {
+		err = json.Unmarshal(b, &o)
+	}
+	if err != nil {
+		c.m.emit(UnitProblem{Unit: c.id, Err: fmt.Errorf("read the order to end it: %w", err)})
+		return
+	}
+	c.canceling, c.releasing = o.Canceled, o.Released
+}
+
+// resume takes up a unit that was not complete when the daemon stopped, or not
+// released.
 func (c *command) resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.recall()
+	if c.load().status.State.Terminal() {
+		c.terminal()
+		if c.closed {
+			return
+		}
+	}
 	if f, err := c.m.store.fs.Open(c.stdoutPath(), OpenAppend); err == nil {
 		f.Close() // the supervisor of a deployed node may not have come to that
 	}
@@ -327,12 +375,17 @@ func (c *command) resume() {
 	switch {
 	case err == nil:
 		c.process = process
+		if c.canceling {
+			_ = process.Cancel() // an error means that it has ended, and that is told
+		}
 		c.adopt() // what changed before it was watched
 		if size := c.stdoutSize(); !c.closed && !c.load().status.State.Terminal() {
 			c.publish(func(v *snapshot) { v.size = max(v.size, size) })
 		}
 	case errors.Is(err, ErrNeverStarted) && !known:
 		// A unit of a type that is not registered, or no command: it is kept.
+	case errors.Is(err, ErrNeverStarted) && pending && c.canceling:
+		c.endUnclaimed()
 	case errors.Is(err, ErrNeverStarted) && pending && e.InputComplete:
 		// The error is in the status; there is nobody else to tell.
 		_ = c.start()
@@ -346,6 +399,23 @@ func (c *command) resume() {
 	default:
 		c.m.emit(UnitProblem{Unit: c.id, Err: fmt.Errorf("find the supervisor: %w", err)})
 	}
+}
+
+// endUnclaimed ends a unit that no supervisor has claimed, although one may have
+// been started: it may just be about to. A supervisor that claims the unit from
+// now on finds it complete, one that was faster is found here. It requires mu.
+func (c *command) endUnclaimed() {
+	releasing := c.releasing
+	c.releasing = false
+	c.end(Canceled, detailCanceled)
+	c.releasing = releasing
+	process, err := c.m.processes.Attach(c.dir, 0, c)
+	if err == nil {
+		c.process = process
+		_ = process.Cancel() // an error means that it has ended, and that is told
+		return
+	}
+	c.terminal()
 }
 
 func (c *command) stop() {

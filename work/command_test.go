@@ -331,6 +331,29 @@ func TestUnreadableUnits(t *testing.T) {
 	if n.fs.get("/data/a/torn0000/status") != before || n.fs.get("/data/a/some.other.file") != "x" {
 		t.Error("what could not be read was changed")
 	}
+	// They are marked, and a person decides.
+	if got := n.fs.get("/data/a/empty000/damaged"); !strings.Contains(got, "/data/a/empty000/status is unusable: it is empty") {
+		t.Errorf("mark %q", got)
+	}
+	for _, command := range []string{"status", "results", "cancel", "release"} {
+		if got := n.do("work " + command + " empty000"); !strings.Contains(got, "unit empty000 is damaged, and kept as it is until it is released by force: ") {
+			t.Errorf("%s: %s", command, got)
+		}
+	}
+	if got := n.do("work force-release empty000"); got != `{"released":"empty000"}` {
+		t.Errorf("force-release: %s", got)
+	}
+	if got := n.do("work status empty000"); got != "ERROR: unknown work unit empty000" {
+		t.Errorf("after that: %s", got)
+	}
+	// A status that was just being written is whole when the node looks again.
+	n.stop()
+	n.fs.put("/data/a/torn0000/status", good)
+	n.start()
+	n.wantStatus("torn0000", Succeeded, "exit status 0")
+	if got := n.fs.get("/data/a/torn0000/damaged"); got != "" {
+		t.Errorf("it is still marked: %s", got)
+	}
 	for _, gone := range []string{"/data/a/crashed0.new/status", "/data/a/crashed1.released/stdout"} {
 		if n.fs.get(gone) != "" {
 			t.Errorf("%s is still there", gone)

@@ -23,6 +23,8 @@ func (m *Manager) handle(ctx context.Context, req *control.Request, s control.Se
 	switch o.subcommand {
 	case "submit":
 		return m.handleSubmit(ctx, o, s)
+	case "features":
+		return featuresAnswer{Features: m.Features()}, nil
 	case "list":
 		return m.list(o)
 	case "status":
@@ -35,6 +37,12 @@ func (m *Manager) handle(ctx context.Context, req *control.Request, s control.Se
 		return nil, m.handleResults(ctx, o, s)
 	}
 	return m.handleEnd(ctx, o, s)
+}
+
+// featuresAnswer says what the node can do beyond deployed ones, as the tag
+// "features" of its advertisement does.
+type featuresAnswer struct {
+	Features []string `json:"features"`
 }
 
 // list answers with the status of one unit, or of all.
@@ -75,6 +83,9 @@ func (m *Manager) handleEnd(ctx context.Context, o order, s control.Session) (an
 			return map[string]string{done: ""}, err
 		}
 		o.unitID = id
+	}
+	if _, damaged := m.isDamaged(o.unitID); damaged && o.subcommand == "force-release" {
+		return map[string]string{done: o.unitID}, m.removeDamaged(o.unitID)
 	}
 	r, err := m.find(o.unitID)
 	if err != nil {

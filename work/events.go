@@ -14,8 +14,8 @@ type UnitChanged struct {
 // UnitReleased: a unit is gone, with all its files.
 type UnitReleased struct{ Unit string }
 
-// UnitUnreadable: a directory that could be that of a unit cannot be read. It
-// is left as it is, and no command can see it.
+// UnitUnreadable: a directory that could be that of a unit cannot be used. It is
+// marked by a file that says why, and otherwise left as it is.
 type UnitUnreadable struct {
 	Unit string
 	Err  error

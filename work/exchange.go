@@ -163,6 +163,14 @@ func (r *remote) submissionKey() string { return r.m.nodeID + "/" + r.id }
 // submit submits the unit with its stdin. When it was submitted before, and the
 // remote node knows of that by its key, only what is missing of stdin is sent.
 func (r *remote) submit(ctx context.Context) submission {
+	before := r.onRecord()
+	o := r.trySubmit(ctx, before)
+	o.again = before.SubmitSent
+	return o
+}
+
+// trySubmit is submit when before is on record.
+func (r *remote) trySubmit(ctx context.Context, before RemoteExtra) submission {
 	stdin, err := r.m.store.fs.Open(r.stdinPath(), OpenRead)
 	if err != nil {
 		return submission{err: err}
@@ -173,18 +181,21 @@ func (r *remote) submit(ctx context.Context) submission {
 		return submission{err: err}
 	}
 	defer c.closeSubmit()
-	before, now, err := r.beforeSubmit()
+	keyed, err := r.knowsKeys(c)
 	if err != nil {
-		return submission{again: before.SubmitSent, err: err}
+		return submission{err: err}
+	}
+	if keyed, err = r.beforeSubmit(keyed); err != nil {
+		return submission{err: err}
 	}
 	fields := map[string]string{
 		"node": r.target.RemoteNode, "worktype": r.target.RemoteWorkType, "tlsclient": r.target.TLSClient,
 	}
 	maps.Copy(fields, r.target.RemoteParams)
-	if now.SubmitKeyed {
+	if keyed {
 		mark, err := r.markStdin(stdin)
 		if err != nil {
-			return submission{again: before.SubmitSent, err: err}
+			return submission{err: err}
 		}
 		fields[paramSubmission], fields[paramStdin] = r.submissionKey(), mark.String()
 	}
@@ -192,14 +203,14 @@ func (r *remote) submit(ctx context.Context) submission {
 	if err != nil {
 		err = r.refused(err)
 		var busy *control.RemoteError
-		return submission{sent: !errors.As(err, &busy), again: before.SubmitSent, err: err}
+		return submission{sent: !errors.As(err, &busy), err: err}
 	}
 	if err := r.checkNamed(before, sub); err != nil {
-		return submission{sent: true, again: before.SubmitSent, err: err}
+		return submission{sent: true, err: err}
 	}
 	r.step(func(time.Time) { r.f.named(sub.UnitID, sub.Resumes) })
 	_, err = sub.Finish(fileReader(stdin, sub.From))
-	return submission{sent: true, again: before.SubmitSent, inputSent: c.conn.ended.Load(), err: r.refused(err)}
+	return submission{sent: true, inputSent: c.conn.ended.Load(), err: r.refused(err)}
 }
 
 // markStdin returns the mark of the whole stdin, which it reads only once.
@@ -227,35 +238,60 @@ func (r *remote) checkNamed(before RemoteExtra, sub *control.Submission) error {
 	return nil
 }
 
-// beforeSubmit puts on record that the submission may have arrived, and whether
-// the remote node will know it by its key. It returns what was on record before,
-// and what is now. A unit that was submitted before is submitted again only with
-// its key.
-func (r *remote) beforeSubmit() (before, now RemoteExtra, err error) {
+// knowsKeys tells whether the remote node knows keys of submissions. Usually its
+// advertisement says so; when one of the nodes has just started that may not be
+// here yet, and the node is asked. A deployed one answers that with an error.
+func (r *remote) knowsKeys(c connection) (bool, error) {
 	features, known := r.m.features(r.target.RemoteNode)
-	keyed := slices.Contains(features, FeatureSubmission)
+	if known {
+		return slices.Contains(features, FeatureSubmission), nil
+	}
+	b, err := c.client.DoJSON(map[string]any{"command": "work", "subcommand": "features"})
+	var refused *refusal
+	err = r.refused(err)
+	switch {
+	case errors.As(err, &refused):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	var answer featuresAnswer
+	if err := json.Unmarshal(b, &answer); err != nil {
+		return false, fmt.Errorf("node %s tells of its features what cannot be read: %w", r.target.RemoteNode, err)
+	}
+	return slices.Contains(answer.Features, FeatureSubmission), nil
+}
+
+// onRecord returns the extra data.
+func (r *remote) onRecord() RemoteExtra {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	before = r.f.extra
-	now = before
+	return r.f.extra
+}
+
+// beforeSubmit puts on record that the submission may have arrived, and whether
+// the remote node will know it by its key. A unit that was submitted before is
+// submitted again only with its key: that must have been on record then.
+func (r *remote) beforeSubmit(keyed bool) (withKey bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.f.extra
 	switch {
 	case r.closed:
-		return before, now, errStopped
-	case before.SubmitSent && !known:
-		return before, now, &unreached{errors.New("it does not advertise its control service yet")}
-	case before.SubmitSent && !keyed:
-		return before, now, errNoKeys
-	case before.SubmitSent:
-		return before, now, nil
+		return false, errStopped
+	case e.SubmitSent && !keyed:
+		return false, errNoKeys
+	case e.SubmitSent:
+		return true, nil
 	}
-	now.SubmitSent, now.SubmitKeyed = true, keyed
+	e.SubmitSent, e.SubmitKeyed = true, keyed
 	s := r.load().status
-	s.ExtraData = mustJSON(now)
+	s.ExtraData = mustJSON(e)
 	if err := r.save(s); err != nil {
-		return before, now, err
+		return false, err
 	}
-	r.f.extra = now
-	return before, now, nil
+	r.f.extra = e
+	return keyed, nil
 }
 
 // fetch receives output from the first byte that is missing.

@@ -145,7 +145,7 @@ func (p *plan) wakeAt(t time.Time) {
 // newFollower returns the follower of a unit as it is on disk. have is how
 // much of its output is.
 func newFollower(e RemoteExtra, s Status, have int64) follower {
-	return follower{extra: e, state: s.State, detail: ownDetail(e, s.Detail), have: have}
+	return follower{extra: e, state: s.State, detail: ownDetail(e, s), have: have}
 }
 
 // finish makes the unit terminal, unless it is.
@@ -238,11 +238,14 @@ func (f *follower) shownDetail() string {
 func awayText(node string) string { return "node " + node + " cannot be reached" }
 
 // ownDetail takes from the detail of a former run what that waited for.
-func ownDetail(e RemoteExtra, detail string) string {
-	if !e.AwaySince.IsZero() && !e.RemoteStarted {
+func ownDetail(e RemoteExtra, s Status) string {
+	switch {
+	case s.State.Terminal(), e.AwaySince.IsZero():
+		return s.Detail
+	case !e.RemoteStarted:
 		return detailStarting
 	}
-	own, _, _ := strings.Cut(detail, "; "+awayText(e.RemoteNode))
+	own, _, _ := strings.Cut(s.Detail, "; "+awayText(e.RemoteNode))
 	return own
 }
 

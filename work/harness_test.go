@@ -28,6 +28,7 @@ type cluster struct {
 	nodes map[string]*testNode
 	down  map[string]error // by node: why it cannot be dialled
 	plain map[string]bool  // by node: it advertises no features
+	mute  bool             // no node advertises anything
 	conns []io.Closer
 	dials int
 	// breaks, if set, says after how many bytes the next connection breaks, from
@@ -140,8 +141,8 @@ func (c *cluster) featuresOf(node string) (features []string, known bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := c.nodes[node]
-	if n == nil || c.plain[node] {
-		return nil, n != nil
+	if n == nil || c.mute || c.plain[node] {
+		return nil, n != nil && !c.mute
 	}
 	return []string{FeatureSubmission}, true
 }

@@ -95,7 +95,9 @@ type Manager struct {
 	rand   *rand.Rand
 	types  map[string]Type
 	units  map[string]runner // nil for one that is being made
-	wakeUp wakeUps
+	// damaged are those that are in quarantine.
+	damaged map[string]error
+	wakeUp  wakeUps
 }
 
 // NewManager returns a manager that knows neither types nor units yet.
@@ -113,6 +115,7 @@ func NewManager(o Options) *Manager {
 		rand:      rand.New(o.Rand),
 		types:     make(map[string]Type),
 		units:     make(map[string]runner),
+		damaged:   make(map[string]error),
 	}
 	m.keys = newKeys(m.store)
 	m.ctx, m.cancel = context.WithCancel(context.Background())
@@ -153,9 +156,8 @@ func (m *Manager) WorkCommands() []wire.WorkCommand {
 // "features".
 func (m *Manager) Features() []string { return []string{FeatureSubmission} }
 
-// Start takes up the units of former runs. Directories that it cannot read it
-// reports by UnitUnreadable and leaves alone. The error is about the node's
-// directory as a whole.
+// Start takes up the units of former runs. Directories that it cannot use it puts
+// into quarantine. The error is about the node's directory as a whole.
 func (m *Manager) Start() error {
 	ids, err := m.store.scan()
 	if err != nil {
@@ -165,24 +167,12 @@ func (m *Manager) Start() error {
 		return err
 	}
 	for _, id := range ids {
-		s, err := ReadStatus(m.store.fs, m.store.unitDir(id))
+		r, err := m.restore(id)
 		if err != nil {
-			m.emit(UnitUnreadable{Unit: id, Err: err})
+			m.quarantine(id, err)
 			continue
 		}
-		key, err := m.store.readKey(id)
-		if err != nil {
-			m.emit(UnitUnreadable{Unit: id, Err: err})
-			continue
-		}
-		r, err := m.restore(id, s, key)
-		if err != nil {
-			m.emit(UnitUnreadable{Unit: id, Err: err})
-			continue
-		}
-		if key != "" {
-			m.keys.add(key, id)
-		}
+		m.store.unmarkDamaged(id)
 		m.mu.Lock()
 		m.units[id] = r
 		m.mu.Unlock()
@@ -191,13 +181,62 @@ func (m *Manager) Start() error {
 	return nil
 }
 
-// restore makes a unit of what is on disk.
-func (m *Manager) restore(id string, s Status, key string) (runner, error) {
+// restore makes a unit of what is on disk. The key of its submission is taken
+// even if that is damaged: the unit may have run.
+func (m *Manager) restore(id string) (runner, error) {
+	key, err := m.store.readKey(id)
+	if err != nil {
+		return nil, err
+	}
+	if key != "" {
+		m.keys.add(key, id)
+	}
+	s, err := ReadStatus(m.store.fs, m.store.unitDir(id))
+	if err != nil {
+		return nil, err
+	}
 	u := newUnit(m, id, s, key)
 	if s.WorkType != remoteType {
 		return &command{unit: u}, nil
 	}
 	return restoreRemote(u)
+}
+
+// quarantine keeps a directory that cannot be used, for a person to look at. It
+// is marked, not moved: what is damaged may be a status that the supervisor of
+// a deployed node is just writing, and the next start finds it whole.
+func (m *Manager) quarantine(id string, why error) {
+	m.store.markDamaged(id, why)
+	m.mu.Lock()
+	m.damaged[id] = why
+	m.mu.Unlock()
+	m.emit(UnitUnreadable{Unit: id, Err: why})
+}
+
+// removeDamaged removes a directory that is in quarantine.
+func (m *Manager) removeDamaged(id string) error {
+	key, err := m.store.readKey(id)
+	if err == nil && key != "" {
+		if err := m.keys.bury(key, m.clock.Now()); err != nil {
+			return err
+		}
+	}
+	if err := m.store.remove(id); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	delete(m.damaged, id)
+	m.mu.Unlock()
+	m.emit(UnitReleased{Unit: id})
+	return nil
+}
+
+// isDamaged tells of a unit that is in quarantine, and why.
+func (m *Manager) isDamaged(id string) (why error, damaged bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	why, damaged = m.damaged[id]
+	return why, damaged
 }
 
 // Close stops following units: those that run go on running, here and on other
@@ -287,6 +326,9 @@ func (m *Manager) find(id string) (runner, error) {
 	defer m.mu.Unlock()
 	if r := m.units[id]; r != nil {
 		return r, nil
+	}
+	if why, ok := m.damaged[id]; ok {
+		return nil, fmt.Errorf("work unit %s is damaged, and kept as it is until it is released by force: %w", id, why)
 	}
 	return nil, unknownUnit(id)
 }

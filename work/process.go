@@ -17,7 +17,8 @@ type Job struct {
 // the command of one unit each, and write its status from the moment at which
 // they have claimed the unit until it is terminal. The command has been started
 // only if a supervisor has claimed the unit, durably, and of any number of
-// supervisors started for a unit exactly one can claim it.
+// supervisors started for a unit exactly one can claim it. One that finds the
+// unit complete when it has claimed it starts nothing.
 type Processes interface {
 	// Start starts a supervisor. The Watcher's Ended is called once if it
 	// returns no error, also when another supervisor had already claimed the

@@ -37,6 +37,19 @@ type Status struct {
 	// ExtraData is a CommandExtra or a RemoteExtra, the JSON null for a local
 	// unit that is complete, or what a type unknown here has put there.
 	ExtraData json.RawMessage
+	// Version grows with each status that is written. Deployed nodes write none.
+	Version int64 `json:",omitempty"`
+}
+
+// contradicts tells of a status that may not follow s, which is terminal: only
+// what is to be done about the unit may still change.
+func (s Status) contradicts(next Status) bool {
+	return s.State.Terminal() && (next.State != s.State || next.Detail != s.Detail || next.StdoutSize != s.StdoutSize)
+}
+
+// follows tells of a status that may follow old.
+func (s Status) follows(old Status) bool {
+	return old.State.canBecome(s.State) && (s.Version == 0 || s.Version >= old.Version)
 }
 
 // CommandExtra is the ExtraData of a unit that runs a command here.

@@ -60,6 +60,11 @@ const (
 	LockFile   = "status.lock" // of deployed nodes, which lock it; empty
 	StdinFile  = "stdin"
 	StdoutFile = "stdout"
+	// OrderFile has what was asked of a unit that runs a command: to be carried
+	// out when its supervisor has ended.
+	OrderFile = "order"
+	// DamagedFile says why the directory cannot be used, for a person.
+	DamagedFile = "damaged"
 	// SubmissionFile has the key of the submission, if it came with one.
 	SubmissionFile = "submission"
 )
@@ -106,11 +111,19 @@ func ReadStatus(fsys FS, dir string) (Status, error) {
 	return s, nil
 }
 
+// ErrTerminal is how WriteStatus ends when the status on disk is terminal and
+// the new one says otherwise.
+var ErrTerminal = errors.New("the unit is complete already")
+
 // WriteStatus replaces the status file in the directory of a unit. When it
 // returns, the new one would survive a crash; before, the old one does. Only
 // one process may do so at a time: the daemon until it has started the
-// supervisor, the supervisor until it ends, then the daemon again.
+// supervisor, the supervisor until it ends, then the daemon again. Whoever
+// writes, a terminal status stays.
 func WriteStatus(fsys FS, dir string, s Status) error {
+	if old, err := ReadStatus(fsys, dir); err == nil && old.contradicts(s) {
+		return fmt.Errorf("write the status of a unit: %w: it is %v (%s), not %v (%s)", ErrTerminal, old.State, old.Detail, s.State, s.Detail)
+	}
 	if err := replaceFile(fsys, path.Join(dir, StatusFile), s.encode()); err != nil {
 		return fmt.Errorf("write the status of a unit: %w", err)
 	}
@@ -200,6 +213,21 @@ func (st store) fill(dir string, s Status, key string) error {
 	return WriteStatus(st.fs, dir, s)
 }
 
+// markDamaged marks the directory of a unit that cannot be used. That is for a
+// person: if it fails, the event says the same.
+func (st store) markDamaged(id string, why error) {
+	_ = writeFile(st.fs, path.Join(st.unitDir(id), DamagedFile), []byte(why.Error()+"\n"))
+}
+
+// unmarkDamaged takes the mark from a unit that can be used again.
+func (st store) unmarkDamaged(id string) {
+	name := path.Join(st.unitDir(id), DamagedFile)
+	if f, err := st.fs.Open(name, OpenRead); err == nil {
+		f.Close()
+		_ = st.fs.RemoveAll(name) // or else the next start does it
+	}
+}
+
 // remove removes the directory of a unit. The unit is gone in one step; what a
 // crash leaves of its files goes at the next start.
 func (st store) remove(id string) error {
@@ -220,15 +248,30 @@ func (st store) remove(id string) error {
 	return nil
 }
 
+// makeDir makes a directory, and those above it, safe from a crash.
+func (st store) makeDir(dir string) error {
+	_, err := st.fs.ReadDir(dir)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	above := path.Dir(dir)
+	if above != dir {
+		err = st.makeDir(above)
+	}
+	if err == nil || above == dir {
+		err = st.fs.MkdirAll(dir)
+	}
+	if err == nil {
+		err = st.fs.SyncDir(above)
+	}
+	return err
+}
+
 // scan makes the node's directory if there is none, removes what a crash has
 // left of units that were being made or removed, and returns the names that
 // could be those of units, sorted.
 func (st store) scan() ([]string, error) {
-	err := st.fs.MkdirAll(st.dir)
-	if err == nil {
-		err = st.fs.SyncDir(path.Dir(st.dir))
-	}
-	if err != nil {
+	if err := st.makeDir(st.dir); err != nil {
 		return nil, fmt.Errorf("make the directory for units of work: %w", err)
 	}
 	names, err := st.fs.ReadDir(st.dir)

@@ -196,10 +196,12 @@ func wantOnce(t *testing.T, a, b *testNode, id, stdin string) {
 // direction: the unit runs once, with all its input.
 func TestSubmissionBreaks(t *testing.T) {
 	const stdin = "0123456789"
-	for _, fromOurs := range []bool{true, false} {
+	for k := range 4 {
+		fromOurs, mute := k%2 == 0, k/2 == 0
 		for cut, broke := 0, true; broke; cut++ {
-			t.Run(fmt.Sprint(fromOurs, cut), func(t *testing.T) {
+			t.Run(fmt.Sprint(fromOurs, mute, cut), func(t *testing.T) {
 				bubble(t, func(t *testing.T, c *cluster) {
+					c.mute = mute
 					a, b := c.node("a"), c.node("b")
 					dials := 0
 					c.breaks = func() (ours, theirs int) {
@@ -224,6 +226,34 @@ func TestSubmissionBreaks(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// When no advertisement has come yet, the node is asked.
+func TestFeaturesAreAskedFor(t *testing.T) {
+	for _, test := range []struct {
+		answer string
+		keyed  bool
+	}{{`{"features":["x","submission"]}`, true}, {`{"features":[]}`, false}, {"ERROR: bad command", false}} {
+		t.Run(test.answer, func(t *testing.T) {
+			c := newCluster(t)
+			c.mute = true
+			a := c.node("a")
+			accept := c.played("b")
+			a.submitLater("b", "input")
+			s := accept().greet()
+			s.expect(`{"command":"work","subcommand":"features"}`)
+			s.send("%s\n", test.answer)
+			line, err := s.in.ReadString('\n')
+			if err != nil || !strings.Contains(line, `"subcommand":"submit"`) || strings.Contains(line, "receptor_submission") != test.keyed {
+				t.Errorf("the submission is %s, %v", line, err)
+			}
+		})
+	}
+	c := newCluster(t)
+	n := c.node("b")
+	if got := n.doJSON(`{"subcommand":"features"}`); got != `{"features":["submission"]}` {
+		t.Errorf("features: %s", got)
 	}
 }
 

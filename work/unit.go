@@ -2,6 +2,7 @@ package work
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"sync"
@@ -103,10 +104,16 @@ func (u *unit) publish(change func(*snapshot)) {
 // that state, and the next write, or the next start, has another chance.
 func (u *unit) save(s Status) error {
 	old := u.load().status
-	if !old.State.canBecome(s.State) && (s.State != old.State || s.Detail != old.Detail || s.StdoutSize != old.StdoutSize) {
+	if !old.State.canBecome(s.State) && !old.State.Terminal() || old.contradicts(s) {
 		panic(fmt.Sprintf("work: unit %s would go from %v to %v", u.id, old.State, s.State))
 	}
+	s.Version = old.Version + 1
 	err := WriteStatus(u.m.store.fs, u.dir, s)
+	if errors.Is(err, ErrTerminal) {
+		if on, readErr := ReadStatus(u.m.store.fs, u.dir); readErr == nil {
+			s = on
+		}
+	}
 	if err != nil {
 		u.m.emit(UnitProblem{Unit: u.id, Err: err})
 	}

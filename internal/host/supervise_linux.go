@@ -78,6 +78,9 @@ func SuperviseMain(args []string) int {
 	if err != nil {
 		return exitNoClaim
 	}
+	if status.State.Terminal() {
+		return 0 // it was cancelled before this process came to it
+	}
 	u := &unitRun{dir: dir, status: status}
 	if err := u.run(args[1], args[2:], signals); err != nil {
 		return exitNoResult
@@ -110,6 +113,7 @@ func (u *unitRun) run(command string, args []string, signals <-chan os.Signal) e
 		u.status.ExtraData = b
 	}
 	// If the disk is full now it may not be when the result is there.
+	u.status.Version++
 	_ = work.WriteStatus(FS{}, u.dir, u.status)
 	return u.result(u.await(deaths, signals))
 }
@@ -246,5 +250,6 @@ func (u *unitRun) result(state work.State, detail string) error {
 		}
 		u.status.StdoutSize = info.Size()
 	}
+	u.status.Version++
 	return work.WriteStatus(FS{}, u.dir, u.status)
 }

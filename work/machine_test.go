@@ -1,0 +1,308 @@
+package work
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// machine is what a node runs on: it outlives the node, and its supervisors do
+// too. They do what the test says, step by step.
+type machine struct {
+	fs *memFS
+
+	mu          sync.Mutex
+	supervisors []*simSupervisor // in the order of their starts
+	runs        map[string]int   // by stdin: how often a command has run with it
+}
+
+func newMachine() *machine { return &machine{fs: newMemFS(), runs: make(map[string]int)} }
+
+const simClaim = "supervisor"
+
+// simSupervisor is a process of the machine that has been started for a unit.
+//
+//	started --> claimed, command running --> output is written --> gone
+//	   +--> gone: another one was first
+type simSupervisor struct {
+	m        *machine
+	dir      string
+	watcher  Watcher // of the latest incarnation of the node, may be nil
+	claimed  bool
+	written  bool
+	canceled bool
+}
+
+// powerCut ends all processes and loses what is not safe. keep decides what else
+// is kept; see memFS.crash.
+func (m *machine) powerCut(keep func() bool) {
+	m.mu.Lock()
+	m.supervisors = nil
+	m.mu.Unlock()
+	m.fs.crash(keep)
+}
+
+// unwatch is when the node is killed: its supervisors go on.
+func (m *machine) unwatch() {
+	for _, s := range m.list() {
+		s.watcher = nil
+	}
+}
+
+func (m *machine) list() []*simSupervisor {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.supervisors)
+}
+
+// holder returns the supervisor that has claimed a unit, nil if it is gone.
+func (m *machine) holder(dir string) *simSupervisor {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range m.supervisors {
+		if s.dir == dir && s.claimed {
+			return s
+		}
+	}
+	return nil
+}
+
+func (m *machine) drop(s *simSupervisor) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.supervisors = slices.DeleteFunc(m.supervisors, func(o *simSupervisor) bool { return o == s })
+}
+
+func (m *machine) hasClaim(dir string) bool {
+	_, err := m.fs.Open(path.Join(dir, simClaim), OpenRead)
+	return err == nil
+}
+
+// step lets a supervisor do the next thing.
+func (s *simSupervisor) step() {
+	switch {
+	case !s.claimed && s.m.hasClaim(s.dir):
+		// Another one was first: it is that one which is watched from now on.
+		s.m.drop(s)
+		first := s.m.holder(s.dir)
+		switch {
+		case s.watcher == nil:
+		case first != nil:
+			first.watcher = s.watcher
+		default:
+			s.watcher.Ended(true, "another was first, and is gone")
+		}
+	case !s.claimed:
+		s.start()
+	case s.canceled:
+		s.end(Canceled, "Canceled")
+	case !s.written:
+		s.written = true
+		out := "out of " + s.m.fs.get(path.Join(s.dir, StdinFile))
+		s.m.fs.append(path.Join(s.dir, StdoutFile), out)
+		if s.watcher != nil {
+			s.watcher.OutputGrew()
+		}
+	default:
+		s.end(Succeeded, "exit status 0")
+	}
+}
+
+// start claims the unit and starts the command.
+func (s *simSupervisor) start() {
+	err := writeFile(s.m.fs, path.Join(s.dir, simClaim), []byte("x"))
+	if err == nil {
+		err = s.m.fs.SyncDir(s.dir)
+	}
+	if err != nil { // the unit is gone
+		s.m.drop(s)
+		return
+	}
+	s.claimed = true
+	if status, err := ReadStatus(s.m.fs, s.dir); err == nil && status.State.Terminal() {
+		s.gone()
+		return
+	}
+	s.m.mu.Lock()
+	s.m.runs[s.m.fs.get(path.Join(s.dir, StdinFile))]++
+	s.m.mu.Unlock()
+	s.write(Running, "Running: PID 7")
+}
+
+func (s *simSupervisor) end(state State, detail string) {
+	if f, err := s.m.fs.Open(path.Join(s.dir, StdoutFile), OpenAppend); err == nil {
+		f.Sync()
+	}
+	s.write(state, detail)
+	s.gone()
+}
+
+func (s *simSupervisor) gone() {
+	s.m.drop(s)
+	if s.watcher != nil {
+		s.watcher.Ended(true, "exit status 0")
+	}
+}
+
+func (s *simSupervisor) write(state State, detail string) {
+	status, err := ReadStatus(s.m.fs, s.dir)
+	if err != nil {
+		return // the unit is gone
+	}
+	status.State, status.Detail, status.Version = state, detail, status.Version+1
+	if state.Terminal() {
+		status.StdoutSize, status.ExtraData = int64(len(s.m.fs.get(path.Join(s.dir, StdoutFile)))), nil
+	}
+	if err := WriteStatus(s.m.fs, s.dir, status); err != nil {
+		panic(err)
+	}
+	if s.watcher != nil {
+		s.watcher.StatusChanged()
+	}
+}
+
+// incarnation is one run of a node on a machine. Once it is dead, nothing that it
+// does has any effect: it was killed.
+type incarnation struct {
+	m    *machine
+	dead atomic.Bool
+}
+
+var errDead = errors.New("this process was killed")
+
+func (i *incarnation) check() error {
+	if i.dead.Load() {
+		return errDead
+	}
+	return nil
+}
+
+// Start implements Processes.
+func (i *incarnation) Start(job Job, w Watcher) (Process, error) {
+	if err := i.check(); err != nil {
+		return nil, err
+	}
+	s := &simSupervisor{m: i.m, dir: job.Dir, watcher: w}
+	i.m.mu.Lock()
+	defer i.m.mu.Unlock()
+	i.m.supervisors = append(i.m.supervisors, s)
+	return &simProcess{i: i, s: s}, nil
+}
+
+// Attach implements Processes.
+func (i *incarnation) Attach(dir string, _ int, w Watcher) (Process, error) {
+	if !i.m.hasClaim(dir) {
+		return nil, ErrNeverStarted
+	}
+	s := i.m.holder(dir)
+	if s == nil {
+		return nil, ErrSupervisorGone
+	}
+	s.watcher = w
+	return &simProcess{i: i, s: s}, nil
+}
+
+// simProcess is a supervisor as one incarnation of the node sees it.
+type simProcess struct {
+	i *incarnation
+	s *simSupervisor
+}
+
+func (p *simProcess) Cancel() error {
+	if err := p.i.check(); err != nil {
+		return err
+	}
+	p.s.canceled = true
+	if first := p.i.m.holder(p.s.dir); first != nil {
+		first.canceled = true
+	}
+	return nil
+}
+
+func (p *simProcess) Sweep() error { return nil }
+func (p *simProcess) Forget()      {}
+
+// Open implements FS.
+func (i *incarnation) Open(name string, mode OpenMode) (File, error) {
+	if err := i.check(); err != nil {
+		return nil, err
+	}
+	f, err := i.m.fs.Open(name, mode)
+	if err != nil {
+		return nil, err
+	}
+	return &mortalFile{File: f, i: i}, nil
+}
+
+// MkdirAll implements FS.
+func (i *incarnation) MkdirAll(name string) error {
+	return errors.Join(i.check(), i.unlessDead(func() error { return i.m.fs.MkdirAll(name) }))
+}
+
+// ReadDir implements FS.
+func (i *incarnation) ReadDir(name string) ([]string, error) {
+	if err := i.check(); err != nil {
+		return nil, err
+	}
+	return i.m.fs.ReadDir(name)
+}
+
+// Rename implements FS.
+func (i *incarnation) Rename(oldName, newName string) error {
+	return i.unlessDead(func() error { return i.m.fs.Rename(oldName, newName) })
+}
+
+// RemoveAll implements FS.
+func (i *incarnation) RemoveAll(name string) error {
+	return i.unlessDead(func() error { return i.m.fs.RemoveAll(name) })
+}
+
+// SyncDir implements FS.
+func (i *incarnation) SyncDir(name string) error {
+	return i.unlessDead(func() error { return i.m.fs.SyncDir(name) })
+}
+
+func (i *incarnation) unlessDead(f func() error) error {
+	if err := i.check(); err != nil {
+		return err
+	}
+	return f()
+}
+
+// mortalFile is a file that was opened by an incarnation.
+type mortalFile struct {
+	File
+	i *incarnation
+}
+
+func (f *mortalFile) Write(p []byte) (int, error) {
+	if err := f.i.check(); err != nil {
+		return 0, err
+	}
+	return f.File.Write(p)
+}
+
+func (f *mortalFile) Sync() error { return f.i.unlessDead(f.File.Sync) }
+
+func (f *mortalFile) Truncate(size int64) error {
+	return f.i.unlessDead(func() error { return f.File.Truncate(size) })
+}
+
+// left lists what is in a node's directory beside the keys of submissions.
+func (m *machine) left(node string) []string {
+	return slices.DeleteFunc(m.fs.tree("/data/"+node), func(name string) bool { return path.Base(name) == keysFile })
+}
+
+// units returns the IDs of the units on a node's disk.
+func (m *machine) units(node string) []string {
+	names, err := m.fs.ReadDir("/data/" + node)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		panic(fmt.Sprintf("list units of %s: %v", node, err))
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return !validUnitID(strings.TrimSuffix(name, endingNew)) })
+}
