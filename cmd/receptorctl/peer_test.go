@@ -141,17 +141,12 @@ func TestSideBySide(t *testing.T) {
 	p.ours = filepath.Join(p.dir, "receptorctl")
 	p.build("receptor", "..")
 	p.build("receptorctl", "..")
-	for name, text := range map[string]string{"file": "of a file\n", "config.yaml": "- tls-client: {name: good, rootcas: " + p.file("ca.crt") + "}\n"} {
-		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	p.write("file", "of a file\n")
+	p.write("config.yaml", "- tls-client: {name: good, rootcas: "+p.file("ca.crt")+"}\n")
 	port := freePort(t)
-	p.start("./receptor", "ours", "--tcp-listener", fmt.Sprint("port=", port), "bindaddr=127.0.0.1")
-	tls := freePort(t)
-	p.start(peer, "theirs", "--tcp-peer", fmt.Sprint("address=127.0.0.1:", port),
-		"--tls-server", "name=in", "cert="+p.file("server.crt"), "key="+p.file("server.key"), "skipreceptornamescheck=true",
-		"--control-service", "service=secure", fmt.Sprint("tcplisten=127.0.0.1:", tls), "tcptls=in")
+	ours, theirs := freePort(t), freePort(t)
+	p.start("./receptor", "ours", ours, fmt.Sprintf("- tcp-listener: {port: %d, bindaddr: 127.0.0.1}\n", port))
+	p.start(peer, "theirs", theirs, fmt.Sprintf("- tcp-peer: {address: \"127.0.0.1:%d\"}\n", port))
 	for _, node := range []string{"ours", "theirs"} {
 		p.waitForMesh(node)
 	}
@@ -161,14 +156,34 @@ func TestSideBySide(t *testing.T) {
 			p.compare(t, s, "theirs", "ours", "theirs.sock")
 		})
 	}
-	// The node of ours listens on the Unix socket only.
 	for _, s := range []side{
 		{args: "-c CONFIG --tls-client good work submit cat -l hello -f", stdout: "hello\n"},
 		{args: "--rootcas " + p.file("ca.crt") + " version", stdout: "receptorctl  VERSION\nreceptor     VERSION\n"},
 		{args: "version", code: 1},
 		{args: "--insecureskipverify true version", stdout: "receptorctl  VERSION\nreceptor     VERSION\n", differs: "who signed a certificate is checked all the same"},
 	} {
-		p.compare(t, s, "theirs", "ours", fmt.Sprint("tls://127.0.0.1:", tls))
+		p.compare(t, s, "ours", "theirs", fmt.Sprint("tls://127.0.0.1:", ours))
+		p.compare(t, s, "theirs", "ours", fmt.Sprint("tls://127.0.0.1:", theirs))
+	}
+	for _, r := range []struct {
+		more string // what is added to the file of a node
+		side side
+	}{
+		{"", side{args: "reload", stdout: "Reload successful\n"}},
+		{"- tcp-peer: {address: \"127.0.0.1:1\"}\n", side{args: "reload", stdout: "Reload successful\n"}},
+		{"- work-command: {worktype: more, command: more}\n", side{args: "reload", code: 3}},
+		{"- nosuch: {a: b}\n", side{args: "reload", code: 4}},
+	} {
+		for _, node := range []string{"ours", "theirs"} {
+			file := filepath.Join(p.dir, node+".yaml")
+			before, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.write(node+".yaml", string(before)+r.more)
+			p.compare(t, r.side, node, node, node+".sock")
+			p.write(node+".yaml", string(before))
+		}
 	}
 }
 
@@ -199,16 +214,28 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-func (p *pair) start(program, id string, args ...string) {
+func (p *pair) write(name, text string) {
 	p.t.Helper()
-	args = append([]string{
-		"--node", "id=" + id, "datadir=" + filepath.Join(p.dir, "data"), "--control-service", "filename=" + filepath.Join(p.dir, id+".sock"),
-		"--work-command", "worktype=cat", "command=cat",
-		"--work-command", "worktype=echo", "command=echo", "allowruntimeparams=true",
-		"--work-command", "worktype=fail", "command=sh", "params=-c 'echo bad; exit 3'",
-		"--work-command", "worktype=sleep", "command=sleep", "params=1000",
-	}, args...)
-	cmd := exec.Command(program, args...)
+	if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// start starts a node with a control service on a socket, and with TLS on a
+// port.
+func (p *pair) start(program, id string, port int, links string) {
+	p.t.Helper()
+	p.write(id+".yaml", fmt.Sprintf(`
+- node: {id: %s, datadir: %s/data}
+- control-service: {filename: %s.sock}
+- tls-server: {name: in, cert: %s, key: %s, skipreceptornamescheck: true}
+- control-service: {service: secure, tcplisten: "127.0.0.1:%d", tcptls: in}
+- work-command: {worktype: cat, command: cat}
+- work-command: {worktype: echo, command: echo, allowruntimeparams: true}
+- work-command: {worktype: fail, command: sh, params: "-c 'echo bad; exit 3'"}
+- work-command: {worktype: sleep, command: sleep, params: "1000"}
+%s`, id, p.dir, id, p.file("server.crt"), p.file("server.key"), port, links))
+	cmd := exec.Command(program, "--config", id+".yaml")
 	cmd.Dir = p.dir
 	log := new(bytes.Buffer)
 	cmd.Stdout, cmd.Stderr = log, log
@@ -343,6 +370,9 @@ var changing = []struct {
 	{regexp.MustCompile(`"Time": "[^"]*"`), `"Time": TIME`},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`), "TIME"},
 	{regexp.MustCompile(`(?m)^(receptorctl  |receptor     ).*$`), "${1}VERSION"},
+	// Certificates, of which this program makes a table.
+	{regexp.MustCompile(`(?s)\nCertificate .*?\n(tls-.*\n)+`), ""},
+	{regexp.MustCompile(`(?s)Additional data returned from Receptor:\n\{\n    "Certificates": .*\n\}\n`), ""},
 }
 
 func (p *pair) normalize(s, node, other string) string {

@@ -211,7 +211,7 @@ func (o *submitOptions) fields(workType string, args []string) (map[string]strin
 	for _, param := range o.params {
 		key, value, ok := strings.Cut(param, "=")
 		if !ok {
-			return nil, fmt.Errorf("--param %q: it should be KEY=VALUE", param)
+			return nil, usageError("work submit", fmt.Errorf("--param %q: it should be KEY=VALUE", param))
 		}
 		params[key] = value
 	}
