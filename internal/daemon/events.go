@@ -18,11 +18,11 @@ func (d *Daemon) meshEvent(e mesh.Event) {
 		if e.Err == nil || errors.Is(e.Err, io.EOF) {
 			d.log.Infof("Connection with %s closed (%s)", e.Peer, e.Link)
 		} else {
-			d.log.Warningf("Connection with %s lost (%s): %v", e.Peer, e.Link, e.Err)
+			d.log.Warningf("Connection with %s lost (%s): %v", e.Peer, e.Link, explained(e.Err))
 		}
 	case mesh.LinkFailed:
 		if e.Err != nil {
-			d.log.Warningf("Connection not established (%s): %v", e.Link, e.Err)
+			d.log.Warningf("Connection not established (%s): %v", e.Link, explained(e.Err))
 		}
 	case mesh.LinkRefused:
 		d.log.Warningf("Rejected connection with node %q (%s): %s", e.Peer, e.Link, e.Reason)

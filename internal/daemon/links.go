@@ -100,7 +100,7 @@ func peerTerms(cost float64, allowed []string) mesh.LinkOptions {
 	return mesh.LinkOptions{Cost: cost, AllowedPeers: allowed}
 }
 
-func (d *Daemon) warn(err error) { d.log.Warningf("%v", err) }
+func (d *Daemon) warn(err error) { d.log.Warningf("%v", explained(err)) }
 
 func (d *Daemon) dialOptions(redial bool) transport.DialOptions {
 	return transport.DialOptions{Redial: redial, Clock: d.host.Clock, Rand: rand.New(d.host.NewRand()), Warn: d.warn}

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 
@@ -89,4 +90,13 @@ func (t *tlsConfigs) forNode(name, node string) (*tls.Config, error) {
 		return nil, fmt.Errorf("unknown TLS config %s: want the name of a tls-client of this node", name)
 	}
 	return client.NodeConfig(node), nil
+}
+
+// explained adds to an alert of TLS, which says little, where to find more.
+func explained(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "remote error" { // how package tls marks an alert
+		return fmt.Errorf("%w: the peer does not believe this node, and its log says why", err)
+	}
+	return err
 }

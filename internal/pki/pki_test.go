@@ -116,6 +116,10 @@ func TestWhoIsBelieved(t *testing.T) {
 			s.RequireClientCert, s.ClientCAs, s.PinnedClientCert = true, "ca.crt", [][]byte{sha(w.client)}
 			c.Cert, c.Key = "client.crt", "client.key"
 		}, "", ""},
+		{"pinned client by SHA-512", func(w *world, s *config.TLSServer, c *config.TLSClient) {
+			s.RequireClientCert, s.ClientCAs, s.PinnedClientCert = true, "ca.crt", [][]byte{longSHA(w.client)}
+			c.Cert, c.Key = "client.crt", "client.key"
+		}, "", ""},
 		{"client not pinned", func(w *world, s *config.TLSServer, c *config.TLSClient) {
 			s.RequireClientCert, s.ClientCAs, s.PinnedClientCert = true, "ca.crt", [][]byte{sha(w.server)}
 			c.Cert, c.Key = "client.crt", "client.key"
@@ -167,17 +171,21 @@ func wantError(t *testing.T, serverErr, clientErr error, want string) {
 func TestNodesOfStreams(t *testing.T) {
 	tests := []struct {
 		dialled, dialer string
+		insecure        bool
 		want            string
 	}{
-		{"me", "me", ""},
-		{"other", "me", ""},
-		{"third", "me", "the certificate is for the node ID me, other, want third"},
-		{"me", "third", "the certificate is for the node ID me, want third"},
+		{"me", "me", false, ""},
+		{"other", "me", false, ""},
+		{"third", "me", true, ""},
+		{"third", "me", false, "the certificate is for the node ID me, other, want third"},
+		{"me", "third", false, "the certificate is for the node ID me, want third"},
+		{"me", "third", true, "the certificate is for the node ID me, want third"},
 	}
 	for _, test := range tests {
 		w := newWorld(t)
 		s, c := serverItem(), clientItem()
 		s.RequireClientCert, s.ClientCAs, c.Cert, c.Key = true, "ca.crt", "client.crt", "client.key"
+		c.InsecureSkipVerify = test.insecure
 		server, err := NewServer(s, w.opts())
 		if err != nil {
 			t.Fatal(err)
@@ -193,25 +201,28 @@ func TestNodesOfStreams(t *testing.T) {
 }
 
 func TestMinimumVersion(t *testing.T) {
-	for _, only13 := range []bool{false, true} {
+	for _, test := range []struct{ server, client bool }{{false, false}, {true, false}, {false, true}} {
 		w := newWorld(t)
-		s := serverItem()
-		s.MinTLS13 = only13
+		s, c := serverItem(), clientItem()
+		s.MinTLS13, c.MinTLS13 = test.server, test.client
 		server, err := NewServer(s, w.opts())
 		if err != nil {
 			t.Fatal(err)
 		}
-		client, err := NewClient(clientItem(), w.opts())
+		client, err := NewClient(c, w.opts())
 		if err != nil {
 			t.Fatal(err)
 		}
-		old := client.HostConfig("localhost")
-		old.MaxVersion = tls.VersionTLS12
-		_, serverErr, clientErr := shake(t, server.Config(), old, nobody)
-		want := ""
-		if only13 {
+		serverCfg, clientCfg, want := server.Config(), client.HostConfig("localhost"), ""
+		if test.client {
+			serverCfg.MaxVersion, want = tls.VersionTLS12, "protocol version not supported"
+		} else {
+			clientCfg.MaxVersion = tls.VersionTLS12
+		}
+		if test.server {
 			want = "unsupported versions"
 		}
+		_, serverErr, clientErr := shake(t, serverCfg, clientCfg, nobody)
 		wantError(t, serverErr, clientErr, want)
 	}
 }
