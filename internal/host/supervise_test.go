@@ -37,7 +37,7 @@ func TestCommandRuns(t *testing.T) {
 		}
 	}
 	onDisk, err := os.ReadFile(filepath.Join(d.dir, unit, work.StatusFile))
-	if want := `{"State":2,"Detail":"exit status 0","StdoutSize":9,"WorkType":"cat","ExtraData":null}` + "\n"; string(onDisk) != want {
+	if want := `{"State":2,"Detail":"exit status 0","StdoutSize":9,"WorkType":"cat","ExtraData":null,"Version":3}` + "\n"; string(onDisk) != want {
 		t.Errorf("status file %q, %v; want %q", onDisk, err, want)
 	}
 }
