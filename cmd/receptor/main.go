@@ -5,6 +5,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -38,8 +39,18 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
+const convertUsage = `Usage: receptor convert FILE
+
+Prints a configuration file of version 1 in version 2, and the other way round. Comments are lost.
+Exit codes: 0 when it is printed, 1 if it could not be, 2 if the file is wrong.
+`
+
 // convert prints a configuration file in the other of its two versions.
 func convert(args []string, stdout, stderr io.Writer) int {
+	if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
+		fmt.Fprint(stdout, convertUsage)
+		return 0
+	}
 	if len(args) != 1 || strings.HasPrefix(args[0], "-") {
 		fmt.Fprintln(stderr, "receptor: convert takes one file: want receptor convert FILE")
 		return exitUsage
@@ -81,7 +92,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	if cl.Check {
-		fmt.Fprintln(stdout, "the configuration is valid")
+		fmt.Fprintf(stdout, "%s: the configuration is valid\n", cmp.Or(strings.Join(cl.Files(), ", "), "command line"))
 		return 0
 	}
 	if cfg.MakesCertificates() {

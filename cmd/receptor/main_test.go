@@ -72,7 +72,7 @@ func TestCheckAndConvert(t *testing.T) {
 	}
 	write("- node: {id: a}\n- tcp-peer: {address: \"b:1\", cost: 2}\n")
 	var out, errs strings.Builder
-	if code := run([]string{"--config", file, "--check"}, strings.NewReader(""), &out, &errs); code != 0 || out.String() != "the configuration is valid\n" || errs.Len() > 0 {
+	if code := run([]string{"--config", file, "--check"}, strings.NewReader(""), &out, &errs); code != 0 || out.String() != file+": the configuration is valid\n" || errs.Len() > 0 {
 		t.Errorf("check of a good file: exit code %d, %q, %q", code, &out, &errs)
 	}
 	out.Reset()
@@ -89,6 +89,16 @@ func TestCheckAndConvert(t *testing.T) {
 		t.Errorf("check of a bad file: exit code %d, %q", code, &errs)
 	}
 	errs.Reset()
+	out.Reset()
+	if code := run([]string{"--local-only", "--check"}, strings.NewReader(""), &out, &errs); code != 0 || out.String() != "command line: the configuration is valid\n" {
+		t.Errorf("check of a command line: exit code %d, %q, %q", code, &out, &errs)
+	}
+	for _, help := range []string{"--help", "-h"} {
+		out.Reset()
+		if code := convert([]string{help}, &out, &errs); code != 0 || !strings.HasPrefix(out.String(), "Usage: receptor convert FILE\n") || errs.Len() > 0 {
+			t.Errorf("convert %s: exit code %d, %q, %q", help, code, &out, &errs)
+		}
+	}
 	if code := convert(nil, io.Discard, &errs); code != exitUsage || !strings.Contains(errs.String(), "want receptor convert FILE") {
 		t.Errorf("convert without a file: exit code %d, %q", code, &errs)
 	}

@@ -13,7 +13,8 @@ import (
 func (cl *CommandLine) Config(readFile func(name string) ([]byte, error), hostname func() (string, error)) (*Config, error) {
 	var p problems
 	var items []Item
-	var origin Position // where to look for what is missing altogether
+	var origin Position                                   // where to look for what is missing altogether
+	written := func(s *itemSpec) string { return s.name } // how an item is written there
 	for _, s := range cl.sources {
 		if s.item != nil {
 			items = append(items, s.item.decode(&p))
@@ -28,7 +29,11 @@ func (cl *CommandLine) Config(readFile func(name string) ([]byte, error), hostna
 			items = append(items, Item{})
 			continue
 		}
-		items = append(items, parseYAML(s.file, data, &p)...)
+		version, all := readYAML(s.file, data, &p)
+		if origin.File == s.file && version == 2 {
+			written = (*itemSpec).key
+		}
+		items = append(items, decodeAll(all, &p)...)
 	}
 	checkOnce(items, &p)
 	checkUnique(items, &p)
@@ -36,7 +41,7 @@ func (cl *CommandLine) Config(readFile func(name string) ([]byte, error), hostna
 	checkReferences(items, &p)
 	checkSigning(items, &p)
 	checkErrands(items, &p)
-	checkBackends(items, origin, &p)
+	checkBackends(items, origin, written, &p)
 	c := assemble(items, origin)
 	if len(p.errs) == 0 && c.Node.ID == "" && !c.MakesCertificates() {
 		c.Node.ID = defaultID(hostname, c.Node.Where, &p)
@@ -146,7 +151,7 @@ func namesOf(items []Item, kind string) (names []string, complete bool) {
 
 // checkBackends complains of a node without links that does not say it wants none. What was not understood might have
 // been the missing item, and is complained of already.
-func checkBackends(items []Item, origin Position, p *problems) {
+func checkBackends(items []Item, origin Position, written func(*itemSpec) string, p *problems) {
 	for _, item := range items {
 		alone, understood := item.value.(localOnly)
 		switch {
@@ -156,7 +161,12 @@ func checkBackends(items []Item, origin Position, p *problems) {
 			return
 		}
 	}
-	backends := itemNames(func(s *itemSpec) bool { return s.backend })
+	var backends []string
+	for _, spec := range table {
+		if spec.backend {
+			backends = append(backends, written(spec))
+		}
+	}
 	p.add(origin, "the node has no backends: want one of %s, or local-only for a node that is to run alone", strings.Join(backends, ", "))
 }
 

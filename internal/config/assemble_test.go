@@ -114,6 +114,9 @@ func TestItemsThatDoNotFitTogether(t *testing.T) {
 			`r.yml:1: tls-server: cert is missing: want the name of a file or directory`,
 			`r.yml:1: tls-server: key is missing: want the name of a file or directory`,
 		}},
+		{"not supported", "- local-only\n- Work-Kubernetes: {worktype: x, authmethod: incluster}\n", []string{
+			"r.yml:2: work-kubernetes is not supported in this release: want a work-command, or a deployed node for units that run as pods",
+		}},
 		{"no backends", "- node: a\n- control-service:\n", []string{"r.yml: " + backends}},
 		{"denied local-only", "- local-only: false\n", []string{"r.yml: " + backends}},
 		{"no backends, and more", "- control-service: {permissions: 1}\n", []string{
@@ -132,6 +135,8 @@ func TestItemsThatDoNotFitTogether(t *testing.T) {
 	}
 	_, err := fromArgs(nil)
 	wantProblems(t, err, "command line: "+backends)
+	_, err = fromArgs(nil, "--local-only", "--work-kubernetes", "worktype=x")
+	wantProblems(t, err, "command line: work-kubernetes is not supported in this release: want a work-command, or a deployed node for units that run as pods")
 }
 
 func TestBackendsMakeLocalOnlyUnnecessary(t *testing.T) {

@@ -48,7 +48,9 @@ func (g given) decode(p *problems) Item {
 	item := Item{Name: lower(g.name), Where: g.where, spec: specOf(lower(g.name))}
 	spec := item.spec
 	if spec == nil {
-		p.add(g.where, "unknown item %s", g.unknownName())
+		if !refuseUnsupported(g.name, g.where, p) {
+			p.add(g.where, "unknown item %s", g.unknownName())
+		}
 		return item
 	}
 	before := len(p.errs)
@@ -105,9 +107,23 @@ func (s *paramSpec) set(item reflect.Value, about string, given pair, p *problem
 	}
 }
 
+// unsupported are the items of deployed nodes that there are not, in both versions of files, and what to do about them.
+var unsupported = map[string]string{
+	"work-kubernetes": "want a work-command, or a deployed node for units that run as pods",
+}
+
+// refuseUnsupported complains of an item that is known but not supported, if it is one.
+func refuseUnsupported(name string, where Position, p *problems) bool {
+	want, ok := unsupported[lower(name)]
+	if ok {
+		p.add(where, "%s is not supported in this release: %s", lower(name), want)
+	}
+	return ok
+}
+
 // unknownName describes the unknown name of an item as it would be written there.
 func (g given) unknownName() string {
-	names := itemNames(func(*itemSpec) bool { return true })
+	names := itemNames()
 	if g.where.File != "" {
 		return unknown(g.name, names)
 	}

@@ -174,13 +174,11 @@ func (s *itemSpec) paramNames() []string {
 	return names
 }
 
-// itemNames lists the items for which keep is true, in the order of the table.
-func itemNames(keep func(*itemSpec) bool) []string {
-	var names []string
-	for _, spec := range table {
-		if keep(spec) {
-			names = append(names, spec.name)
-		}
+// itemNames lists the items, in the order of the table.
+func itemNames() []string {
+	names := make([]string, len(table))
+	for i, spec := range table {
+		names[i] = spec.name
 	}
 	return names
 }

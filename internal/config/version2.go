@@ -40,13 +40,18 @@ func readKey(entry pair, p *problems) []given {
 	unread := []given{{where: entry.where, unread: true}}
 	spec := specOfKey(lower(entry.name))
 	if spec == nil {
-		p.add(entry.where, "unknown item %s", unknown(entry.name, keys()))
+		if !refuseUnsupported(entry.name, entry.where, p) {
+			p.add(entry.where, "unknown item %s", unknown(entry.name, keys()))
+		}
 		return unread
 	}
 	if spec.once {
 		return []given{newGiven(spec.name, entry.where, entry.value, p)}
 	}
 	list := deref(entry.value)
+	if isNull(list) {
+		return nil // as an empty list
+	}
 	if list.Kind != yaml.SequenceNode {
 		p.add(entry.where, "%s is no list: want one with an entry for each %s, such as [{%s}]", spec.key(), spec.name, spec.example())
 		return unread

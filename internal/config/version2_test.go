@@ -14,6 +14,7 @@ func TestVersion2(t *testing.T) {
 		{"no version", "local-only: {}\n", nil},
 		{"version in quotes, names in any case", "Version: '2'\nLocal-Only: {LOCAL: yes}\nNODE: {Id: a}\n", func(c *Config) { c.Node.ID = "a" }},
 		{"empty list", "local-only:\ntcp-peers: []\n", nil},
+		{"no list", "local-only:\ntcp-peers:\nudp-peers: ~\n", nil},
 		{"bare values", "local-only: true\nnode: a\nlog-level: debug\ntcp-listeners: [1, {port: 2}]\n", func(c *Config) {
 			c.Node.ID, c.LogLevel = "a", Debug
 			c.TCPListeners = []TCPListener{{Port: 1, BindAddr: "0.0.0.0", Cost: 1}, {Port: 2, BindAddr: "0.0.0.0", Cost: 1}}
@@ -64,7 +65,7 @@ tcp-peers:
   - adress: a:1
   - - a:1
 udp-peers: {address: "a:1"}
-udp-listeners:
+work-kubernetes: [{worktype: x}]
 control-services: /tmp/r.sock
 ws-listeners: [~, {port: 1, path: ""}]
 TCP-Peers: []
@@ -81,7 +82,7 @@ log-level: debug
 		`r.yml:3: unknown item "nod": did you mean "node"?`+known,
 		`r.yml:6: unknown item "tcp-peer": did you mean "tcp-peers"?`+known,
 		`r.yml:11: udp-peers is no list: want one with an entry for each udp-peer, such as [{address: ...}]`,
-		`r.yml:12: udp-listeners is no list: want one with an entry for each udp-listener, such as [{port: ...}]`,
+		`r.yml:12: work-kubernetes is not supported in this release: want a work-command, or a deployed node for units that run as pods`,
 		`r.yml:13: control-services is no list: want one with an entry for each control-service, such as [{service: ...}]`,
 		`r.yml:15: "TCP-Peers" is given again: want it once, as at r.yml:8`,
 		`r.yml:17: "log-level" is given again: want it once, as at r.yml:16`,
@@ -99,9 +100,16 @@ func TestMistakenKeyIsTheOnlyMistake(t *testing.T) {
 	_, err := fromFile("node: {id: a}\nlocal_only: {}\n")
 	wantProblems(t, err, `r.yml:2: unknown item "local_only": did you mean "local-only"? (known: `+strings.Join(keys(), ", ")+")")
 	_, err = fromFile("tcp-listeners:\n")
-	wantProblems(t, err, `r.yml:1: tcp-listeners is no list: want one with an entry for each tcp-listener, such as [{port: ...}]`)
+	wantProblems(t, err, `r.yml: no items in the file: want some, such as "node: {id: a}"`)
 	_, err = fromFile("- node: a\n")
 	if err == nil {
 		t.Error("a node without backends has no mistake, so that this test shows nothing")
 	}
+}
+
+// What a file may have instead is called as it is in files of that version.
+func TestNoBackendsInVersion2(t *testing.T) {
+	_, err := fromFile("node: a\ntcp-peers:\n")
+	wantProblems(t, err, "r.yml: the node has no backends: want one of tcp-listeners, tcp-peers, udp-listeners, udp-peers, ws-listeners, ws-peers, "+
+		"or local-only for a node that is to run alone")
 }

@@ -18,19 +18,15 @@ import (
 // and line. Whether the items fit together is for [CommandLine.Config] to say.
 func ParseYAML(name string, data []byte) ([]Item, error) {
 	var p problems
-	items := parseYAML(name, data, &p)
+	_, all := readYAML(name, data, &p)
+	items := decodeAll(all, &p)
 	if err := p.err(); err != nil {
 		return nil, err
 	}
 	return items, nil
 }
 
-// parseYAML stands in an unknown item for each part of the file that makes no sense.
-func parseYAML(name string, data []byte, p *problems) []Item {
-	_, all := readYAML(name, data, p)
-	return decodeAll(all, p)
-}
-
+// decodeAll stands in an unknown item for each part of a file that made no sense.
 func decodeAll(all []given, p *problems) []Item {
 	items := make([]Item, len(all))
 	for i, g := range all {
@@ -39,7 +35,10 @@ func decodeAll(all []given, p *problems) []Item {
 	return items
 }
 
-const noItems = `no items in the file: want a list of them, such as "- node: {id: a}"`
+const (
+	noItems         = `no items in the file: want a list of them, such as "- node: {id: a}"`
+	noItemsVersion2 = `no items in the file: want some, such as "node: {id: a}"`
+)
 
 // readYAML takes a file apart into its items, of which there is at least one, and tells which version it is of: 0 for
 // none. Items that are not known, and values that are wrong, are not complained of yet.
@@ -73,7 +72,11 @@ func readYAML(name string, data []byte, p *problems) (version int, all []given) 
 	if len(all) > 0 {
 		return version, all
 	}
-	if len(p.errs) == before {
+	switch {
+	case len(p.errs) > before:
+	case version == 2:
+		p.add(file, noItemsVersion2)
+	default:
 		p.add(file, noItems)
 	}
 	return version, unread

@@ -81,8 +81,8 @@ func TestFilesThatAreNoLists(t *testing.T) {
 		{"comments only", "# nothing\n", "r.yml: no items in the file: " + wantedItem},
 		{"null", "---\n~\n", "r.yml: no items in the file: " + wantedItem},
 		{"empty list", "[]", "r.yml: no items in the file: " + wantedItem},
-		{"empty map", "{}", "r.yml: no items in the file: " + wantedItem},
-		{"map of empty lists", "version: 2\ntcp-peers: []\n", "r.yml: no items in the file: " + wantedItem},
+		{"empty map", "{}", `r.yml: no items in the file: want some, such as "node: {id: a}"`},
+		{"map of empty lists", "version: 2\ntcp-peers: []\n", `r.yml: no items in the file: want some, such as "node: {id: a}"`},
 		{"text", "\nnode\n", `r.yml:2: "node" is no list: want a list of items, such as "- node: {id: a}"`},
 		{"second document", "- local-only\n---\n- node: a\n", `r.yml:2: YAML: a second document after "---": want one list or map of items`},
 	}
@@ -142,7 +142,7 @@ func TestEntriesThatAreNoItems(t *testing.T) {
 		`r.yml:9: "<<" merges something that is no map: want a map, or a list of maps`,
 		`r.yml:11: unknown item "tcp-lisener": did you mean "tcp-listener"?`+known,
 		`r.yml:12: unknown item "work_command": did you mean "work-command"?`+known,
-		`r.yml:13: unknown item "work-kubernetes"`+known,
+		`r.yml:13: work-kubernetes is not supported in this release: want a work-command, or a deployed node for units that run as pods`,
 		`r.yml:14: unknown item "log-level:Debug"`+known)
 }
 
