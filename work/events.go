@@ -14,6 +14,10 @@ type UnitChanged struct {
 // UnitReleased: a unit is gone, with all its files.
 type UnitReleased struct{ Unit string }
 
+// UnitForgotten: a unit is gone here, but the node that has run it could not be
+// told for so long that it is to be released there when that returns.
+type UnitForgotten struct{ Unit, Node string }
+
 // UnitUnreadable: a directory that could be that of a unit cannot be used. It is
 // marked by a file that says why, and otherwise left as it is.
 type UnitUnreadable struct {
@@ -37,6 +41,7 @@ type RemoteProblem struct {
 
 func (UnitChanged) event()    {}
 func (UnitReleased) event()   {}
+func (UnitForgotten) event()  {}
 func (UnitUnreadable) event() {}
 func (UnitProblem) event()    {}
 func (RemoteProblem) event()  {}

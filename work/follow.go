@@ -123,6 +123,10 @@ type follower struct {
 	// it and is to cancel it.
 	abandoned bool
 	released  bool
+	// forgotten: the unit is gone here. patience is how long after the release
+	// was asked for that comes, zero for never.
+	forgotten bool
+	patience  time.Duration
 }
 
 // plan is what is to be done now.
@@ -130,6 +134,8 @@ type plan struct {
 	start, stop []exchange
 	// remove the unit: it is released.
 	remove bool
+	// forget the unit here, and go on: its node has still to release it.
+	forget bool
 	// idle: nothing is left to do until there is an order.
 	idle bool
 	// wake is when next must be called again, zero for never.
@@ -281,6 +287,17 @@ func (f *follower) begin(now time.Time, p *plan, x exchange) {
 
 func (f *follower) nextRelease(now time.Time, p *plan) {
 	f.stopAll(p, exRelease)
+	if f.extra.ReleasedAt.IsZero() {
+		f.extra.ReleasedAt = now.UTC()
+	}
+	at := f.extra.ReleasedAt.Add(f.patience)
+	switch {
+	case f.patience == 0, f.forgotten, f.released, f.underway[exSubmit]:
+	case now.Before(at):
+		p.wakeAt(at)
+	default:
+		p.forget = true
+	}
 	switch {
 	case f.underway[exSubmit]:
 		// its end tells whether there is a unit to release

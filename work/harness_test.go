@@ -29,8 +29,10 @@ type cluster struct {
 	down  map[string]error // by node: why it cannot be dialled
 	plain map[string]bool  // by node: it advertises no features
 	mute  bool             // no node advertises anything
-	conns []io.Closer
-	dials int
+	// patience is Options.MaxPendingRelease.
+	patience time.Duration
+	conns    []io.Closer
+	dials    int
 	// breaks, if set, says after how many bytes the next connection breaks, from
 	// the node that dials and from the one that is dialled; -1 for never.
 	breaks func() (ours, theirs int)
@@ -86,7 +88,7 @@ func (n *testNode) start() {
 	n.events = make(chan Event, 10_000)
 	n.m = NewManager(Options{
 		NodeID: n.id, Dir: "/data/" + n.id, FS: n.fs, Clock: n.c.time, Rand: rand.NewPCG(n.seed, 1),
-		Processes: n.processes, Dial: n.c.dial, Features: n.c.featuresOf, Sign: n.signWith, Events: func(e Event) { n.events <- e },
+		Processes: n.processes, Dial: n.c.dial, Features: n.c.featuresOf, MaxPendingRelease: n.c.patience, Sign: n.signWith, Events: func(e Event) { n.events <- e },
 	})
 	for _, t := range []Type{{Name: "cat", Command: "cat"}, {Name: "sh", Command: "sh", Params: "-c", AllowRuntimeParams: true}} {
 		if err := n.m.AddType(t); err != nil {

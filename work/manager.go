@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"math/rand/v2"
 	"net"
@@ -65,6 +64,10 @@ type Options struct {
 	// Verify returns an error unless a signature vouches for the command with
 	// that hash, given to this node; nil if this node has no key for that.
 	Verify func(signature, command string) error
+	// MaxPendingRelease is how long the release of a unit may be impossible,
+	// because its node cannot be reached, before the unit is forgotten here; the
+	// release is carried out when the node returns. Zero means no limit.
+	MaxPendingRelease time.Duration
 	// Events is called for every event, possibly with a lock held: it must not
 	// block nor call into the Manager. Calls may overlap.
 	Events func(Event)
@@ -82,6 +85,7 @@ type Manager struct {
 	features  func(node string) (features []string, known bool)
 	sign      func(node, command string) (string, error)
 	verify    func(signature, command string) error
+	patience  time.Duration // MaxPendingRelease
 	events    func(Event)
 
 	// ctx ends at Close, and with it the exchanges with other nodes, which
@@ -97,7 +101,9 @@ type Manager struct {
 	units  map[string]runner // nil for one that is being made
 	// damaged are those that are in quarantine.
 	damaged map[string]error
-	wakeUp  wakeUps
+	// owed are those that are forgotten here and still to be released elsewhere.
+	owed   map[string]*remote
+	wakeUp wakeUps
 }
 
 // NewManager returns a manager that knows neither types nor units yet.
@@ -116,6 +122,8 @@ func NewManager(o Options) *Manager {
 		types:     make(map[string]Type),
 		units:     make(map[string]runner),
 		damaged:   make(map[string]error),
+		owed:      make(map[string]*remote),
+		patience:  o.MaxPendingRelease,
 	}
 	m.keys = newKeys(m.store)
 	m.ctx, m.cancel = context.WithCancel(context.Background())
@@ -178,7 +186,7 @@ func (m *Manager) Start() error {
 		m.mu.Unlock()
 		r.resume()
 	}
-	return nil
+	return m.startOwed()
 }
 
 // restore makes a unit of what is on disk. The key of its submission is taken
@@ -247,8 +255,10 @@ func (m *Manager) Close() {
 	m.closed = true
 	m.wakeUp.stop()
 	m.mu.Unlock()
-	units := m.all()
-	for _, r := range units {
+	for _, r := range m.all() {
+		r.stop()
+	}
+	for _, r := range m.allOwed() {
 		r.stop()
 	}
 	m.cancel()
@@ -268,6 +278,12 @@ func (m *Manager) all() []runner {
 	}
 	slices.SortFunc(list, func(a, b runner) int { return cmp.Compare(a.base().id, b.base().id) })
 	return list
+}
+
+func (m *Manager) allOwed() []*remote {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Collect(maps.Values(m.owed))
 }
 
 // create makes a unit with the given status, on disk and in the table. key is
@@ -305,8 +321,7 @@ func (m *Manager) reserveID() (string, error) {
 	const tries = 100 // one is enough unless the disk is broken
 	for range tries {
 		id := randomUnitID(m.rand)
-		_, err := m.store.fs.ReadDir(m.store.unitDir(id))
-		if _, taken := m.units[id]; !taken && errors.Is(err, fs.ErrNotExist) {
+		if _, taken := m.units[id]; !taken && !m.store.isTaken(id) {
 			m.units[id] = nil
 			return id, nil
 		}

@@ -41,6 +41,7 @@ type remote struct {
 
 func newRemote(u *unit, f follower) *remote {
 	r := &remote{unit: u, target: f.extra, f: f, synced: f.have}
+	r.f.patience = u.m.patience
 	r.alarm = alarm{unit: r, index: -1}
 	return r
 }
@@ -77,8 +78,10 @@ func (r *remote) resume() {
 		// Its client never heard that all input had arrived.
 		r.f.finish(Failed, detailAtRestart)
 	}
-	if err := r.openStdout(); err != nil {
-		r.m.emit(UnitProblem{Unit: r.id, Err: err})
+	if !r.f.forgotten {
+		if err := r.openStdout(); err != nil {
+			r.m.emit(UnitProblem{Unit: r.id, Err: err})
+		}
 	}
 	r.act()
 }
@@ -204,6 +207,9 @@ func (r *remote) act() {
 		r.gone()
 		return
 	}
+	if p.forget {
+		r.forget()
+	}
 	if p.idle {
 		r.rest()
 		return
@@ -300,7 +306,11 @@ func (r *remote) rest() {
 
 // gone removes the unit. It requires mu.
 func (r *remote) gone() {
-	if err := r.remove(); err != nil {
+	remove := r.remove
+	if r.f.forgotten {
+		remove = r.settle
+	}
+	if err := remove(); err != nil {
 		r.setBack(err)
 		return
 	}

@@ -91,6 +91,8 @@ type RemoteExtra struct {
 	// AwaySince is since when the remote node cannot be reached, zero if it can
 	// or there was no reason to try.
 	AwaySince time.Time `json:",omitzero"`
+	// ReleasedAt is when LocalReleased was set.
+	ReleasedAt time.Time `json:",omitzero"`
 }
 
 // keyed: the remote node may have the unit, by the key of its submission.

@@ -132,10 +132,8 @@ func (v *snapshot) adopt(s Status) {
 
 // remove removes the unit from disk and from the manager. It requires mu.
 func (u *unit) remove() error {
-	if u.key != "" {
-		if err := u.m.keys.bury(u.key, u.m.clock.Now()); err != nil {
-			return err
-		}
+	if err := u.buryKey(); err != nil {
+		return err
 	}
 	if err := u.m.store.remove(u.id); err != nil {
 		return err
@@ -145,6 +143,14 @@ func (u *unit) remove() error {
 	u.publish(func(v *snapshot) { v.released = true })
 	u.m.emit(UnitReleased{Unit: u.id})
 	return nil
+}
+
+// buryKey has the key of the submission outlive the unit, if there is one.
+func (u *unit) buryKey() error {
+	if u.key == "" {
+		return nil
+	}
+	return u.m.keys.bury(u.key, u.m.clock.Now())
 }
 
 // await returns the first snapshot for which done holds, the current one

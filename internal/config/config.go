@@ -58,6 +58,7 @@ type Node struct {
 	DataDir                  string          `param:"datadir" kind:"path" default:"/tmp/receptor" help:"directory for the units of work, in a directory named by the node ID"`
 	FirewallRules            []firewall.Rule `param:"firewallrules" kind:"firewall-rules" unset:"accept everything" help:"rules for the messages that the node sends, takes and passes on; the first that matches decides"`
 	MaxIdleConnectionTimeout time.Duration   `param:"maxidleconnectiontimeout" kind:"idle-time" default:"21s" help:"a link on which nothing arrived for so long is dropped"`
+	MaxPendingRelease        time.Duration   `param:"maxpendingrelease" kind:"duration" default:"168h" help:"a unit that another node could not be told to release for so long is forgotten here, and released there when that node returns"`
 }
 
 // logLevel is the item that sets Config.LogLevel. Its default holds for the item without a level; the level without

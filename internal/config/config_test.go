@@ -11,7 +11,7 @@ import (
 // everything is a configuration in which no parameter has its default.
 func everything() *Config {
 	return &Config{
-		Node: Node{ID: "foo", DataDir: "/var/lib/receptor", MaxIdleConnectionTimeout: 30 * time.Second, FirewallRules: []firewall.Rule{
+		Node: Node{ID: "foo", DataDir: "/var/lib/receptor", MaxIdleConnectionTimeout: 30 * time.Second, MaxPendingRelease: 48 * time.Hour, FirewallRules: []firewall.Rule{
 			{Action: firewall.Accept, FromNode: "/a.*/", ToNode: "localhost", FromService: "x", ToService: "control"},
 			{Action: firewall.Reject, ToService: "control"},
 		}},
@@ -85,6 +85,7 @@ var everythingWritten = `---
         ToService: control
       - {action: "reject", toservice: "control"}
     maxidleconnectiontimeout: 30s
+    maxpendingrelease: 48h
 - log-level:
     level: debug
 - local-only:
@@ -159,7 +160,7 @@ func TestBothFormsMeanTheSame(t *testing.T) {
 	wantConfig(t, fromYAML, err, everything())
 
 	fromLine, err := fromArgs(nil,
-		"--node", "id=foo", "datadir=/var/lib/receptor", "maxidleconnectiontimeout=30",
+		"--node", "id=foo", "datadir=/var/lib/receptor", "maxidleconnectiontimeout=30", "maxpendingrelease=48h",
 		`firewallrules=[{"action":"accept","fromnode":"/a.*/","tonode":"localhost","fromservice":"x","toservice":"control"},`+
 			`{"action":"reject","toservice":"control"}]`,
 		"--log-level", "Debug", "--local-only",

@@ -26,7 +26,7 @@ func TestBadValues(t *testing.T) {
 			`r.yml:3: node: id is "LOCALHOST": ` + nodeIDMessage,
 			`r.yml:4: node: datadir has no value: ` + fileMessage,
 			`r.yml:5: node: maxidleconnectiontimeout is "20s": ` + idleTimeMessage,
-			`r.yml:6: node: unknown parameter "firewalrules": did you mean "firewallrules"? (known: id, datadir, firewallrules, maxidleconnectiontimeout)`,
+			`r.yml:6: node: unknown parameter "firewalrules": did you mean "firewallrules"? (known: id, datadir, firewallrules, maxidleconnectiontimeout, maxpendingrelease)`,
 		}},
 		{"long value", "- local-only\n- node: " + strings.Repeat("x", 256), []string{
 			`r.yml:2: node: id is "` + strings.Repeat("x", 64) + `"... (256 bytes): ` + nodeIDMessage,

@@ -167,7 +167,10 @@ func (d *Daemon) startWork() error {
 		Processes: d.host.Processes,
 		Dial:      d.dialWork,
 		Features:  d.featuresOf,
-		Events:    d.workEvent,
+
+		MaxPendingRelease: d.cfg.Node.MaxPendingRelease,
+
+		Events: d.workEvent,
 	}
 	if err := d.signWork(&opts); err != nil {
 		return err

@@ -76,8 +76,10 @@ func (d *Daemon) workEvent(e work.Event) {
 		d.log.Debugf("Unit %s: %s: %s", e.Unit, e.State, e.Detail)
 	case work.UnitReleased:
 		d.log.Debugf("Unit %s released", e.Unit)
+	case work.UnitForgotten:
+		d.log.Warningf("Unit %s is forgotten: node %s could not be told of its release for too long, and is told when it returns", e.Unit, e.Node)
 	case work.UnitUnreadable:
-		d.log.Warningf("Unit %s cannot be read and is left alone: %v", e.Unit, e.Err)
+		d.log.Warningf("Unit %s cannot be used and is left alone: %v", e.Unit, e.Err)
 	case work.UnitProblem:
 		d.log.Warningf("Unit %s: %v", e.Unit, e.Err)
 	case work.RemoteProblem:
