@@ -103,6 +103,7 @@ fuzz:
 	go test -fuzz FuzzParseRequest -fuzztime 1m ./control
 	go test -fuzz FuzzParse -fuzztime 1m ./sim/scenario
 	go test -fuzz FuzzParse -fuzztime 1m ./sim/graphfile
+	go test -fuzz FuzzParse -fuzztime 1m ./internal/iprouter
 
 # Every size once: a run is millions of events.
 bench-sim:

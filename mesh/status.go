@@ -47,15 +47,37 @@ func (n *Node) Status() Status {
 	for id, peer := range n.table.Load().routes() {
 		st.RoutingTable[id] = peer
 	}
-	for _, k := range n.services.keys() {
-		if known := n.services.known[k]; !known.Cancel {
+	st.Advertisements = n.services.advertisements()
+	return st
+}
+
+// Advertisements returns the known services, in order of node and service. The
+// caller owns them.
+func (n *Node) Advertisements() []wire.ServiceAdvertisement {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.services.advertisements()
+}
+
+func (s *services) advertisements() []wire.ServiceAdvertisement {
+	var list []wire.ServiceAdvertisement
+	for _, k := range s.keys() {
+		if known := s.known[k]; !known.Cancel {
 			ad := known.ServiceAdvertisement
 			ad.Tags = maps.Clone(ad.Tags)
 			ad.WorkCommands = slices.Clone(ad.WorkCommands)
-			st.Advertisements = append(st.Advertisements, ad)
+			list = append(list, ad)
 		}
 	}
-	return st
+	return list
+}
+
+// Costs returns what the routes to other nodes cost, +Inf where there is none at
+// present. It computes all routes: it is nothing to ask for each datagram.
+func (n *Node) Costs(nodes []string) []float64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.db.Costs(nodes)
 }
 
 // Reachable reports whether a route to a node is known at present.

@@ -41,8 +41,13 @@ type program struct {
 
 func startProgram(t *testing.T, env []string, args ...string) *program {
 	t.Helper()
-	p := &program{Cmd: exec.Command(os.Args[0], args...), t: t}
-	p.Env = append(append(os.Environ(), asProgram+"=1"), env...)
+	return startCommand(t, append([]string{asProgram + "=1"}, env...), exec.Command(os.Args[0], args...))
+}
+
+func startCommand(t *testing.T, env []string, cmd *exec.Cmd) *program {
+	t.Helper()
+	p := &program{Cmd: cmd, t: t}
+	p.Env = append(os.Environ(), env...)
 	p.Stderr = os.Stderr
 	out, err := p.StdoutPipe()
 	if err != nil {

@@ -50,13 +50,14 @@ var rules = map[string]rule{
 	"internal/pki":         {imports: []string{"internal/config"}, secrets: []string{"issue.go"}},
 	"internal/pki/pkitest": {tests: true},
 	"internal/signing":     {imports: []string{"internal/config", "internal/pki", jwt}},
+	"internal/iprouter":    {imports: []string{"mesh", "transport"}, waits: []string{"router.go"}},
 	"internal/proxy":       {imports: []string{"transport"}, waits: []string{"proxy.go", "join.go", "streams.go", "datagrams.go"}},
 	"internal/host": {
-		imports: []string{"control", "internal/daemon", "internal/version", "transport/...", "work", unix, pion + "/stdnet"},
+		imports: []string{"control", "internal/daemon", "internal/iprouter", "internal/version", "transport/...", "work", unix, pion + "/stdnet"},
 		waits:   []string{anyFile}, clock: []string{anyFile}, secrets: []string{"daemon.go"},
 	},
 	"internal/daemon": {
-		imports: []string{"control", "work", "mesh", "mesh/wire", "transport", "internal/config", "internal/pki", "internal/proxy", "internal/signing"},
+		imports: []string{"control", "work", "mesh", "mesh/wire", "transport", "internal/config", "internal/pki", "internal/proxy", "internal/signing", "internal/iprouter"},
 		waits:   []string{"reach.go", "daemon.go", "control.go", "services.go", "reload.go"},
 	},
 	"internal/archtest": {},

@@ -10,6 +10,7 @@ import (
 const (
 	wantNodeIDs      = `node IDs, such as [a, b] or "a,b"; leave it out for any`
 	wantFingerprints = `fingerprints of certificates, in hexadecimal with or without colons: 32 bytes of SHA-256 or 64 of SHA-512`
+	wantNetworks     = `IP networks, such as [10.1.0.0/16, fd00::/64] or "10.1.0.0/16,fd00::/64"`
 	wantNodeCosts    = `a map of node IDs to costs, such as {"a": 1.5, "b": 2}`
 )
 

@@ -42,6 +42,7 @@ type Config struct {
 	UnixSocketServers []UnixSocketServer
 	UnixSocketClients []UnixSocketClient
 	CommandServices   []CommandService
+	IPRouters         []IPRouter
 
 	// Work to do instead of running a node. Where there is any, nothing above is given.
 	CertInits    []CertInit
@@ -119,6 +120,7 @@ var table = []*itemSpec{
 	many("unix-socket-server", "Pass connections to a Unix socket on to a service of the mesh.", func(c *Config) *[]UnixSocketServer { return &c.UnixSocketServers }),
 	many("unix-socket-client", "Offer a Unix socket as a service of the mesh.", func(c *Config) *[]UnixSocketClient { return &c.UnixSocketClients }),
 	many("command-service", "Offer a command on a terminal as a service of the mesh.", func(c *Config) *[]CommandService { return &c.CommandServices }),
+	many("ip-router", "Route IP packets of this machine over the mesh.", func(c *Config) *[]IPRouter { return &c.IPRouters }),
 	errand(checked(many("cert-init", "Make a certificate authority, and exit.", func(c *Config) *[]CertInit { return &c.CertInits }), CertInit.check)),
 	errand(checked(many("cert-makereq", "Make a request for a certificate, and exit.", func(c *Config) *[]CertMakeReq { return &c.CertMakeReqs }), CertMakeReq.check)),
 	errand(checked(many("cert-signreq", "Sign a request for a certificate, and exit.", func(c *Config) *[]CertSignReq { return &c.CertSignReqs }), CertSignReq.check)),

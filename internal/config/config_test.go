@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -66,6 +67,8 @@ func everything() *Config {
 		},
 		UnixSocketClients: []UnixSocketClient{{Service: "sock", Filename: "/run/near.sock", TLS: "in"}},
 		CommandServices:   []CommandService{{Service: "shell", Command: "bash -c 'a b'", TLS: "in"}},
+		IPRouters: []IPRouter{{NetworkName: "ipnet", Interface: "mesh0", LocalNet: netip.MustParsePrefix("10.9.0.4/30"),
+			Routes: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00::/64")}}},
 	}
 }
 
@@ -153,6 +156,7 @@ var everythingWritten = `---
 - unix-socket-server: {filename: /run/far.sock, permissions: 0666, remotenode: far, remoteservice: sock, tls: out}
 - unix-socket-client: {service: sock, filename: /run/near.sock, tls: in}
 - command-service: {service: shell, command: "bash -c 'a b'", tls: in}
+- ip-router: {networkname: ipnet, interface: mesh0, localnet: 10.9.0.4/30, routes: "10.1.0.0/16,fd00::/64"}
 `
 
 func TestBothFormsMeanTheSame(t *testing.T) {
@@ -187,7 +191,8 @@ func TestBothFormsMeanTheSame(t *testing.T) {
 		"--udp-client", "service=dns", "address=[::1]:53",
 		"--unix-socket-server", "filename=/run/far.sock", "permissions=0666", "remotenode=far", "remoteservice=sock", "tls=out",
 		"--unix-socket-client", "service=sock", "filename=/run/near.sock", "tls=in",
-		"--command-service", "service=shell", "command=bash -c 'a b'", "tls=in")
+		"--command-service", "service=shell", "command=bash -c 'a b'", "tls=in",
+		"--ip-router", "networkname=ipnet", "interface=mesh0", "localnet=10.9.0.5/30", "routes=[10.1.2.3/16, fd00::1/64]")
 	wantConfig(t, fromLine, err, everything())
 }
 
@@ -212,6 +217,7 @@ func TestDefaults(t *testing.T) {
 - unix-socket-server: {filename: f, remotenode: n, remoteservice: s}
 - unix-socket-client: {service: x, filename: f}
 - command-service: {service: y, command: sh}
+- ip-router: {networkname: z, localnet: 10.0.0.0/30}
 `)
 	wantConfig(t, got, err, alone(func(c *Config) {
 		c.LogLevel = Error
@@ -232,6 +238,7 @@ func TestDefaults(t *testing.T) {
 		c.UnixSocketServers = []UnixSocketServer{{Filename: "f", Permissions: 0o600, RemoteNode: "n", RemoteService: "s"}}
 		c.UnixSocketClients = []UnixSocketClient{{Service: "x", Filename: "f"}}
 		c.CommandServices = []CommandService{{Service: "y", Command: "sh"}}
+		c.IPRouters = []IPRouter{{NetworkName: "z", LocalNet: netip.MustParsePrefix("10.0.0.0/30")}}
 	}))
 }
 

@@ -42,12 +42,15 @@ var kinds = map[string]kind{
 	"header":         scalar(`"NAME: VALUE"`, parseHeader),
 	"host":           scalar(`an IP address or a host name, without port or brackets`, parseHost),
 	"idle-time":      scalar(`a duration such as "30s" or "2m", or a number of seconds; 21s or more`, parseIdleTime),
+	"interface":      scalar(`a name of 1 to 15 bytes, without blanks and "/"`, parseInterface),
 	"ip-addresses":   list[netip.Addr](wantIPs, scalar("an IP address without a zone", parseIP)),
 	"key-type":       scalar(KeyRSA+" or "+KeyEd25519, parseKeyType),
 	"listen-address": scalar(`PORT or HOST:PORT of this machine, such as 7324 or "127.0.0.1:7324"; port 0 takes a free one`, parseListenAddress),
 	"level":          scalar(wantLevel, parseLevel),
+	"local-net":      scalar(`an IPv4 network of four addresses, such as 10.0.0.0/30`, parseLocalNet),
 	"mode":           scalar(`permissions in octal with a leading 0, such as 0600; 0777 at most`, parseMode),
 	"name":           scalar("a name without control characters", parseName),
+	"networks":       list[netip.Prefix](wantNetworks, scalar("an IP network, such as 10.1.0.0/16", parseNetwork)),
 	"node":           scalar(`a node ID, or "localhost" for this node`, parseNode),
 	"node-costs":     {reflect.TypeFor[map[string]float64](), wantNodeCosts, parseNodeCosts, asWritten},
 	"node-id":        nodeIDKind,
@@ -172,6 +175,23 @@ func parseListenAddress(text string) (string, bool) {
 		return "", false
 	}
 	return hostPort(host, n), ok
+}
+
+// parseInterface checks what Linux takes as the name of an interface. A % would be a pattern.
+func parseInterface(text string) (string, bool) {
+	return text, printable(text) && len(text) <= 15 && !strings.ContainsAny(text, " /:%") && text != "." && text != ".."
+}
+
+// parseLocalNet wants room for an address at each end of a link, as deployed nodes do.
+func parseLocalNet(text string) (netip.Prefix, bool) {
+	p, ok := parseNetwork(text)
+	return p, ok && p.Addr().Is4() && p.Bits() == 30
+}
+
+// parseNetwork leaves out what is no part of the network, as of 10.1.2.3/16.
+func parseNetwork(text string) (netip.Prefix, bool) {
+	p, err := netip.ParsePrefix(text)
+	return p.Masked(), err == nil && !p.Addr().Is4In6()
 }
 
 func parseLevel(text string) (LogLevel, bool) {

@@ -1,6 +1,9 @@
 package config
 
-import "io/fs"
+import (
+	"io/fs"
+	"net/netip"
+)
 
 // A TCPServer is a TCP port of this machine whose connections go to a service of the mesh (PROTOCOL section 6).
 type TCPServer struct {
@@ -62,4 +65,13 @@ type CommandService struct {
 	Service string `param:"service" kind:"service" required:"yes" unique:"service" help:"mesh service to offer"`
 	Command string `param:"command" kind:"command" required:"yes" help:"program to run for a stream, and its parameters, split as a shell does"`
 	TLS     string `param:"tls" kind:"name" unset:"nobody is authenticated" refers:"tls-server" help:"TLS server configuration of the mesh service"`
+}
+
+// An IPRouter carries IP packets between an interface of this machine and the mesh (PROTOCOL section 6).
+type IPRouter struct {
+	Where       Position
+	NetworkName string         `param:"networkname" kind:"service" required:"yes" unique:"service" help:"name of the network: the mesh service by which its routers exchange packets"`
+	Interface   string         `param:"interface" kind:"interface" unset:"the system chooses" help:"TUN interface to make"`
+	LocalNet    netip.Prefix   `param:"localnet" kind:"local-net" required:"yes" help:"network of the interface itself, whose first address it gets"`
+	Routes      []netip.Prefix `param:"routes" kind:"networks" unset:"none" help:"networks behind this machine that the others may reach"`
 }

@@ -132,7 +132,7 @@ func TestEntriesThatAreNoItems(t *testing.T) {
 - work-kubernetes: {address: "a:1"}
 - log-level:Debug
 `)
-	const known = " (known: node, log-level, local-only, control-service, tcp-listener, tcp-peer, udp-listener, udp-peer, ws-listener, ws-peer, tls-server, tls-client, work-command, work-signing, work-verification, tcp-server, tcp-client, udp-server, udp-client, unix-socket-server, unix-socket-client, command-service, cert-init, cert-makereq, cert-signreq)"
+	const known = " (known: node, log-level, local-only, control-service, tcp-listener, tcp-peer, udp-listener, udp-peer, ws-listener, ws-peer, tls-server, tls-client, work-command, work-signing, work-verification, tcp-server, tcp-client, udp-server, udp-client, unix-socket-server, unix-socket-client, command-service, ip-router, cert-init, cert-makereq, cert-signreq)"
 	wantProblems(t, err,
 		`r.yml:2: an entry without an item: want one such as "- local-only:"`,
 		`r.yml:3: an entry without an item: want one such as "- local-only:"`,

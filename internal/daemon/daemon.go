@@ -11,12 +11,14 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"path"
 	"strings"
 	"sync"
 
 	"receptor/control"
 	"receptor/internal/config"
+	"receptor/internal/iprouter"
 	"receptor/mesh"
 	"receptor/transport"
 	"receptor/work"
@@ -45,6 +47,8 @@ type Host struct {
 	// RunOnTerminal starts a command for one stream of a command-service; see
 	// package host.
 	RunOnTerminal func(command string, args ...string) (io.ReadWriteCloser, error)
+	// OpenTUN makes a network interface for an ip-router; see package host.
+	OpenTUN func(name string, local netip.Prefix) (iprouter.Device, error)
 	// FS and Processes are for units of work.
 	FS        work.FS
 	Processes work.Processes
@@ -70,6 +74,7 @@ type Daemon struct {
 	server   *control.Server
 	reach    *reachQueue
 	expiry   daily
+	topology topology
 	services []service
 	serving  sync.WaitGroup
 	failed   chan error

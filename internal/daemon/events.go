@@ -36,6 +36,7 @@ func (d *Daemon) meshEvent(e mesh.Event) {
 		d.log.Debugf("Routes computed: %d nodes can be reached", e.Reachable)
 		d.reach.add(true, e.Gained...)
 		d.reach.add(false, e.Lost...)
+		d.topology.changed()
 	case mesh.NodeForgotten:
 		d.log.Infof("Node %s has not been reachable for long and is forgotten", e.Node)
 	case mesh.ServiceChanged:
@@ -43,6 +44,7 @@ func (d *Daemon) meshEvent(e mesh.Event) {
 		if e.Service == controlService && !e.Withdrawn {
 			d.reach.add(true, e.Node)
 		}
+		d.topology.changed()
 	case mesh.FrameDropped:
 		d.log.Warningf("Dropped a frame from peer %q: %v", e.Peer, e.Err)
 	case mesh.UpdateAccepted:

@@ -10,7 +10,7 @@ type service interface {
 
 // startServices starts the services of all kinds that the configuration has.
 func (d *Daemon) startServices() error {
-	for _, start := range []func() error{d.startProxies, d.startCommandServices} {
+	for _, start := range []func() error{d.startProxies, d.startCommandServices, d.startIPRouters} {
 		if err := start(); err != nil {
 			return err
 		}

@@ -24,6 +24,7 @@ func Machine(processes *Processes) daemon.Host {
 		ListenUnix:    ListenUnix,
 		Sockets:       daemon.Sockets{Listen: net.Listen, ListenPacket: net.ListenPacket, Dial: new(net.Dialer).DialContext},
 		RunOnTerminal: RunOnTerminal,
+		OpenTUN:       OpenTUN,
 		FS:            FS{},
 		Processes:     processes,
 		Info: control.NodeInfo{

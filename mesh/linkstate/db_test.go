@@ -87,6 +87,18 @@ func TestGreaterCostCounts(t *testing.T) {
 	want(t, db, map[string]string{"a": "a", "b": "b", "x": "b"})
 }
 
+func TestCosts(t *testing.T) {
+	db := New("me", NewPool())
+	db.SetLinks(map[string]float64{"a": 1, "b": 5})
+	apply(db, update("a", 1, map[string]float64{"me": 1, "b": 2, "lost": 1}))
+	apply(db, update("b", 1, map[string]float64{"me": 5, "a": 2.5}))
+	apply(db, update("lost", 1, nil))
+	got := db.Costs([]string{"b", "lost", "a", "nobody", "me"})
+	if inf := math.Inf(1); !slices.Equal(got, []float64{3.5, inf, 1, inf, inf}) {
+		t.Errorf("costs %v", got)
+	}
+}
+
 func TestSuspectAdoptsTheSendersEpoch(t *testing.T) {
 	db := New("me", NewPool())
 	duplicates := parsed(db, &wire.RoutingUpdate{NodeID: "x", UpdateEpoch: 9, UpdateSequence: 3})

@@ -43,6 +43,26 @@ const (
 // A connection counts when both its ends list it, at the greater of the two
 // costs; the owner's own links count when it lists them.
 func (db *DB) Routes(now time.Time) []Hop {
+	db.shortestPaths()
+	db.lost = db.losses(now)
+	return db.pool.spf.hop
+}
+
+// Costs returns what the least-cost routes to nodes cost, +Inf where there is
+// none. It computes all routes, and overwrites what Routes has returned.
+func (db *DB) Costs(nodes []string) []float64 {
+	db.shortestPaths()
+	costs := make([]float64, len(nodes))
+	for k, id := range nodes {
+		costs[k] = math.Inf(1)
+		if i, ok := db.pool.index[id]; ok && i != db.self {
+			costs[k] = db.pool.spf.cost[i]
+		}
+	}
+	return costs
+}
+
+func (db *DB) shortestPaths() {
 	s := &db.pool.spf
 	s.reset(len(db.pool.names))
 	s.pos[db.self] = settled
@@ -68,8 +88,6 @@ func (db *DB) Routes(now time.Time) []Hop {
 			}
 		}
 	}
-	db.lost = db.losses(now)
-	return s.hop
 }
 
 // losses marks the records of nodes to which there is no route, and returns
