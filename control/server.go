@@ -40,6 +40,11 @@ type Options struct {
 	// Problem is told of every accept that fails, and of every client that
 	// could not be greeted: with TLS that is a failed handshake. It may be nil.
 	Problem func(error)
+	// Payload, if set, is told of what commands read from clients beyond their own
+	// line, such as the input of a unit of work, piece by piece, and at which
+	// address of the node they came in. It must not keep the piece; calls for
+	// several sessions may overlap.
+	Payload func(command string, at net.Addr, piece []byte)
 }
 
 // Server answers control sessions. Its methods may be called from any

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -258,4 +259,22 @@ func TestGreetingIsBounded(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 	})
+}
+
+// What a command reads beyond its line is told, the line itself is not.
+func TestPayloadIsTold(t *testing.T) {
+	var told strings.Builder
+	n := newNode(t, Options{Payload: func(command string, at net.Addr, piece []byte) {
+		fmt.Fprintf(&told, "%s %s %s\n", command, at.Network(), piece)
+	}})
+	n.Handle("take", func(_ context.Context, _ *Request, s Session) (any, error) {
+		data, err := io.ReadAll(s)
+		return string(data), err
+	})
+	if got, want := n.talk("echo a\ntake this\nhello"), echoed+"\"hello\"\n"; got != want {
+		t.Errorf("answers %q, want %q", got, want)
+	}
+	if got, want := told.String(), "take unix hello\n"; got != want {
+		t.Errorf("told %q, want %q", got, want)
+	}
 }

@@ -37,6 +37,8 @@ type session struct {
 	conn   net.Conn
 	// in also holds what has been read beyond the command line.
 	in *bufio.Reader
+	// command is the one that is carried out, or was last.
+	command string
 	// taken is set when a handler reads: what follows its command is input of
 	// that command from then on, and never another command.
 	taken bool
@@ -49,7 +51,11 @@ func newSession(s *Server, conn net.Conn) *session {
 // Read implements Session.
 func (ss *session) Read(p []byte) (int, error) {
 	ss.taken = true
-	return ss.in.Read(p)
+	n, err := ss.in.Read(p)
+	if tell := ss.server.opts.Payload; tell != nil && n > 0 {
+		tell(ss.command, ss.conn.LocalAddr(), p[:n])
+	}
+	return n, err
 }
 
 // Write implements Session.
@@ -102,6 +108,7 @@ func (ss *session) carryOut(ctx context.Context, line []byte) bool {
 	if h == nil {
 		return ss.fail(unknownCommand)
 	}
+	ss.command = req.Command
 	value, err := h(ctx, req, ss)
 	switch {
 	case err != nil:

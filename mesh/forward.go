@@ -106,8 +106,11 @@ func (n *Node) forward(frame []byte) {
 // is for senders on this node; ErrNoRoute is the one that they are told.
 //
 // All that the node sends, takes and passes on comes by here once, so this is
-// the place of the firewall.
+// the place of the trace and of the firewall.
 func (n *Node) route(frame []byte) error {
+	if n.trace != nil {
+		n.traceDatagram(frame)
+	}
 	if n.firewall != nil {
 		if passes, err := n.filter(frame); !passes {
 			return err

@@ -10,6 +10,7 @@ package mesh
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -68,6 +69,15 @@ type Config struct {
 	// Pool, if set, is shared with other nodes, to hold what all of them know
 	// once. No two of the nodes may be called at one time.
 	Pool *linkstate.Pool
+	// Trace, if set, is called for every datagram that the node sends, takes or
+	// passes on, before its firewall. It may be called from any goroutine, must not
+	// block nor call into the node, and costs speed.
+	Trace func(Datagram)
+	// QLog, if set, opens the file for what QUIC tells of one end of a stream, in
+	// the format qlog: packets and timers, but no payload. The name is
+	// "log_CONNECTION_client.qlog" or "…_server.qlog"; nil means not to tell. It
+	// may be called, and the file written to and closed, from any goroutine.
+	QLog func(name string) io.WriteCloser
 }
 
 // Node is a mesh node. Its methods may be called from any goroutine.
@@ -78,6 +88,8 @@ type Node struct {
 	clock   transport.Clock
 	maxIdle time.Duration
 	emit    func(Event)
+	trace   func(Datagram)
+	qlog    func(name string) io.WriteCloser
 
 	firewall *firewall.Firewall    // nil without rules
 	table    atomic.Pointer[table] // next hops, for the forwarding path
@@ -130,6 +142,8 @@ func New(c Config) (*Node, error) {
 		clock:   c.Clock,
 		maxIdle: max(c.MaxIdleLink, DefaultMaxIdleLink),
 		emit:    c.Events,
+		trace:   c.Trace,
+		qlog:    c.QLog,
 		rand:    rnd,
 		pool:    c.Pool,
 

@@ -40,13 +40,17 @@ const (
 	textNormal                           = "normal close"
 )
 
-func quicConfig(keepAlive time.Duration) *quic.Config {
-	return &quic.Config{
+func (n *Node) quicConfig(keepAlive time.Duration) *quic.Config {
+	c := &quic.Config{
 		HandshakeIdleTimeout:    streamHandshakeIdle,
 		MaxIdleTimeout:          streamIdleTimeout,
 		KeepAlivePeriod:         keepAlive,
 		DisablePathMTUDiscovery: true,
 	}
+	if n.qlog != nil {
+		c.Tracer = n.traceQUIC
+	}
+	return c
 }
 
 // lossyConn is what QUIC sees of a PacketConn: a datagram for which there is
@@ -134,7 +138,7 @@ func (n *Node) dialQUIC(ctx context.Context, pc *PacketConn, remote Addr, tlsCon
 		tr.Close()
 		pc.Close()
 	}
-	qc, err := tr.Dial(ctx, remote, tlsConfig, quicConfig(streamKeepAlive))
+	qc, err := tr.Dial(ctx, remote, tlsConfig, n.quicConfig(streamKeepAlive))
 	if err != nil {
 		closeAll()
 		return nil, err
@@ -192,7 +196,7 @@ func (n *Node) Listen(service string, tlsConfig *tls.Config, ad *Advertise) (*Li
 	l.pc = pc
 	if l.tr, err = newQUICTransport(pc); err == nil {
 		// Early: before the dialer has been believed, so that its refusal is seen.
-		l.ql, err = l.tr.ListenEarly(tlsConfig, quicConfig(0))
+		l.ql, err = l.tr.ListenEarly(tlsConfig, n.quicConfig(0))
 	}
 	if err != nil {
 		pc.Close()

@@ -61,12 +61,25 @@ func serve(cl *config.CommandLine, cfg *config.Config, stdout io.Writer) error {
 	if len(cl.Files()) > 0 {
 		machine.Reload = func() (*config.Config, error) { return cl.Config(os.ReadFile, os.Hostname) }
 	}
+	machine.Tracing = tracing(log)
 	d, err := daemon.Start(cfg, machine, log)
 	if err != nil {
 		return err
 	}
 	s := &server{Daemon: d, log: log, manager: manager, clock: transport.System, exit: os.Exit}
 	return s.run(caught)
+}
+
+// tracing is what the environment asks for.
+func tracing(log *daemon.Log) daemon.Tracing {
+	t, err := host.Tracing(os.Getenv, func(err error) { log.Warningf("%v", err) })
+	if err != nil {
+		log.Warningf("%v", err)
+	}
+	if t.Payload == daemon.MaxPayloadTrace {
+		log.Warningf("RECEPTOR_PAYLOAD_TRACE_LEVEL is %d: at log level Debug, the log has all input of units of work, with any secrets in it", t.Payload)
+	}
+	return t
 }
 
 // server is a node that runs, and who is told of it.

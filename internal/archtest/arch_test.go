@@ -31,8 +31,8 @@ var rules = map[string]rule{
 	"mesh/linkstate":          {imports: []string{"mesh/wire"}, pure: true},
 	"mesh/firewall":           {imports: []string{"mesh/wire"}, pure: true},
 	"mesh": {
-		imports: []string{"mesh/wire", "mesh/linkstate", "mesh/firewall", "transport", quic},
-		waits:   []string{"packetconn.go", "stream.go", "closing.go", "ping.go"},
+		imports: []string{"mesh/wire", "mesh/linkstate", "mesh/firewall", "transport", quic, quic + "/qlogwriter"},
+		waits:   []string{"qlog.go", "packetconn.go", "stream.go", "closing.go", "ping.go"},
 		secrets: []string{"stream.go", "insecuretls.go"},
 	},
 	"control": {

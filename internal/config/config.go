@@ -20,6 +20,7 @@ import (
 type Config struct {
 	Node            Node
 	LogLevel        LogLevel // Info, unless an item says otherwise
+	Trace           bool     // log every datagram
 	LocalOnly       bool     // the node may run without any backend
 	ControlServices []ControlService
 	TCPListeners    []TCPListener
@@ -69,6 +70,11 @@ type logLevel struct {
 	Level LogLevel `param:"level" kind:"level" main:"yes" default:"Error" help:"the least important messages to log; Info without this item"`
 }
 
+// trace is the item that sets Config.Trace.
+type trace struct {
+	Where Position
+}
+
 // localOnly is the item that sets Config.LocalOnly.
 type localOnly struct {
 	Where Position
@@ -100,6 +106,7 @@ type WorkCommand struct {
 var table = []*itemSpec{
 	once("node", "This node.", func(c *Config, n Node) { c.Node = n }),
 	once("log-level", "How much to log.", func(c *Config, l logLevel) { c.LogLevel = l.Level }),
+	once("trace", "Log every datagram that the node sends, takes or passes on, whatever the log level; without what it says.", func(c *Config, _ trace) { c.Trace = true }),
 	once("local-only", "Run even without backends, as a mesh of one node.", func(c *Config, l localOnly) { c.LocalOnly = l.Local }),
 	many("control-service", "Serve the control protocol.", func(c *Config) *[]ControlService { return &c.ControlServices }),
 	backend(many("tcp-listener", "Accept links from other nodes over TCP.", func(c *Config) *[]TCPListener { return &c.TCPListeners })),

@@ -17,6 +17,7 @@ func everything() *Config {
 			{Action: firewall.Reject, ToService: "control"},
 		}},
 		LogLevel:  Debug,
+		Trace:     true,
 		LocalOnly: true,
 		ControlServices: []ControlService{
 			{Service: "ctl", Filename: "/run/r.sock", Permissions: 0o660, TLS: "in", TCPListen: "0.0.0.0:7324", TCPTLS: "in"},
@@ -91,6 +92,7 @@ var everythingWritten = `---
     maxpendingrelease: 48h
 - log-level:
     level: debug
+- trace:
 - local-only:
 - control-service:
     service: ctl
@@ -167,7 +169,7 @@ func TestBothFormsMeanTheSame(t *testing.T) {
 		"--node", "id=foo", "datadir=/var/lib/receptor", "maxidleconnectiontimeout=30", "maxpendingrelease=48h",
 		`firewallrules=[{"action":"accept","fromnode":"/a.*/","tonode":"localhost","fromservice":"x","toservice":"control"},`+
 			`{"action":"reject","toservice":"control"}]`,
-		"--log-level", "Debug", "--local-only",
+		"--log-level", "Debug", "--trace", "--local-only",
 		"--control-service", "service=ctl", "filename=/run/r.sock", "permissions=0660", "tls=in", "tcplisten=7324", "tcptls=in",
 		"--control-service", "service=other",
 		"--tcp-listener", "2222", "bindaddr=127.0.0.1", "tls=in", "cost=1.5", `nodecost={"a":0.5,"b":2}`, "allowedpeers=a,b",

@@ -54,7 +54,11 @@ func (g given) decode(p *problems) Item {
 		return item
 	}
 	before := len(p.errs)
-	if g.bare != nil && spec.main == nil {
+	switch {
+	case g.bare == nil || spec.main != nil:
+	case len(spec.params) == 0:
+		p.add(g.where, "%s takes no value: want nothing after the name", spec.name)
+	default:
 		p.add(g.where, "%s takes no value without a name: want a name of %s", spec.name, strings.Join(spec.paramNames(), ", "))
 	}
 	filled := spec.fresh(g.where)

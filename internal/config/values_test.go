@@ -34,6 +34,8 @@ func TestBadValues(t *testing.T) {
 		{"log level", "- local-only\n- log-level: trace\n", []string{
 			`r.yml:2: log-level: level is "trace": want Error, Warning, Info or Debug`,
 		}},
+		{"trace", "- local-only\n- trace: true\n", []string{"r.yml:2: trace takes no value: want nothing after the name"}},
+		{"trace with a parameter", "- local-only\n- trace: {level: 1}\n", []string{`r.yml:2: trace: unknown parameter "level" (there are none)`}},
 		{"bare list", "- local-only\n- log-level: [Debug]\n", []string{
 			`r.yml:2: log-level: level is a list: want Error, Warning, Info or Debug`,
 		}},

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -132,7 +133,7 @@ func TestEntriesThatAreNoItems(t *testing.T) {
 - work-kubernetes: {address: "a:1"}
 - log-level:Debug
 `)
-	const known = " (known: node, log-level, local-only, control-service, tcp-listener, tcp-peer, udp-listener, udp-peer, ws-listener, ws-peer, tls-server, tls-client, work-command, work-signing, work-verification, tcp-server, tcp-client, udp-server, udp-client, unix-socket-server, unix-socket-client, command-service, ip-router, cert-init, cert-makereq, cert-signreq)"
+	known := " (known: " + strings.Join(itemNames(), ", ") + ")"
 	wantProblems(t, err,
 		`r.yml:2: an entry without an item: want one such as "- local-only:"`,
 		`r.yml:3: an entry without an item: want one such as "- local-only:"`,

@@ -12,10 +12,14 @@ import (
 )
 
 func (d *Daemon) startControl() error {
-	d.server = control.New(d.cfg.Node.ID, control.Options{
+	opts := control.Options{
 		Clock:   d.host.Clock,
 		Problem: func(err error) { d.log.Warningf("Control service: %v", err) },
-	})
+	}
+	if d.host.Tracing.Payload > 0 {
+		opts.Payload = d.tracePayload
+	}
+	d.server = control.New(d.cfg.Node.ID, opts)
 	control.RegisterMesh(d.server, d.node, control.MeshOptions{
 		Info:         d.host.Info,
 		Clock:        d.host.Clock,

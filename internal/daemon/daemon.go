@@ -32,8 +32,8 @@ const controlService = "control"
 // what the node can do beyond deployed ones.
 const featuresTag = "features"
 
-// Host is what a node gets from its surroundings. All fields but Reload are
-// required.
+// Host is what a node gets from its surroundings. All fields but Reload and
+// Tracing are required.
 type Host struct {
 	Clock transport.Clock
 	// NewRand returns a source of randomness of its own for each caller.
@@ -56,6 +56,8 @@ type Host struct {
 	Info control.NodeInfo
 	// Reload reads the configuration again; nil if it is in no file.
 	Reload func() (*config.Config, error)
+	// Tracing helps to find mistakes.
+	Tracing Tracing
 }
 
 // Daemon is a running node.
@@ -143,14 +145,19 @@ func (d *Daemon) start() error {
 }
 
 func (d *Daemon) startNode() error {
-	node, err := mesh.New(mesh.Config{
+	cfg := mesh.Config{
 		ID:          d.cfg.Node.ID,
 		Clock:       d.host.Clock,
 		Rand:        d.host.NewRand(),
 		MaxIdleLink: d.cfg.Node.MaxIdleConnectionTimeout,
 		Firewall:    d.cfg.Node.FirewallRules,
 		Events:      d.meshEvent,
-	})
+		QLog:        d.host.Tracing.QLog,
+	}
+	if d.cfg.Trace {
+		cfg.Trace = d.traceDatagram
+	}
+	node, err := mesh.New(cfg)
 	if err != nil {
 		return fmt.Errorf("%s: node: %w", d.cfg.Node.Where, err)
 	}

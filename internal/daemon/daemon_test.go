@@ -106,6 +106,12 @@ func start(t testing.TB, dir, id string, args ...string) (*node, error) {
 // has no name.
 func startSecured(t testing.TB, dir, id, tls string, args ...string) (*node, error) {
 	t.Helper()
+	return startTraced(t, dir, id, tls, daemon.Tracing{}, args...)
+}
+
+// startTraced is startSecured of a node that is traced.
+func startTraced(t testing.TB, dir, id, tls string, tracing daemon.Tracing, args ...string) (*node, error) {
+	t.Helper()
 	n := &node{log: newLogBuffer(), socket: filepath.Join(dir, id+".sock")}
 	control := []string{"--log-level", "debug", "--control-service", "filename=" + n.socket}
 	if tls != "" {
@@ -126,6 +132,7 @@ func startSecured(t testing.TB, dir, id, tls string, args ...string) (*node, err
 	}
 	t.Cleanup(func() { processes.Close() })
 	machine := host.Machine(processes)
+	machine.Tracing = tracing
 	if len(cl.Files()) > 0 {
 		machine.Reload = func() (*config.Config, error) { return cl.Config(os.ReadFile, os.Hostname) }
 	}

@@ -38,6 +38,9 @@ func (l *Log) Infof(format string, args ...any) { l.logf(config.Info, "INFO", fo
 // Debugf logs the rest.
 func (l *Log) Debugf(format string, args ...any) { l.logf(config.Debug, "DEBUG", format, args) }
 
+// Tracef logs what somebody has asked for, whatever the level.
+func (l *Log) Tracef(format string, args ...any) { l.logf(l.level, "TRACE", format, args) }
+
 func (l *Log) logf(level config.LogLevel, name, format string, args []any) {
 	if level > l.level {
 		return
