@@ -123,3 +123,17 @@ func TestKinds(t *testing.T) {
 		}
 	}
 }
+
+// Whatever names a service, in any item, is checked as one.
+func TestServicesAreChecked(t *testing.T) {
+	for _, item := range table {
+		for _, p := range item.params {
+			switch p.name {
+			case "service", "remoteservice", "networkname":
+				if p.kind != "service" {
+					t.Errorf("%s: %s is of kind %s", item.name, p.name, p.kind)
+				}
+			}
+		}
+	}
+}

@@ -113,9 +113,11 @@ func TestStreamProxies(t *testing.T) {
 	backwards(t, target)
 	farSocket, nearSocket := filepath.Join(dir, "target.sock"), filepath.Join(dir, "near.sock")
 	backwards(t, listen(t, "unix", farSocket))
-	port, dead := freePort(t), freePort(t)
+	port, dead, own := freePort(t), freePort(t), freePort(t)
 	startProxied(t,
 		[]string{
+			"--tcp-server", "bindaddr=127.0.0.1", fmt.Sprintf("port=%d", own), "remotenode=LocalHost", "remoteservice=own",
+			"--tcp-client", "service=own", "address=" + target.Addr().String(),
 			"--tcp-server", "bindaddr=127.0.0.1", fmt.Sprintf("port=%d", port), "remotenode=far", "remoteservice=web",
 			"--unix-socket-server", "filename=" + nearSocket, "remotenode=far", "remoteservice=sock",
 			"--tcp-server", "bindaddr=127.0.0.1", fmt.Sprintf("port=%d", dead), "remotenode=far", "remoteservice=dead",
@@ -133,6 +135,11 @@ func TestStreamProxies(t *testing.T) {
 	})
 	t.Run("Unix sockets", func(t *testing.T) {
 		if err := exchange("unix", nearSocket, 1<<20); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("a service of the node itself", func(t *testing.T) {
+		if err := exchange("tcp", fmt.Sprintf("127.0.0.1:%d", own), 1<<20); err != nil {
 			t.Error(err)
 		}
 	})
@@ -173,11 +180,13 @@ func TestDatagramProxies(t *testing.T) {
 			_, _ = target.WriteTo(buf[:n], from)
 		}
 	}()
-	port := freePort(t)
-	startProxied(t,
-		[]string{"--udp-server", "bindaddr=127.0.0.1", fmt.Sprintf("port=%d", port), "remotenode=far", "remoteservice=dns"},
-		[]string{"--udp-client", "service=dns", "address=" + target.LocalAddr().String()})
-	for client := range 3 {
+	port, own := freeUDPPort(t), freeUDPPort(t)
+	dns := []string{"--udp-client", "service=dns", "address=" + target.LocalAddr().String()}
+	startProxied(t, append([]string{
+		"--udp-server", "bindaddr=127.0.0.1", fmt.Sprintf("port=%d", port), "remotenode=far", "remoteservice=dns",
+		"--udp-server", "bindaddr=127.0.0.1", fmt.Sprintf("port=%d", own), "remotenode=localhost", "remoteservice=dns",
+	}, dns...), dns)
+	for client, port := range []int{port, port, port, own} {
 		c, err := net.Dial("udp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
 			t.Fatal(err)
