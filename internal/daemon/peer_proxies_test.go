@@ -7,16 +7,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
-	"reflect"
+	"slices"
 	"testing"
 	"time"
 )
 
-// echoes answers each connection with what it hears, as it comes.
-func echoes(t *testing.T, l net.Listener) {
+// mirror answers each connection with what comes, as it comes: a deployed node
+// does not pass the end of one direction on (see docs/protocol.md).
+func mirror(t *testing.T, l net.Listener) {
 	t.Cleanup(func() { l.Close() })
 	go func() {
 		for {
@@ -32,149 +34,100 @@ func echoes(t *testing.T, l net.Listener) {
 	}()
 }
 
-// wantEcho sends bytes and wants as many of the same back. It does not end its
-// side before: a deployed node closes a socket both ways when one has ended.
-func wantEcho(t *testing.T, network, addr string, size int) {
-	t.Helper()
-	c, err := net.Dial(network, addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	sent := bytes.Repeat([]byte("0123456789"), size/10)
-	failed := make(chan error, 1)
-	go func() {
-		_, err := c.Write(sent)
-		failed <- err
-	}()
-	got := make([]byte, len(sent))
-	if _, err := io.ReadFull(c, got); err != nil || !bytes.Equal(got, sent) {
-		t.Errorf("%s %s: what came back is not what was sent (%v)", network, addr, err)
-	}
-	if err := <-failed; err != nil {
-		t.Errorf("%s %s: %v", network, addr, err)
-	}
-}
-
-// udpEcho answers each datagram with itself.
-func udpEcho(t *testing.T) string {
-	t.Helper()
-	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { socket.Close() })
-	go func() {
-		buf := make([]byte, 65536)
-		for {
-			n, from, err := socket.ReadFrom(buf)
-			if err != nil {
-				return
-			}
-			_, _ = socket.WriteTo(buf[:n], from)
-		}
-	}()
-	return socket.LocalAddr().String()
-}
-
-// Proxies of a deployed node and of ours, each with the other.
+// TestMixedProxies has proxies of a node of ours and of a deployed one lead to
+// each other's services, with and without TLS, which both advertise alike.
 func TestMixedProxies(t *testing.T) {
 	program := os.Getenv("RECEPTOR_PEER")
 	if program == "" {
 		t.Skip("RECEPTOR_PEER names no program of a deployed node")
 	}
 	dir := t.TempDir()
-	file := func(name string) string { return filepath.Join(dir, name) }
-	tcp := listen(t, "tcp", "127.0.0.1:0")
-	echoes(t, tcp)
-	echoes(t, listen(t, "unix", file("echo.sock")))
-	half := listen(t, "tcp", "127.0.0.1:0")
-	backwards(t, half)
-	udp := udpEcho(t)
-	port := freePort(t)
-	type entries struct{ tcp, half, udp int }
-	proxies := func(id, to string) (entries, []string) {
-		e := entries{freePort(t), freePort(t), freeUDPPort(t)}
-		return e, []string{
-			"--tcp-client", "service=tcp", "address=" + tcp.Addr().String(),
-			"--tcp-client", "service=half", "address=" + half.Addr().String(),
-			"--unix-socket-client", "service=unix", "filename=" + file("echo.sock"),
-			"--udp-client", "service=udp", "address=" + udp,
-			"--command-service", "service=cmd", "command=cat",
-			"--tcp-server", fmt.Sprint("port=", e.tcp), "bindaddr=127.0.0.1", "remotenode=" + to, "remoteservice=tcp",
-			"--tcp-server", fmt.Sprint("port=", e.half), "bindaddr=127.0.0.1", "remotenode=" + to, "remoteservice=half",
-			"--unix-socket-server", "filename=" + file("in-"+id), "remotenode=" + to, "remoteservice=unix",
-			"--udp-server", fmt.Sprint("port=", e.udp), "bindaddr=127.0.0.1", "remotenode=" + to, "remoteservice=udp",
+	file, authority := tlsFiles(t, dir)
+	tcp, unix := listen(t, "tcp", "127.0.0.1:0"), listen(t, "unix", filepath.Join(dir, "target"))
+	mirror(t, tcp)
+	mirror(t, unix)
+	targetTCP, targetUnix := "address="+tcp.Addr().String(), "filename="+unix.Addr().String()
+	type front struct{ network, addr string }
+	fronts := map[string][]front{} // by the node they stand before
+	with := func(id, other string, args ...string) []string {
+		authority.Issue(id, id)
+		cert, key, ca := "cert="+file(id+".crt"), "key="+file(id+".key"), file("ca.crt")
+		args = append(args, "--tls-server", "name=in", cert, key, "requireclientcert=true", "clientcas="+ca, "--tls-client", "name=out", cert, key, "rootcas="+ca,
+			"--tcp-client", "service=tcp", targetTCP, "--tcp-client", "service=tcptls", targetTCP, "tlsserver=in",
+			"--unix-socket-client", "service=unix", targetUnix, "--unix-socket-client", "service=unixtls", targetUnix, "tls=in",
+			"--udp-client", "service=udp", "address=127.0.0.1:9")
+		for service, tls := range map[string]string{"tcp": "", "tcptls": "tlsclient=out"} {
+			port := freePort(t)
+			args = append(args, "--tcp-server", "bindaddr=127.0.0.1", fmt.Sprint("port=", port), "remotenode="+other, "remoteservice="+service)
+			if tls != "" {
+				args = append(args, tls)
+			}
+			fronts[id] = append(fronts[id], front{"tcp", fmt.Sprint("127.0.0.1:", port)})
 		}
-	}
-	ours, args := proxies("ours", "theirs")
-	one := mustStart(t, dir, "ours", append([]string{"--tcp-listener", fmt.Sprint("port=", port), "bindaddr=127.0.0.1"}, args...)...)
-	theirs, args := proxies("theirs", "ours")
-	two := startPeer(t, program, dir, "theirs", append([]string{"--tcp-peer", fmt.Sprint("address=127.0.0.1:", port)}, args...)...)
-	one.log.wait("Routes computed: 1 nodes", 1)
-	two.log.wait("ours via ours", 1)
-
-	for name, e := range map[string]entries{"ours": ours, "theirs": theirs} {
-		t.Run("in at "+name, func(t *testing.T) {
-			wantEcho(t, "tcp", fmt.Sprint("127.0.0.1:", e.tcp), 10e6)
-			wantEcho(t, "unix", file("in-"+name), 10e6)
-			wantUDPEcho(t, e.udp)
-		})
-	}
-	t.Run("half-close from theirs to ours", func(t *testing.T) {
-		if err := exchange("tcp", fmt.Sprint("127.0.0.1:", theirs.half), 1<<20); err != nil {
-			t.Error(err)
+		for service, tls := range map[string]string{"unix": "", "unixtls": "tls=out"} {
+			socket := filepath.Join(dir, id+service)
+			args = append(args, "--unix-socket-server", "filename="+socket, "remotenode="+other, "remoteservice="+service)
+			if tls != "" {
+				args = append(args, tls)
+			}
+			fronts[id] = append(fronts[id], front{"unix", socket})
 		}
-	})
-	two.log.wait("Received service advertisement from ours", 6)
-	wantSameAdvertisements(t, two)
-}
-
-func wantUDPEcho(t *testing.T, port int) {
-	t.Helper()
-	c, err := net.Dial("udp", fmt.Sprint("127.0.0.1:", port))
-	if err != nil {
-		t.Fatal(err)
+		return args
 	}
-	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil { // long before a test gives up
-		t.Fatal(err)
+	port := fmt.Sprint(freePort(t))
+	one := mustStart(t, dir, "one", with("one", "two", "--tcp-listener", "port="+port, "bindaddr=127.0.0.1")...)
+	startPeer(t, program, dir, "two", with("two", "one", "--tcp-peer", "address=127.0.0.1:"+port)...)
+	for _, service := range []string{"tcp", "tcptls", "udp", "unix", "unixtls"} {
+		one.log.wait("Service "+service+" of node two: withdrawn=false", 1)
 	}
-	for _, size := range []int{1, 1500, 9000} {
-		sent, got := bytes.Repeat([]byte{'u'}, size), make([]byte, 65536)
-		if _, err := c.Write(sent); err != nil {
-			t.Fatal(err)
-		}
-		if n, err := c.Read(got); err != nil || !bytes.Equal(got[:n], sent) {
-			t.Errorf("of a datagram of %d bytes came back %d (%v)", size, n, err)
+	one.wantSameServices(t, "two")
+	for _, id := range slices.Sorted(maps.Keys(fronts)) {
+		for _, f := range fronts[id] {
+			c, err := net.Dial(f.network, f.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			sent := bytes.Repeat([]byte("to and fro "), 10000)
+			go c.Write(sent)
+			if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			got := make([]byte, len(sent))
+			if _, err := io.ReadFull(c, got); err != nil || !bytes.Equal(got, sent) {
+				t.Errorf("through %s of %s came something else (%v)", f.addr, id, err)
+			}
 		}
 	}
 }
 
-// wantSameAdvertisements compares what a node knows of the services of both.
-func wantSameAdvertisements(t *testing.T, n *node) {
+// wantSameServices compares what n advertises with the services of another.
+func (n *node) wantSameServices(t *testing.T, other string) {
 	t.Helper()
 	answer, err := n.client(t).Do("status")
 	if err != nil {
 		t.Fatal(err)
 	}
-	type ad struct {
-		NodeID, Service string
-		ConnType        int
-		Tags            map[string]string
+	var status struct {
+		NodeID         string
+		Advertisements []struct {
+			NodeID, Service string
+			ConnType        int
+			Tags            map[string]string
+		}
 	}
-	var status struct{ Advertisements []ad }
 	if err := json.Unmarshal(answer, &status); err != nil {
 		t.Fatal(err)
 	}
-	services := map[string]map[string]ad{"ours": {}, "theirs": {}}
-	for _, a := range status.Advertisements {
-		node := a.NodeID
-		a.NodeID = ""
-		delete(a.Tags, "features") // of our control services
-		services[node][a.Service] = a
+	services := map[string][]string{}
+	for _, ad := range status.Advertisements {
+		delete(ad.Tags, "features") // of the control services of ours alone
+		services[ad.NodeID] = append(services[ad.NodeID], fmt.Sprint(ad.Service, ad.ConnType, ad.Tags))
 	}
-	if len(services["ours"]) != 6 || !reflect.DeepEqual(services["ours"], services["theirs"]) {
-		t.Errorf("services of ours:\n%v\nof theirs:\n%v", services["ours"], services["theirs"])
+	for _, all := range services {
+		slices.Sort(all)
+	}
+	if mine, others := services[status.NodeID], services[other]; len(mine) < 5 || !slices.Equal(mine, others) {
+		t.Errorf("%s has the services\n%q\nand %s\n%q\nwant the same", status.NodeID, mine, other, others)
 	}
 }
