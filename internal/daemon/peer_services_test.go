@@ -108,6 +108,10 @@ func TestMixedServices(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("commands", func(t *testing.T) {
+		wantCat(t, one, "theirs", false)
+		wantCat(t, two, "ours", true)
+	})
 	for _, service := range []string{"tcp", "half", "unix", "udp", "cmd"} {
 		one.log.wait("Service "+service+" of node theirs: withdrawn=false", 1)
 	}
@@ -132,5 +136,32 @@ func wantUDPEcho(t *testing.T, port int) {
 		if n, err := c.Read(got); err != nil || !bytes.Equal(got[:n], sent) {
 			t.Errorf("of a datagram of %d bytes came back %d (%v)", size, n, err)
 		}
+	}
+}
+
+// wantCat connects a node to the terminal of cat on another. A deployed node hangs
+// up at the end of input; ours lets the command end.
+func wantCat(t *testing.T, from *node, to string, half bool) {
+	t.Helper()
+	s, err := from.client(t).Connect(to, "cmd", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(s, "hello\n"); err != nil {
+		t.Fatal(err)
+	}
+	want := []byte("hello\r\nhello\r\n") // of the terminal, and of the command
+	if half {
+		if err := s.CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(s); err != nil || !bytes.HasSuffix(got, want) {
+			t.Errorf("the terminal on %s showed %q (%v)", to, got, err)
+		}
+		return
+	}
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(s, got); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("the terminal on %s showed %q (%v)", to, got, err)
 	}
 }

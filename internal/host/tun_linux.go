@@ -42,7 +42,7 @@ func openTUN(name string) (*tun, error) {
 		if errors.Is(err, unix.EPERM) {
 			err = fmt.Errorf("%w (it takes CAP_NET_ADMIN)", err)
 		}
-		return nil, fmt.Errorf("make a network interface by %s: %w", device, err)
+		return nil, fmt.Errorf("make the network interface %q by %s: %w", name, device, err)
 	}
 	request, err := unix.NewIfreq(name)
 	if err != nil {
