@@ -62,6 +62,13 @@ type command struct {
 	process   Process // nil unless a supervisor is watched
 	canceling bool    // the supervisor was told to end the command
 	releasing bool    // the unit goes when it is terminal
+	alarm     alarm   // when a unit whose submitter does not come back is given up
+}
+
+func newCommand(u *unit) *command {
+	c := &command{unit: u}
+	c.alarm = alarm{unit: c, index: -1}
+	return c
 }
 
 // newCommandStatus is the status of a command unit that waits for its stdin.
@@ -99,6 +106,7 @@ func (c *command) inputComplete(context.Context) (pending bool, err error) {
 	case e.InputComplete:
 		return false, nil // another session of the same submission was first
 	}
+	c.m.wakeAt(&c.alarm, time.Time{})
 	e.InputComplete = true
 	s.Detail = detailStarting
 	s.ExtraData = mustJSON(e)
@@ -106,6 +114,23 @@ func (c *command) inputComplete(context.Context) (pending bool, err error) {
 		return false, c.startFailed(err) // it could not be told at the next start
 	}
 	return false, c.start()
+}
+
+// awaitInput has the unit given up when its submitter stays away for as long as
+// keys are kept.
+func (c *command) awaitInput() { c.m.wakeAt(&c.alarm, c.m.clock.Now().Add(keyLife)) }
+
+// wake is called when that time has come.
+func (c *command) wake() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed || !c.needsInput():
+	case c.intake.inUse():
+		c.awaitInput()
+	default:
+		c.end(Failed, fmt.Sprintf("its submitter has not sent all of its input, and not come back for %v", keyLife))
+	}
 }
 
 // start starts a supervisor. It requires mu.
@@ -169,6 +194,7 @@ func (c *command) remove() error {
 		return err
 	}
 	c.forgetProcess()
+	c.m.wakeAt(&c.alarm, time.Time{})
 	return nil
 }
 
@@ -390,7 +416,7 @@ func (c *command) resume() {
 		// The error is in the status; there is nobody else to tell.
 		_ = c.start()
 	case errors.Is(err, ErrNeverStarted) && pending && c.key != "":
-		// Its submitter comes back with the rest of the input.
+		c.awaitInput() // its submitter comes back with the rest of it
 	case errors.Is(err, ErrNeverStarted) && pending:
 		c.end(Failed, detailAtRestart)
 	case errors.Is(err, ErrNeverStarted), errors.Is(err, ErrSupervisorGone):

@@ -30,6 +30,13 @@ type input struct {
 	close io.Closer // the session, nil if it cannot be closed
 }
 
+// inUse tells whether a session has the turn.
+func (i *intake) inUse() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.turn != nil
+}
+
 // beginInput gives the turn to a session. The input must be ended.
 func (u *unit) beginInput(session any) (*input, error) {
 	u.intake.mu.Lock()

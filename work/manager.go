@@ -205,7 +205,7 @@ func (m *Manager) restore(id string) (runner, error) {
 	}
 	u := newUnit(m, id, s, key)
 	if s.WorkType != remoteType {
-		return &command{unit: u}, nil
+		return newCommand(u), nil
 	}
 	return restoreRemote(u)
 }

@@ -165,6 +165,36 @@ func TestWithdraw(t *testing.T) {
 	}
 }
 
+// A unit whose submitter does not come back does not wait for ever.
+func TestSubmitterStaysAway(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		bubble(t, func(t *testing.T, c *cluster) {
+			n := c.node("b")
+			sub, _, _ := n.submitAs("a/unit0001", "012", mark("0123456789"))
+			unit := sub.UnitID
+			if restart {
+				n.stop()
+				n.start()
+			}
+			time.Sleep(keyLife - time.Second)
+			n.wantStatus(unit, Pending, "Waiting for Input Data")
+			client := n.client()
+			sub, err := client.Submit(map[string]string{"node": "b", "worktype": "cat", paramSubmission: "a/unit0001", paramStdin: mark("0123456789")})
+			if err != nil || sub.From != 3 {
+				t.Fatalf("submission %+v, %v", sub, err)
+			}
+			time.Sleep(2 * time.Second) // it is just coming back
+			n.wantStatus(unit, Pending, "Waiting for Input Data")
+			client.Close()
+			time.Sleep(keyLife)
+			n.wantStatus(unit, Failed, "its submitter has not sent all of its input, and not come back for 24h0m0s")
+			if n.processes.starts != 0 || len(n.m.wakeUp.queue) != 0 {
+				t.Errorf("%d starts, %d deadlines", n.processes.starts, len(n.m.wakeUp.queue))
+			}
+		})
+	}
+}
+
 // wantOnce lets the units of both nodes come to their end, and wants the unit of
 // a to have run once, with its input.
 func wantOnce(t *testing.T, a, b *testNode, id, stdin string) {

@@ -151,7 +151,13 @@ func (m *Manager) newCommand(o order) (runner, error) {
 	if _, err := splitParams(params); err != nil {
 		return nil, err
 	}
-	return m.create(newCommandStatus(t.Name, params), o.submission, func(u *unit) runner { return &command{unit: u} })
+	return m.create(newCommandStatus(t.Name, params), o.submission, func(u *unit) runner {
+		c := newCommand(u)
+		if o.submission != "" {
+			c.awaitInput()
+		}
+		return c
+	})
 }
 
 func (m *Manager) newRemote(o order) (runner, error) {

@@ -10,8 +10,14 @@ import (
 	"receptor/transport"
 )
 
-// wakeUps are the deadlines of the units on other nodes that are not complete,
-// and the manager's one timer for all of them.
+// sleeper is a unit that waits for a deadline.
+type sleeper interface {
+	wake()
+	base() *unit
+}
+
+// wakeUps are the deadlines of units, the units on other nodes that are not
+// complete, and the manager's one timer for all of them.
 type wakeUps struct {
 	queue  alarmQueue
 	byNode map[string]map[string]*remote // by node, then by unit
@@ -22,7 +28,7 @@ type wakeUps struct {
 // alarm is the deadline of one unit. index is its place in the queue, -1 when
 // it has no deadline.
 type alarm struct {
-	unit  *remote
+	unit  sleeper
 	at    time.Time
 	index int
 }
@@ -36,7 +42,7 @@ func (q alarmQueue) Less(i, j int) bool {
 	if !q[i].at.Equal(q[j].at) {
 		return q[i].at.Before(q[j].at)
 	}
-	return q[i].unit.id < q[j].unit.id
+	return q[i].unit.base().id < q[j].unit.base().id
 }
 
 func (q alarmQueue) Swap(i, j int) {
@@ -76,10 +82,24 @@ func (m *Manager) expect(r *remote, node string, at time.Time) {
 		w.byNode[node] = make(map[string]*remote)
 	}
 	w.byNode[node][r.id] = r
-	w.drop(&r.alarm)
+	m.setAlarm(&r.alarm, at)
+}
+
+// wakeAt has a unit woken at the given time, or at no time if that is zero.
+func (m *Manager) wakeAt(a *alarm, at time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.closed {
+		m.setAlarm(a, at)
+	}
+}
+
+// setAlarm is the part of wakeAt that requires mu.
+func (m *Manager) setAlarm(a *alarm, at time.Time) {
+	m.wakeUp.drop(a)
 	if !at.IsZero() {
-		r.alarm.at = at
-		heap.Push(&w.queue, &r.alarm)
+		a.at = at
+		heap.Push(&m.wakeUp.queue, a)
 	}
 	m.setTimer()
 }
@@ -128,7 +148,7 @@ func (m *Manager) ring() {
 	m.mu.Lock()
 	m.wakeUp.stop()
 	now := m.clock.Now()
-	var due []*remote
+	var due []sleeper
 	for q := &m.wakeUp.queue; len(*q) > 0 && !(*q)[0].at.After(now); {
 		due = append(due, heap.Pop(q).(*alarm).unit)
 	}
