@@ -15,13 +15,18 @@
 //	status.go   what is known of a unit, on disk and in answers
 //	store.go    unit directories on a small file system interface
 //	process.go  what the package asks of the host's processes
+//	submission.go
+//	            what a submission says of itself: its key, its stdin
+//	keys.go     the keys of submissions, so that none is carried out twice
 //	unit.go     the monitor and its snapshots
+//	intake.go   the receipt of a unit's stdin
 //	command.go  units that run a command here
 //	follow.go   the decisions about a unit on another node: pure, with the time
 //	            as an argument
 //	outcome.go  what those decisions take in: how exchanges have ended
 //	remote.go   the monitor that carries those decisions out
 //	exchange.go what is said to the other node
+//	owed.go     releases that wait for a node that is long away
 //	manager.go  the table of units, start and close, the timer
 //	wakeups.go  which units wait for what
 //	control.go  the work command of the control protocol, with order.go,

@@ -2,6 +2,7 @@ package work
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -421,4 +422,109 @@ func TestDeadlines(t *testing.T) {
 	if left := len(a.m.wakeUp.queue); left != 0 {
 		t.Errorf("%d deadlines are left", left)
 	}
+}
+
+// What deployed nodes have left on disk is taken over.
+func TestRemoteUnitsOfDeployedNodes(t *testing.T) {
+	extra := func(node, id string, started bool, more string) string {
+		return fmt.Sprintf(`{"RemoteNode":%q,"RemoteWorkType":"cat","RemoteParams":{"params":"x"},"RemoteUnitID":%q,"RemoteStarted":%v,`+
+			`"LocalCancelled":false,"LocalReleased":false,"SignWork":false,"TLSClient":"","Expiration":"0001-01-01T00:00:00Z"%s}`, node, id, started, more)
+	}
+	file := func(state State, detail string, size int, extra string) string {
+		return fmt.Sprintf(`{"State":%d,"Detail":%q,"StdoutSize":%d,"WorkType":"remote","ExtraData":%s}`, state, detail, size, extra)
+	}
+	c := newCluster(t)
+	a := c.node("a")
+	accept := c.played("b")
+	a.stop()
+	a.fs.put("/data/a/finished/status", file(Succeeded, "exit status 0", 7, extra("b", "remote01", true, "")))
+	a.fs.put("/data/a/finished/stdout", "remote\n")
+	a.fs.put("/data/a/running0/status", file(Running, "Running: PID 7", 6, extra("b", "remote02", true, "")))
+	a.fs.put("/data/a/running0/stdout", "begin\n")
+	// It had not come to an output, so it has no such file.
+	a.fs.put("/data/a/awaited0/status", file(Pending, "Starting Worker", 0, extra("c", "", false, "")))
+	a.fs.put("/data/a/awaited0/stdin", "input")
+	a.start()
+
+	a.wantStatus("finished", Succeeded, "exit status 0")
+	a.wantEnd(a.results("finished", 0), "remote\n")
+	a.await("awaited0", Pending, "Node c cannot be reached: no route to node c (since 2026-11-24 00:45:00Z)")
+	live := a.results("running0", 0)
+	for range 2 {
+		s := accept().greet()
+		line, err := s.in.ReadString('\n')
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case strings.Contains(line, `"startpos":6,"subcommand":"results","unitid":"remote02"`):
+			s.send("Streaming results for work unit remote02\nend\n")
+			s.conn.CloseWrite()
+		case strings.Contains(line, `"subcommand":"status","unitid":"remote02"`):
+			s.send(`{"State":2,"StateName":"Succeeded","Detail":"exit status 0","StdoutSize":10,"WorkType":"cat","ExtraData":null}` + "\n")
+		default:
+			t.Fatalf("unexpected command %s", line)
+		}
+	}
+	a.wantEnd(live, "begin\nend\n")
+	a.await("running0", Succeeded, "exit status 0")
+}
+
+// While the node of a unit that runs is away, the unit says so, and since when.
+func TestNodeIsAway(t *testing.T) {
+	c := newCluster(t)
+	a, b := c.node("a"), c.node("b")
+	id, _ := a.submit("b", "")
+	p := b.next()
+	p.status(Running, "Running: PID 7")
+	a.learns(id)
+	c.setDown("b", errors.New("no route to node b"))
+	c.cut()
+	a.m.exchanges.Wait()
+	c.clock.advance(retryFirst)
+	a.m.exchanges.Wait()
+	want := "Running: PID 7; node b cannot be reached: no route to node b (since 2026-11-24 00:45:01Z)"
+	for range 2 {
+		if s := a.await(id, Running, "cannot be reached"); s.Detail != want {
+			t.Errorf("detail %q, want %q", s.Detail, want)
+		}
+		c.clock.advance(time.Hour)
+		a.m.exchanges.Wait()
+		a.stop()
+		a.start() // it still knows since when
+		a.m.exchanges.Wait()
+	}
+	c.setDown("b", nil)
+	a.m.NodeReachable("b")
+	a.await(id, Running, "Running: PID 7")
+	p.exit(Succeeded, "exit status 0")
+	a.await(id, Succeeded, "exit status 0")
+	if s := a.await(id, Succeeded, ""); s.Detail != "exit status 0" {
+		t.Errorf("detail %q", s.Detail)
+	}
+}
+
+// A node that dies in the middle of a stdin is given up when there has been no
+// route to it for a while, not when the connection idles out.
+func TestNodeDiesMidStdin(t *testing.T) {
+	c := newCluster(t)
+	a := c.node("a")
+	accept := c.played("b")
+	c.plain["b"] = false
+	id, result := a.submitLater("b", strings.Repeat("input ", 100_000))
+	s := accept().greet()
+	s.expect(`"receptor_submission"`)
+	s.send("Work unit created with ID remote01. Send stdin data from byte 0 and EOF.\n")
+	a.awaitRemoteID(id, "remote01")
+	a.m.NodeUnreachable("b")
+	c.setDown("b", errors.New("no route to node b"))
+	c.clock.waitTimer(t, lostLimit)
+	c.clock.advance(lostLimit)
+	a.await(id, Pending, "Node b cannot be reached: no route to node b (since 2026-11-24 00:45:00Z)")
+	if got := <-result; got != "Job Submitted" {
+		t.Errorf("the client is told %q", got)
+	}
+	c.setDown("b", nil)
+	a.m.NodeReachable("b")
+	s = accept().greet()
+	s.expect(`"receptor_submission":"a/` + id + `"`)
 }

@@ -17,8 +17,35 @@ import (
 // one and only supervisor has made and keeps locked.
 const claimFile = "supervisor"
 
-// claim is what that file holds, as JSON.
-type claim struct{ Pid int }
+// claim is what that file holds, as JSON: who the supervisor is. The lock tells
+// whether it lives; where a lock outlives its holder, as some network file
+// systems have it, the rest does.
+type claim struct {
+	Pid int
+	// Start is when the process started, in the unit of /proc/PID/stat; Boot is
+	// the boot ID of the system.
+	Start uint64
+	Boot  string
+}
+
+// ownClaim returns the claim of this process.
+func ownClaim() (claim, error) {
+	boot, err := bootID()
+	if err != nil {
+		return claim{}, err
+	}
+	start, err := processStart(os.Getpid())
+	return claim{Pid: os.Getpid(), Start: start, Boot: boot}, err
+}
+
+// lives tells whether the process is, or may be, there.
+func (c claim) lives() bool {
+	if boot, err := bootID(); err == nil && c.Boot != "" && c.Boot != boot {
+		return false
+	}
+	start, err := processStart(c.Pid)
+	return err != nil || c.Start == 0 || start == c.Start
+}
 
 // errClaimed means that another supervisor was first.
 var errClaimed = errors.New("another supervisor has claimed the unit")
@@ -32,7 +59,10 @@ func takeClaim(dir string) (*os.File, error) {
 		return nil, err
 	}
 	defer os.Remove(temp)
-	err = json.NewEncoder(f).Encode(claim{Pid: os.Getpid()})
+	own, err := ownClaim()
+	if err == nil {
+		err = json.NewEncoder(f).Encode(own)
+	}
 	if err == nil {
 		err = f.Sync()
 	}
@@ -71,7 +101,7 @@ func readClaim(dir string) (pid int, alive bool, err error) {
 	case err == nil:
 		return c.Pid, false, nil
 	case errors.Is(err, unix.EWOULDBLOCK):
-		return c.Pid, true, nil
+		return c.Pid, c.lives(), nil
 	default:
 		return 0, false, fmt.Errorf("lock %s: %w", f.Name(), err)
 	}

@@ -57,6 +57,35 @@ func pids() ([]int, error) {
 	return list, nil
 }
 
+// processStart returns when a process started, in clock ticks since the boot. It
+// tells the process from a later one with the same ID.
+func processStart(pid int) (uint64, error) {
+	const field = 22 // of /proc/PID/stat; see processes
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, fmt.Errorf("find the start of process %d: %w", pid, err)
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	const third = 3 // is the first of these
+	if len(fields) <= field-third {
+		return 0, fmt.Errorf("find the start of process %d: /proc/%d/stat has %d fields", pid, pid, len(fields)+third-1)
+	}
+	start, err := strconv.ParseUint(fields[field-third], 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("find the start of process %d: %w", pid, err)
+	}
+	return start, nil
+}
+
+// bootID returns what tells this run of the system from any other.
+func bootID() (string, error) {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "", fmt.Errorf("find the boot ID: %w", err)
+	}
+	return strings.TrimSpace(string(id)), nil
+}
+
 // descendants returns the processes below one, out of a list.
 func descendants(list []process, root int) []process {
 	children := make(map[int][]process)
