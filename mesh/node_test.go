@@ -173,6 +173,30 @@ func TestDepartedNodeIsForgotten(t *testing.T) {
 	}
 }
 
+// A node that was lost leaves everything that status tells, its services too.
+// (Deployed nodes keep it for ever.)
+func TestLostNodeLeavesTheStatus(t *testing.T) {
+	n := newNet(t, "a", "b", "c")
+	n.link("a", "b", 1)
+	fromB, fromC := n.link("b", "c", 1)
+	n.nodes["c"].advertise("svc", wire.ConnStream, Advertise{})
+	n.advance(time.Second)
+	n.wantRoutes("a", map[string]string{"b": "b", "c": "b"})
+	n.wantServices("a", "c:svc")
+	fromB.Drop = func([]byte) bool { return true }
+	fromC.Drop = fromB.Drop
+	n.advance(advertisementLife + advertiseInterval)
+	status := n.nodes["a"].Status()
+	if got, want := fmt.Sprint(status.KnownConnectionCosts), "map[a:map[b:1] b:map[a:1]]"; got != want {
+		t.Errorf("a still knows %v, want %v", got, want)
+	}
+	n.wantRoutes("a", map[string]string{"b": "b"})
+	n.wantServices("a")
+	if n.nodes["a"].db.Record("c") != nil {
+		t.Error("a still has a record of c")
+	}
+}
+
 // A link of which one direction has died is dropped after the idle time.
 func TestIdleLinkIsDropped(t *testing.T) {
 	n := newNet(t, "a", "b")

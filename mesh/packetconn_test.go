@@ -63,3 +63,43 @@ func TestListenWhileClosing(t *testing.T) {
 		}
 	}
 }
+
+// A service that nobody reads loses datagrams, and stalls nothing: what comes by
+// the same link for others is delivered, and so are routing updates. (A deployed
+// node waits for the reader, and its link with it.)
+func TestSlowReaderStallsNobody(t *testing.T) {
+	n := newNet(t, "a", "b", "c")
+	n.link("a", "b", 1)
+	n.advance(time.Second)
+	slow, err := n.nodes["b"].ListenPacket("slow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.Close()
+	heard := 0
+	if _, err := n.nodes["b"].HandleDatagrams("quick", nil, func(Addr, []byte) { heard++ }); err != nil {
+		t.Fatal(err)
+	}
+	const more = 1000
+	for range maxUnread + more {
+		n.nodes["a"].SendDatagram("me", Addr{"b", "slow"}, []byte("x"), MaxHops)
+	}
+	n.nodes["a"].SendDatagram("me", Addr{"b", "quick"}, []byte("x"), MaxHops)
+	n.link("a", "c", 1)
+	n.advance(time.Second)
+	if heard != 1 {
+		t.Errorf("the other service has heard %d datagrams, want 1", heard)
+	}
+	n.wantRoutes("b", map[string]string{"a": "a", "c": "a"})
+	if got := count[DatagramDropped](n.events["b"]); got != more {
+		t.Errorf("%d datagrams were dropped, want %d", got, more)
+	}
+	if got := last[DatagramDropped](t, n.events["b"]).Reason; got != DropReaderSlow {
+		t.Errorf("dropped because %q, want %q", got, DropReaderSlow)
+	}
+	for range maxUnread {
+		if _, _, err := slow.ReadFrom(make([]byte, 8)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,7 +1,9 @@
 package mesh
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -140,6 +142,57 @@ func TestSecondLinkIsRefused(t *testing.T) {
 		t.Error("the second link is still open")
 	}
 	n.wantRoutes("a", map[string]string{"b": "b"})
+}
+
+// A frame of no bytes is dropped in every state of a link, which goes on. (It
+// ends a deployed node, also before the handshake.)
+func TestEmptyFrameIsDropped(t *testing.T) {
+	n := newNet(t, "a", "b")
+	toA, toB := n.link("a", "b", 1)
+	empty := func() { toA.Inject(nil); toB.Inject([]byte{}) }
+	empty()
+	n.advance(testDelay) // the first updates have arrived
+	empty()
+	n.advance(time.Second)
+	empty()
+	if got := count[FrameDropped](n.events["a"]); got != 3 {
+		t.Errorf("a dropped %d frames, want 3", got)
+	}
+	n.wantRoutes("a", map[string]string{"b": "b"})
+	n.wantRoutes("b", map[string]string{"a": "a"})
+}
+
+// A node takes no more links than its update can list: every update is whole,
+// and fits in a frame. (Deployed nodes cut it, and are heard no more.)
+func TestUpdateFitsInAFrame(t *testing.T) {
+	n := newNet(t, "hub")
+	var toPeers []*transporttest.Link
+	for i := range 400 {
+		peer := fmt.Sprintf("%03d%s", i, strings.Repeat("x", wire.MaxNodeID-3))
+		fromHub, fromPeer := transporttest.Pipe(n.clock, testDelay,
+			func(l transport.Link) transport.Receiver { return n.nodes["hub"].Attach(l, LinkOptions{Cost: 1}) },
+			func(transport.Link) transport.Receiver { return transporttest.Discard })
+		u := wire.RoutingUpdate{NodeID: peer, UpdateEpoch: 1, UpdateSequence: 1, ForwardingNode: peer, Connections: map[string]float64{"hub": 1}}
+		fromPeer.Send(u.Encode())
+		toPeers = append(toPeers, fromHub)
+	}
+	n.advance(5 * time.Second)
+	links, refused := count[LinkUp](n.events["hub"]), count[LinkRefused](n.events["hub"])
+	if links < 200 || links+refused != len(toPeers) || count[LinkDown](n.events["hub"]) != 0 {
+		t.Errorf("%d links are up and %d refused, of %d", links, refused, len(toPeers))
+	}
+	if got, want := last[LinkRefused](t, n.events["hub"]).Reason, "this node has as many links as fit in a routing update"; got != want {
+		t.Errorf("refused because %q, want %q", got, want)
+	}
+	var listed int
+	for _, frame := range toPeers[0].Sent {
+		if u, err := wire.ParseRouting(frame); err == nil && u.NodeID == "hub" {
+			listed = len(u.Connections)
+		}
+	}
+	if listed != links {
+		t.Errorf("the last update lists %d links, want all %d", listed, links)
+	}
 }
 
 // Frames of any content are dropped with an event; the link and the mesh stay.

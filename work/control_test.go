@@ -33,8 +33,8 @@ func TestCommandErrors(t *testing.T) {
 	n := newCluster(t).node("a")
 	id, _ := n.submit("a", "")
 	for command, want := range map[string]string{
-		"work":                                 "no work subcommand",
-		"work ":                                "no work subcommand",
+		"work":                                 "bad command",
+		"work ":                                "bad command",
 		"work dance":                           "bad command",
 		"work submit":                          "work submit requires a target node and work type",
 		"work submit a":                        "work submit requires a target node and work type",

@@ -48,7 +48,7 @@ func parseOrder(req *control.Request) (order, error) {
 // [POS]" and "SUBCOMMAND UNIT".
 func parseWords(args []string) (order, error) {
 	if len(args) == 0 || args[0] == "" {
-		return order{}, errors.New("no work subcommand")
+		return order{}, errors.New("bad command")
 	}
 	o := order{subcommand: strings.ToLower(args[0])}
 	args = args[1:]

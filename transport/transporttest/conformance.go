@@ -52,6 +52,7 @@ func Conformance(t *testing.T, kind Kind) {
 		{"SlowReceiver", testSlowReceiver},
 		{"PeerThatDoesNotRead", testPeerThatDoesNotRead},
 		{"Garbage", testGarbage},
+		{"EmptyFrame", testEmptyFrame},
 		{"ConcurrentUse", testConcurrentUse},
 	}
 	for _, test := range tests {
@@ -365,6 +366,28 @@ func testGarbage(t *testing.T, kind Kind) {
 				t.Errorf("another link delivered %v", got)
 			}
 		})
+	}
+}
+
+// A frame of no bytes, as the first of a link or later, ends nothing: what
+// follows it arrives. (It ends deployed nodes, whoever sends it.)
+func testEmptyFrame(t *testing.T, kind Kind) {
+	n := listen(t, kind)
+	conn := raw(t, n)
+	for _, frame := range [][]byte{nil, control(5, 2), nil, nil, control(6, 2)} {
+		if _, err := conn.Write(kind.Frame(frame)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link := <-n.accepted
+	for _, want := range []byte{5, 6} {
+		got, ok := link.Next()
+		for ok && len(got) == 0 {
+			got, ok = link.Next()
+		}
+		if !ok || len(got) != 2 || got[1] != want {
+			t.Fatalf("after empty frames came %v (%v), want frame %d", got, ok, want)
+		}
 	}
 }
 
