@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,12 +51,13 @@ func startMixed(t *testing.T, who string, args ...[]string) *mixed {
 // start starts a node, again or for the first time.
 func (m *mixed) start(i int) {
 	m.t.Helper()
-	args := []string{"--tcp-listener", fmt.Sprint("port=", m.ports[i]), "bindaddr=127.0.0.1"}
+	var args []string
+	if i < len(m.args) {
+		args = slices.Clone(m.args[i]) // may begin with firewall rules
+	}
+	args = append(args, "--tcp-listener", fmt.Sprint("port=", m.ports[i]), "bindaddr=127.0.0.1")
 	if i > 0 {
 		args = append(args, "--tcp-peer", fmt.Sprint("address=127.0.0.1:", m.ports[i-1]))
-	}
-	if i < len(m.args) {
-		args = append(args, m.args[i]...)
 	}
 	id := fmt.Sprint("n", i)
 	if m.who[i] == 'd' {

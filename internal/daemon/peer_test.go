@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -59,73 +60,89 @@ func TestMixedMesh(t *testing.T) {
 	}
 }
 
-// TestMixedLinks puts a deployed node between two of ours, one of which it
-// dials and by one of which it is dialled, over each kind of link.
+// linkKind is how nodes of both kinds are told of a kind of link.
+type linkKind struct{ name, listener, peer, scheme, path, server, client string }
+
+// TestMixedLinks puts a deployed node between two of ours, and one of ours between
+// two deployed, each of which dials one and is dialled by one, over each kind of
+// link.
 func TestMixedLinks(t *testing.T) {
 	program := os.Getenv("RECEPTOR_PEER")
 	if program == "" {
 		t.Skip("RECEPTOR_PEER names no program of a deployed node")
 	}
-	for _, kind := range []struct{ name, listener, peer, scheme, path, server, client string }{
+	for _, kind := range []linkKind{
+		{name: "tcp", listener: "--tcp-listener", peer: "--tcp-peer"},
 		{name: "udp", listener: "--udp-listener", peer: "--udp-peer"},
 		{name: "websocket", listener: "--ws-listener", peer: "--ws-peer", scheme: "ws://", path: "/mesh"},
 		{name: "tcp with TLS", listener: "--tcp-listener", peer: "--tcp-peer", server: "in", client: "out"},
 		{name: "websocket with TLS", listener: "--ws-listener", peer: "--ws-peer", scheme: "wss://", path: "/mesh", server: "in", client: "out"},
 	} {
-		t.Run(kind.name, func(t *testing.T) {
-			dir := t.TempDir()
-			file, authority := tlsFiles(t, dir)
-			with := func(id string, args ...string) []string {
-				args = append(args, cat...)
-				if kind.server == "" {
-					return args
-				}
-				authority.Issue(id, id)
-				cert, key, ca := "cert="+file(id+".crt"), "key="+file(id+".key"), file("ca.crt")
-				return append(args, "--tls-server", "name=in", cert, key, "requireclientcert=true", "clientcas="+ca,
-					"--tls-client", "name=out", cert, key, "rootcas="+ca, "--control-service", "service=secured", "tls=in")
-			}
-			free := freePort
-			if kind.name == "udp" {
-				free = freeUDPPort
-			}
-			ports := []int{free(t), free(t)}
-			listen := func(i int) []string {
-				args := []string{kind.listener, fmt.Sprint("port=", ports[i]), "bindaddr=127.0.0.1"}
-				if kind.path != "" {
-					args = append(args, "path="+kind.path)
-				}
-				if kind.server != "" {
-					args = append(args, "tls="+kind.server)
-				}
-				return args
-			}
-			peer := func(i int) []string {
-				args := []string{kind.peer, fmt.Sprintf("address=%s127.0.0.1:%d%s", kind.scheme, ports[i], kind.path)}
-				if kind.client != "" {
-					args = append(args, "tls="+kind.client)
-				}
-				return args
-			}
-			one := mustStart(t, dir, "one", with("one", listen(0)...)...)
-			two := startPeer(t, program, dir, "two", with("two", append(listen(1), peer(0)...)...)...)
-			three := mustStart(t, dir, "three", with("three", peer(1)...)...)
-			one.log.wait("Routes computed: 2 nodes", 1)
-			three.log.wait("Routes computed: 2 nodes", 1)
+		for _, who := range []string{"odo", "dod"} {
+			t.Run(kind.name+" "+who, func(t *testing.T) { testMixedLinks(t, program, kind, who) })
+		}
+	}
+}
 
-			one.runCat(t, "two", nil)
-			one.runCat(t, "three", nil)
-			two.runCat(t, "three", nil)
-			three.runCat(t, "one", nil)
-			answer, err := one.client(t).Do("ping three")
-			if err != nil || !strings.Contains(string(answer), `"Success":true`) {
-				t.Errorf("ping: %s (%v)", answer, err)
-			}
-			if kind.server != "" {
-				one.wantSecured(t, "two")
-				two.wantSecured(t, "three")
-			}
-		})
+func testMixedLinks(t *testing.T, program string, kind linkKind, who string) {
+	dir := t.TempDir()
+	file, authority := tlsFiles(t, dir)
+	with := func(id string, args ...string) []string {
+		args = append(args, cat...)
+		if kind.server == "" {
+			return args
+		}
+		authority.Issue(id, id)
+		cert, key, ca := "cert="+file(id+".crt"), "key="+file(id+".key"), file("ca.crt")
+		return append(args, "--tls-server", "name=in", cert, key, "requireclientcert=true", "clientcas="+ca,
+			"--tls-client", "name=out", cert, key, "rootcas="+ca, "--control-service", "service=secured", "tls=in")
+	}
+	free := freePort
+	if kind.name == "udp" {
+		free = freeUDPPort
+	}
+	ports := []int{free(t), free(t)}
+	listen := func(i int) []string {
+		args := []string{kind.listener, fmt.Sprint("port=", ports[i]), "bindaddr=127.0.0.1"}
+		if kind.path != "" {
+			args = append(args, "path="+kind.path)
+		}
+		if kind.server != "" {
+			args = append(args, "tls="+kind.server)
+		}
+		return args
+	}
+	peer := func(i int) []string {
+		args := []string{kind.peer, fmt.Sprintf("address=%s127.0.0.1:%d%s", kind.scheme, ports[i], kind.path)}
+		if kind.client != "" {
+			args = append(args, "tls="+kind.client)
+		}
+		return args
+	}
+	start := func(i int, id string, args ...string) *node {
+		if who[i] == 'd' {
+			return startPeer(t, program, dir, id, with(id, args...)...)
+		}
+		return mustStart(t, dir, id, with(id, args...)...)
+	}
+	one := start(0, "one", listen(0)...)
+	two := start(1, "two", append(listen(1), peer(0)...)...)
+	three := start(2, "three", peer(1)...)
+	for _, n := range []*node{one, two, three} {
+		n.untilReaches(t, 2)
+	}
+
+	one.runCat(t, "two", nil)
+	one.runCat(t, "three", nil)
+	two.runCat(t, "three", nil)
+	three.runCat(t, "one", nil)
+	if there, back := one.hops(t, "three"), three.hops(t, "one"); there != "one two three" || back != "three two one" {
+		t.Errorf("traceroutes: %s, and back %s", there, back)
+	}
+	if kind.server != "" {
+		one.wantSecured(t, "two")
+		two.wantSecured(t, "three")
+		three.wantSecured(t, "one")
 	}
 }
 
@@ -144,14 +161,22 @@ func (n *node) wantSecured(t *testing.T, to string) {
 	}
 }
 
-// startPeer starts a deployed node; it has a socket as ours have.
+// startPeer starts a deployed node, which has a socket as ours have. Firewall rules
+// may be at the start of args.
 func startPeer(t *testing.T, program, dir, id string, args ...string) *node {
 	t.Helper()
 	n := &node{log: newLogBuffer(), socket: filepath.Join(dir, id+".sock")}
-	args = append([]string{
-		"--node", "id=" + id, "datadir=" + filepath.Join(dir, "data"), "--log-level", "debug",
-		"--control-service", "filename=" + n.socket,
-	}, args...)
+	data := filepath.Join(dir, "data")
+	item := []string{"--node", "id=" + id, "datadir=" + data}
+	if len(args) > 0 && strings.HasPrefix(args[0], "firewallrules=") { // in a file: its command line takes none
+		rules := strings.TrimPrefix(args[0], "firewallrules=")
+		file := filepath.Join(dir, id+".yaml")
+		if err := os.WriteFile(file, fmt.Appendf(nil, "- node: {id: %s, datadir: %s, firewallrules: %s}\n", id, data, rules), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		item, args = []string{"--config", file}, args[1:]
+	}
+	args = slices.Concat([]string{"--log-level", "debug", "--control-service", "filename=" + n.socket}, item, args)
 	cmd := exec.Command(program, args...)
 	cmd.Stdout, cmd.Stderr = n.log, n.log
 	if err := cmd.Start(); err != nil {
