@@ -170,9 +170,10 @@ func (c *command) end(s State, detail string) {
 	c.terminal()
 }
 
-// terminal carries out a release that waited for the unit to end. It requires mu.
+// terminal carries out a release that waited for the unit to end, with all that
+// its supervisor watches over. It requires mu.
 func (c *command) terminal() {
-	if !c.releasing || c.closed {
+	if !c.releasing || c.closed || c.process != nil {
 		return
 	}
 	if err := c.remove(); err != nil {
@@ -249,15 +250,18 @@ func (c *command) Ended(claimed bool, problem string) {
 	if c.closed {
 		return
 	}
+	c.adopt()
 	process := c.process
 	c.process = nil
-	c.adopt()
+	if claimed {
+		c.sweep(process)
+	}
 	switch {
 	case c.closed:
 	case c.load().status.State.Terminal():
 		c.terminal()
 	case claimed, c.load().status.State == Running: // the latter under a deployed node's supervisor
-		c.lost(process, problem)
+		c.lost(problem)
 	case c.canceling:
 		c.end(Canceled, detailCanceled)
 	default:
@@ -267,14 +271,9 @@ func (c *command) Ended(claimed bool, problem string) {
 
 // lost ends a unit whose supervisor has ended, unless that left a result. It
 // requires mu.
-func (c *command) lost(process Process, problem string) {
+func (c *command) lost(problem string) {
 	if c.closed || c.load().status.State.Terminal() {
 		return
-	}
-	if process != nil {
-		if err := process.Sweep(); err != nil {
-			c.m.emit(UnitProblem{Unit: c.id, Err: err})
-		}
 	}
 	if c.canceling {
 		c.end(Canceled, detailCanceled)
@@ -293,12 +292,15 @@ func (c *command) cancel(ctx context.Context) (pending bool, err error) {
 	return err != nil, nil
 }
 
-// release with force also removes a unit whose supervisor was not found.
+// release with force also removes a unit whose processes cannot be ended.
 func (c *command) release(ctx context.Context, force bool) (pending bool, err error) {
 	err = c.askToEnd(true)
-	if errors.Is(err, errNotFound) && force {
+	if err != nil && force {
 		c.mu.Lock()
 		defer c.mu.Unlock()
+		if c.closed {
+			return false, c.closedError()
+		}
 		return false, c.remove()
 	}
 	if err != nil {
@@ -314,8 +316,8 @@ func (c *command) release(ctx context.Context, force bool) (pending bool, err er
 var errNotFound = errors.New("this node could not find its supervisor when it started; force-release removes the unit all the same")
 
 // askToEnd ends a unit that no supervisor runs, and tells the supervisor of one
-// that is run. With release a unit that is terminal is removed at once and any
-// other later.
+// that is run, or has left processes in the background. With release the unit is
+// removed once nothing of it runs.
 func (c *command) askToEnd(release bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -323,26 +325,64 @@ func (c *command) askToEnd(release bool) error {
 	switch {
 	case c.closed:
 		return c.closedError()
-	case state.Terminal() && release:
-		return c.remove()
-	case state.Terminal():
+	case state.Terminal() && release && c.process == nil:
+		return c.removeComplete()
+	case state.Terminal() && !release && c.process == nil:
 		return nil
 	case c.process != nil:
-		if err := c.record(orders{Canceled: true, Released: c.releasing || release}); err != nil {
-			return err
-		}
-		if err := c.process.Cancel(); err != nil {
-			return fmt.Errorf("cancel unit %s: %w", c.id, err)
-		}
-		c.canceling = true
-		c.releasing = c.releasing || release
-		return nil
+		return c.askProcess(release)
 	case state == Running:
 		return fmt.Errorf("cancel unit %s: %w", c.id, errNotFound)
 	}
 	c.releasing = release
 	c.end(Canceled, detailCanceled)
 	return nil
+}
+
+// askProcess tells the supervisor that is watched to end all processes of the
+// unit. It requires mu.
+func (c *command) askProcess(release bool) error {
+	if err := c.record(orders{Canceled: true, Released: c.releasing || release}); err != nil {
+		return err
+	}
+	if err := c.process.Cancel(); err != nil {
+		return fmt.Errorf("cancel unit %s: %w", c.id, err)
+	}
+	c.canceling = true
+	c.releasing = c.releasing || release
+	return nil
+}
+
+// removeComplete removes a unit that is complete, and whose supervisor is not
+// watched, once nothing of it runs. It requires mu.
+func (c *command) removeComplete() error {
+	process, err := c.m.processes.Attach(c.dir, 0, c)
+	switch {
+	case err == nil: // it watches over processes in the background
+		c.process = process
+		return c.askProcess(true)
+	case errors.Is(err, ErrSupervisorGone):
+		if err = nil; process != nil {
+			err = process.Sweep()
+		}
+	case errors.Is(err, ErrNeverStarted):
+		err = nil
+	}
+	if err != nil {
+		return fmt.Errorf("end what unit %s has left running (force-release removes the unit all the same): %w", c.id, err)
+	}
+	return c.remove()
+}
+
+// sweep kills what a supervisor that was killed has left running. process is
+// nil if there is nothing. It requires mu.
+func (c *command) sweep(process Process) {
+	if process == nil {
+		return
+	}
+	if err := process.Sweep(); err != nil {
+		c.m.emit(UnitProblem{Unit: c.id, Err: err})
+	}
 }
 
 // orders are what was asked of a unit while its command ran, as the order file
@@ -385,10 +425,12 @@ func (c *command) resume() {
 	defer c.mu.Unlock()
 	c.recall()
 	if c.load().status.State.Terminal() {
-		c.terminal()
-		if c.closed {
-			return
+		if c.releasing {
+			if err := c.removeComplete(); err != nil {
+				c.m.emit(UnitProblem{Unit: c.id, Err: err})
+			}
 		}
+		return
 	}
 	if f, err := c.m.store.fs.Open(c.stdoutPath(), OpenAppend); err == nil {
 		f.Close() // the supervisor of a deployed node may not have come to that
@@ -421,7 +463,8 @@ func (c *command) resume() {
 		c.end(Failed, detailAtRestart)
 	case errors.Is(err, ErrNeverStarted), errors.Is(err, ErrSupervisorGone):
 		c.adopt() // it may have written a result just before it ended
-		c.lost(process, "while this node was down")
+		c.sweep(process)
+		c.lost("while this node was down")
 	default:
 		c.m.emit(UnitProblem{Unit: c.id, Err: fmt.Errorf("find the supervisor: %w", err)})
 	}

@@ -15,7 +15,8 @@ type Job struct {
 
 // Processes starts and finds supervisors: processes that outlive this one, run
 // the command of one unit each, and write its status from the moment at which
-// they have claimed the unit until it is terminal. The command has been started
+// they have claimed the unit until it is terminal. A supervisor stays as long
+// as any process of the unit does. The command has been started
 // only if a supervisor has claimed the unit, durably, and of any number of
 // supervisors started for a unit exactly one can claim it. One that finds the
 // unit complete when it has claimed it starts nothing.
@@ -24,11 +25,11 @@ type Processes interface {
 	// returns no error, also when another supervisor had already claimed the
 	// unit; it is that one which is then watched.
 	Start(job Job, w Watcher) (Process, error)
-	// Attach watches the supervisor that an earlier process of the daemon has
-	// started for the unit in dir. pid is what the status file says, of use only
-	// for units of deployed nodes. The error is ErrNeverStarted or
-	// ErrSupervisorGone when that is known for certain; with the latter, the
-	// Process may be there, for a Sweep.
+	// Attach watches the supervisor that was started for the unit in dir. pid is
+	// what the status file says, of use only for units of deployed nodes. The
+	// error is ErrNeverStarted or ErrSupervisorGone when that is known for
+	// certain; with the latter there is a Process, for a Sweep, unless it is
+	// certain that no process of the unit is left.
 	Attach(dir string, pid int, w Watcher) (Process, error)
 }
 
@@ -48,7 +49,8 @@ type Watcher interface {
 	OutputGrew()
 	// StatusChanged: the status file may be another.
 	StatusChanged()
-	// Ended: the supervisor is gone. A terminal status that it has written can
+	// Ended: the supervisor is gone, which for a complete unit may be long after
+	// its end. A terminal status that it has written can
 	// be read by now. claimed tells whether it had claimed the unit, problem how
 	// it ended ("signal: killed"), for a person.
 	Ended(claimed bool, problem string)
@@ -57,7 +59,7 @@ type Watcher interface {
 // Process is a supervisor.
 type Process interface {
 	// Cancel has the supervisor end the command with all its processes and
-	// then write a terminal status.
+	// then write a terminal status, unless it has written one; and then end.
 	Cancel() error
 	// Sweep kills what a supervisor that has ended early has left running.
 	Sweep() error

@@ -18,6 +18,7 @@ type testProcesses struct {
 
 type testProcess struct {
 	Job
+	all      *testProcesses
 	fs       *memFS
 	watcher  Watcher
 	canceled chan struct{}
@@ -33,7 +34,7 @@ func (p *testProcesses) Start(job Job, w Watcher) (Process, error) {
 		return nil, p.fail
 	}
 	p.starts++
-	proc := &testProcess{Job: job, fs: p.fs, watcher: w, canceled: make(chan struct{}, 10)}
+	proc := &testProcess{Job: job, all: p, fs: p.fs, watcher: w, canceled: make(chan struct{}, 10)}
 	p.started <- proc
 	return proc, nil
 }
@@ -42,7 +43,7 @@ func (p *testProcesses) Attach(dir string, _ int, w Watcher) (Process, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	err, ok := p.found[dir]
-	proc := &testProcess{Job: Job{Dir: dir}, fs: p.fs, watcher: w, canceled: make(chan struct{}, 10)}
+	proc := &testProcess{Job: Job{Dir: dir}, all: p, fs: p.fs, watcher: w, canceled: make(chan struct{}, 10)}
 	switch {
 	case !ok:
 		return nil, ErrNeverStarted
@@ -99,5 +100,8 @@ func (p *testProcess) status(state State, detail string) {
 // exit is a command that ends.
 func (p *testProcess) exit(state State, detail string) {
 	p.status(state, detail)
+	p.all.mu.Lock()
+	delete(p.all.found, p.Dir) // and nothing of it is left
+	p.all.mu.Unlock()
 	p.watcher.Ended(true, "exit status 0")
 }

@@ -26,6 +26,10 @@ type claim struct {
 	// the boot ID of the system.
 	Start uint64
 	Boot  string
+	// Done is 1 once no process of the unit is left but the supervisor, which is
+	// about to end: a number, so that the file keeps its length, and is never
+	// seen half written.
+	Done int
 }
 
 // ownClaim returns the claim of this process.
@@ -82,28 +86,40 @@ func takeClaim(dir string) (*os.File, error) {
 	return nil, fmt.Errorf("claim the unit: %w", err)
 }
 
-// readClaim returns the process ID of the unit's supervisor, and whether that
-// still lives. Without a claim the error is work.ErrNeverStarted.
-func readClaim(dir string) (pid int, alive bool, err error) {
+// markDone says in the claim that no process of the unit is left. An error is
+// of no consequence: whoever needs to know will look for processes.
+func markDone(held *os.File) {
+	own, err := ownClaim()
+	if err != nil {
+		return
+	}
+	own.Done = 1
+	if b, err := json.Marshal(own); err == nil {
+		_, _ = held.WriteAt(b, 0)
+	}
+}
+
+// readClaim returns the claim of the unit's supervisor, and whether that still
+// lives. Without a claim the error is work.ErrNeverStarted.
+func readClaim(dir string) (c claim, alive bool, err error) {
 	f, err := os.Open(filepath.Join(dir, claimFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, false, work.ErrNeverStarted
+		return c, false, work.ErrNeverStarted
 	}
 	if err != nil {
-		return 0, false, err
+		return c, false, err
 	}
 	defer f.Close()
-	var c claim
 	if err := json.NewDecoder(f).Decode(&c); err != nil || c.Pid <= 0 {
-		return 0, false, fmt.Errorf("%s names no process: %w", f.Name(), err)
+		return c, false, fmt.Errorf("%s names no process: %w", f.Name(), err)
 	}
 	switch err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); {
 	case err == nil:
-		return c.Pid, false, nil
+		return c, false, nil
 	case errors.Is(err, unix.EWOULDBLOCK):
-		return c.Pid, c.lives(), nil
+		return c, c.lives(), nil
 	default:
-		return 0, false, fmt.Errorf("lock %s: %w", f.Name(), err)
+		return c, false, fmt.Errorf("lock %s: %w", f.Name(), err)
 	}
 }
 

@@ -4,7 +4,6 @@ package host
 
 import (
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"testing"
 )
@@ -46,9 +45,9 @@ func TestClaims(t *testing.T) {
 			if !test.locked {
 				f.Close()
 			}
-			pid, alive, err := readClaim(dir)
-			if pid != os.Getpid() || alive != test.alive || err != nil {
-				t.Errorf("process %d, alive %v, %v", pid, alive, err)
+			found, alive, err := readClaim(dir)
+			if found != c || alive != test.alive || err != nil {
+				t.Errorf("claim %+v, alive %v, %v", found, alive, err)
 			}
 		})
 	}

@@ -24,12 +24,16 @@
 //
 // When the command exits, the unit has ended. Processes that it leaves running
 // in the background go on, as they do under deployed nodes; what they write
-// from then on is no output of the unit any more. To cancel a unit is to end
-// them all, the command and whatever descends from it: SIGINT first; SIGTERM
-// once the command is gone or after 5 s; SIGKILL another 5 s later. If the
-// supervisor is killed, the command is killed with it, and the daemon then
-// kills what else of the unit still runs; it knows such processes by the
-// variable RECEPTOR_UNIT_DIR in their environment.
+// from then on is no output of the unit any more. Their supervisor stays until
+// the last of them is gone, for the release of a unit, which leaves nothing
+// running, and for who cancels it all the same.
+//
+// To cancel a unit is to end them all, the command and whatever descends from
+// it, also in groups and sessions of its own: SIGINT first; SIGTERM once the
+// command is gone or after 5 s; SIGKILL another 5 s later, and again every
+// second while any is left. If the supervisor is killed, the command is killed
+// with it, and the daemon then kills what else of the unit still runs; it knows
+// such processes by the variable RECEPTOR_UNIT_DIR in their environment.
 //
 // # Process 1
 //

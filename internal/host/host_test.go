@@ -195,11 +195,11 @@ func (d *testDaemon) wantStatus(unit string, state work.State, detail string) {
 // supervisorOf returns the process ID of the unit's supervisor.
 func (d *testDaemon) supervisorOf(unit string) int {
 	d.t.Helper()
-	pid, alive, err := readClaim(filepath.Join(d.dir, unit))
+	c, alive, err := readClaim(filepath.Join(d.dir, unit))
 	if err != nil || !alive {
-		d.t.Fatalf("supervisor of %s: PID %d, alive %v, %v", unit, pid, alive, err)
+		d.t.Fatalf("supervisor of %s: %+v, alive %v, %v", unit, c, alive, err)
 	}
-	return pid
+	return c.Pid
 }
 
 // supervisorOfStarted waits until the command has started.

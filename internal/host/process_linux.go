@@ -85,6 +85,9 @@ func (p *Processes) Start(job work.Job, w work.Watcher) (work.Process, error) {
 
 // Attach implements work.Processes.
 func (p *Processes) Attach(dir string, pid int, w work.Watcher) (work.Process, error) {
+	if c, _, err := readClaim(dir); err == nil && c.Done != 0 {
+		return nil, work.ErrSupervisorGone // it may still be about to
+	}
 	s, err := p.newSupervisor(dir, w)
 	if err != nil {
 		return nil, err
@@ -129,7 +132,7 @@ func (s *supervisor) find(pid int) error {
 	case !alive:
 		return work.ErrSupervisorGone
 	default:
-		pid = claimant
+		pid = claimant.Pid
 	}
 	if err := s.hold(pid); err != nil {
 		return err
@@ -197,7 +200,7 @@ func (s *supervisor) awaitChild(child *os.Process) {
 		return
 	}
 	claimant, _, err := readClaim(s.dir)
-	if err != nil || claimant == child.Pid {
+	if err != nil || claimant.Pid == child.Pid {
 		s.end(describeExit(state))
 		return
 	}
@@ -275,14 +278,14 @@ func (s *supervisor) Cancel() error {
 
 // Sweep implements work.Process.
 func (s *supervisor) Sweep() error {
-	pid, _, err := readClaim(s.dir)
+	c, _, err := readClaim(s.dir)
 	if errors.Is(err, work.ErrNeverStarted) {
 		return nil // of a deployed node: its processes cannot be told from others
 	}
-	if err != nil {
+	if err != nil || c.Done != 0 {
 		return err
 	}
-	return killUnit(s.dir, pid)
+	return killUnit(s.dir, c.Pid)
 }
 
 // Forget implements work.Process.

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -34,21 +33,6 @@ func describeExit(state *os.ProcessState) string {
 		return "it could not write the result"
 	}
 	return state.String()
-}
-
-// step is a signal that a cancelled unit is sent, and the wait after it.
-type step struct {
-	signal unix.Signal
-	wait   time.Duration
-}
-
-// escalation is how a unit is cancelled. The first wait is over once the
-// command itself is gone; the last step is repeated, for processes that were
-// started meanwhile. Only tests change it.
-var escalation = []step{
-	{unix.SIGINT, 5 * time.Second},
-	{unix.SIGTERM, 5 * time.Second},
-	{unix.SIGKILL, time.Second},
 }
 
 // SuperviseMain is the main function of a supervisor; see the package comment.
@@ -81,25 +65,27 @@ func SuperviseMain(args []string) int {
 	if status.State.Terminal() {
 		return 0 // it was cancelled before this process came to it
 	}
-	u := &unitRun{dir: dir, status: status}
-	if err := u.run(args[1], args[2:], signals); err != nil {
+	u := &unitRun{dir: dir, status: status, signals: signals}
+	if err := u.run(args[1], args[2:]); err != nil {
 		return exitNoResult
 	}
+	markDone(held)
 	return 0
 }
 
 // unitRun is the run of a unit's command.
 type unitRun struct {
-	dir    string
-	status work.Status
-	stdout *os.File
-	pid    int // of the command, and of its process group
+	dir     string
+	status  work.Status
+	stdout  *os.File
+	signals <-chan os.Signal // that ask to end the unit
 }
 
-// run runs the command to its end and writes the result. An error means that
-// that could not be written.
-func (u *unitRun) run(command string, args []string, signals <-chan os.Signal) error {
-	deaths, err := u.start(command, args)
+// run runs the command to its end, writes the result, and stays until none of
+// the unit's processes is left. An error means that the result could not be
+// written.
+func (u *unitRun) run(command string, args []string) error {
+	t, err := u.start(command, args)
 	if err != nil {
 		return u.result(work.Failed, fmt.Sprintf("Error starting command: %v", err))
 	}
@@ -108,19 +94,23 @@ func (u *unitRun) run(command string, args []string, signals <-chan os.Signal) e
 	_ = json.Unmarshal(u.status.ExtraData, &extra)
 	extra.Pid = os.Getpid()
 	u.status.State = work.Running
-	u.status.Detail = fmt.Sprintf("Running: PID %d", u.pid)
+	u.status.Detail = fmt.Sprintf("Running: PID %d", t.command)
 	if b, err := json.Marshal(extra); err == nil {
 		u.status.ExtraData = b
 	}
 	// If the disk is full now it may not be when the result is there.
 	u.status.Version++
 	_ = work.WriteStatus(FS{}, u.dir, u.status)
-	return u.result(u.await(deaths, signals))
+	if err := u.result(u.await(t)); err != nil {
+		return err
+	}
+	u.outlast(t)
+	return nil
 }
 
-// start starts the command and returns where the deaths of its processes are
-// told: of orphans too, which become children of this process.
-func (u *unitRun) start(command string, args []string) (<-chan death, error) {
+// start starts the command. Orphans of its processes become children of this
+// process.
+func (u *unitRun) start(command string, args []string) (*tree, error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("become the parent of orphans: %w", err)
 	}
@@ -140,65 +130,41 @@ func (u *unitRun) start(command string, args []string) (<-chan death, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	u.pid = cmd.Process.Pid
-	deaths := make(chan death)
-	go reap(deaths)
-	return deaths, nil
-}
-
-// death is the end of one process, or, with pid 0, of the last.
-type death struct {
-	pid    int
-	status syscall.WaitStatus
-}
-
-func reap(deaths chan<- death) {
-	for {
-		var status syscall.WaitStatus
-		pid, err := syscall.Wait4(-1, &status, 0, nil)
-		switch {
-		case err == syscall.EINTR:
-		case err != nil: // ECHILD
-			deaths <- death{}
-			return
-		default:
-			deaths <- death{pid: pid, status: status}
-		}
-	}
+	return newTree(cmd.Process.Pid), nil
 }
 
 // await returns the state and detail in which the unit ends: when the command
 // has ended, or, once cancelled, when the last of its processes has.
-func (u *unitRun) await(deaths <-chan death, signals <-chan os.Signal) (work.State, string) {
-	sequence := escalation
-	canceling := false
-	timer := time.NewTimer(0)
-	timer.Stop()
-	next := func() {
-		u.signalAll(sequence[0].signal)
-		timer.Reset(sequence[0].wait)
-		if len(sequence) > 1 {
-			sequence = sequence[1:]
-		}
-	}
+func (u *unitRun) await(t *tree) (work.State, string) {
 	for {
 		select {
-		case d := <-deaths:
+		case d := <-t.deaths:
 			switch {
-			case d.pid == 0:
+			case t.died(d):
 				return work.Canceled, "Canceled"
-			case d.pid == u.pid && !canceling:
+			case d.pid == t.command && !t.ending:
 				return outcome(d.status)
-			case d.pid == u.pid && sequence[0].signal == unix.SIGTERM:
-				next() // what it has left behind will not heed SIGINT any more
 			}
-		case <-signals:
-			if !canceling {
-				canceling = true
-				next()
-			}
-		case <-timer.C:
-			next()
+		case <-u.signals:
+			t.end()
+		case <-t.timer.C:
+			t.next()
+		}
+	}
+}
+
+// outlast returns when no process of a unit that is complete is left. What the
+// command has left in the background goes on until then, or until this process
+// is told to end it.
+func (u *unitRun) outlast(t *tree) {
+	for !t.gone {
+		select {
+		case d := <-t.deaths:
+			t.died(d)
+		case <-u.signals:
+			t.end()
+		case <-t.timer.C:
+			t.next()
 		}
 	}
 }
@@ -214,26 +180,6 @@ func outcome(status syscall.WaitStatus) (work.State, string) {
 		return work.Failed, fmt.Sprintf("exit status %d", status.ExitStatus())
 	}
 	return work.Succeeded, "exit status 0"
-}
-
-// signalAll sends a signal to all processes of the unit.
-func (u *unitRun) signalAll(sig unix.Signal) {
-	list, err := processes()
-	if err != nil {
-		_ = unix.Kill(-u.pid, sig) // without /proc the group is all there is
-		return
-	}
-	group := false
-	for _, p := range descendants(list, os.Getpid()) {
-		if p.group == u.pid {
-			group = true
-		} else {
-			_ = unix.Kill(p.pid, sig) // it may have ended meanwhile
-		}
-	}
-	if group {
-		_ = unix.Kill(-u.pid, sig)
-	}
 }
 
 // result writes the terminal status. The output is safe before that says how

@@ -1,0 +1,121 @@
+package host
+
+import (
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// step is a signal that the processes of a unit are sent, and the wait after it.
+type step struct {
+	signal unix.Signal
+	wait   time.Duration
+}
+
+// escalation is how the processes of a unit are ended. The first wait is over once the
+// command itself is gone; the last step is repeated, for processes that were
+// started meanwhile. Only tests change it.
+var escalation = []step{
+	{unix.SIGINT, 5 * time.Second},
+	{unix.SIGTERM, 5 * time.Second},
+	{unix.SIGKILL, time.Second},
+}
+
+// tree are the processes of a unit as their supervisor has them: the command and
+// what descends from it, in whatever groups and sessions. It is used by one
+// goroutine.
+type tree struct {
+	command int // process ID of the command, and of its process group
+	deaths  <-chan death
+	ending  bool
+	// exited: the command itself is gone. gone: so are all others.
+	exited, gone bool
+	timer        *time.Timer
+	sequence     []step // what is still to be done while ending
+}
+
+// death is the end of one process, or, with pid 0, of the last.
+type death struct {
+	pid    int
+	status syscall.WaitStatus
+}
+
+// newTree takes over all children of this process.
+func newTree(command int) *tree {
+	deaths := make(chan death)
+	t := &tree{command: command, deaths: deaths, timer: time.NewTimer(0), sequence: escalation}
+	t.timer.Stop()
+	go reap(deaths)
+	return t
+}
+
+func reap(deaths chan<- death) {
+	for {
+		var status syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &status, 0, nil)
+		switch {
+		case err == syscall.EINTR:
+		case err != nil: // ECHILD
+			deaths <- death{}
+			return
+		default:
+			deaths <- death{pid: pid, status: status}
+		}
+	}
+}
+
+// died takes note of a death, and reports whether no process is left.
+func (t *tree) died(d death) bool {
+	t.gone = d.pid == 0
+	if d.pid == t.command {
+		t.exited = true
+		if t.ending && t.sequence[0].signal == unix.SIGTERM {
+			t.next() // what it has left behind will not heed SIGINT any more
+		}
+	}
+	return t.gone
+}
+
+// end begins to end all processes, unless it has begun. Those that a command
+// has left in the background do not heed SIGINT: a shell sees to that.
+func (t *tree) end() {
+	if t.ending {
+		return
+	}
+	t.ending = true
+	if t.exited {
+		t.sequence = t.sequence[1:]
+	}
+	t.next()
+}
+
+// next takes the next step of ending.
+func (t *tree) next() {
+	t.signal(t.sequence[0].signal)
+	t.timer.Reset(t.sequence[0].wait)
+	if len(t.sequence) > 1 {
+		t.sequence = t.sequence[1:]
+	}
+}
+
+// signal sends a signal to all processes.
+func (t *tree) signal(sig unix.Signal) {
+	list, err := processes()
+	if err != nil {
+		_ = unix.Kill(-t.command, sig) // without /proc the group is all there is
+		return
+	}
+	group := false
+	for _, p := range descendants(list, os.Getpid()) {
+		if p.group == t.command {
+			group = true
+		} else {
+			_ = unix.Kill(p.pid, sig) // it may have ended meanwhile
+		}
+	}
+	if group {
+		_ = unix.Kill(-t.command, sig)
+	}
+}
