@@ -195,3 +195,26 @@ func startPeer(t *testing.T, program, dir, id string, args ...string) *node {
 	n.log.wait("Initialization complete", 1)
 	return n
 }
+
+// A deployed node learns at once, even over UDP, that a node of ours has ended.
+func TestPeerIsToldOfTheEnd(t *testing.T) {
+	program := os.Getenv("RECEPTOR_PEER")
+	if program == "" {
+		t.Skip("RECEPTOR_PEER names no program of a deployed node")
+	}
+	for _, kind := range linksOfAllKinds(t) {
+		t.Run(kind.name, func(t *testing.T) {
+			dir := t.TempDir()
+			theirs := startPeer(t, program, dir, "c", kind.listen...)
+			ours := mustStart(t, dir, "d", kind.dial...)
+			theirs.log.wait("Connection established with d", 1)
+			ours.log.wait("Connection established with c ", 1)
+			theirs.log.wait("c: d(", 1)
+			ours.Close()
+			theirs.log.wait("   c: \n", 1)
+			if log := theirs.log.String(); strings.Contains(log, "Timing out connection") {
+				t.Error("the peer has learned of the end by silence")
+			}
+		})
+	}
+}

@@ -242,3 +242,40 @@ func TestReloadsAtOneTime(t *testing.T) {
 		t.Errorf("after the end: %v", err)
 	}
 }
+
+// A new cost, on one end and then on the other, replaces the link of every kind:
+// each end closes what it had on that very port, and the other learns it at once.
+func TestReloadOfTheCostOnBothEnds(t *testing.T) {
+	for _, kind := range []struct{ name, listener, peer string }{
+		{"tcp", "tcp-listener: {port: %d, bindaddr: 127.0.0.1, cost: %s}", "tcp-peer: {address: \"127.0.0.1:%d\", cost: %s}"},
+		{"udp", "udp-listener: {port: %d, bindaddr: 127.0.0.1, cost: %s}", "udp-peer: {address: \"127.0.0.1:%d\", cost: %s}"},
+		{"websocket", "ws-listener: {port: %d, bindaddr: 127.0.0.1, cost: %s}", "ws-peer: {address: \"ws://127.0.0.1:%d\", cost: %s}"},
+	} {
+		t.Run(kind.name, func(t *testing.T) {
+			dir, port := t.TempDir(), freePort(t)
+			if kind.name == "udp" {
+				port = freeUDPPort(t)
+			}
+			fileA, fileB := newConfigFile(t), newConfigFile(t)
+			fileA.write("- "+kind.listener+"\n", port, "1")
+			fileB.write("- "+kind.peer+"\n", port, "1")
+			a := mustStart(t, dir, "a", "-c", fileA.name)
+			b := mustStart(t, dir, "b", "-c", fileB.name)
+			a.log.wait("Connection established with b ", 1)
+			b.log.wait("Connection established with a ", 1)
+			fileA.write("- "+kind.listener+"\n", port, "2")
+			a.mustReload(t, fileA)
+			b.log.wait("Connection with a ", 1)
+			fileB.write("- "+kind.peer+"\n", port, "2.0")
+			b.mustReload(t, fileB)
+			a.log.wait(", cost 2)", 1)
+			b.log.wait(", cost 2)", 1)
+			b.wantPeers(t, `[{"NodeID":"a","Cost":2}]`)
+			for _, n := range []*node{a, b} {
+				if log := n.log.String(); strings.Contains(log, "nothing arrived") || strings.Contains(log, "nothing has arrived") {
+					t.Errorf("the end of a link was learned by silence:\n%s", log)
+				}
+			}
+		})
+	}
+}
