@@ -104,13 +104,12 @@ func TestProxiesWithTLS(t *testing.T) {
 		t.Errorf("Unix sockets: %v", err)
 	}
 
-	const toWeb = " and far:web: TLS handshake failed: "
 	for _, test := range []struct {
 		name, addr      string
 		nearLog, farLog string // parts of what the nodes say, if they do
 	}{
 		{"no TLS with the port", front, "TLS handshake: tls: first record does not look like a TLS handshake", ""},
-		{"no certificate for the service", nobody, toWeb + "refused by the peer: ", "Stream between service web here and near:"},
+		{"no certificate for the service", nobody, "far:web: TLS handshake failed: refused by the peer: ", "Stream between service web here and near:"},
 		{"no TLS with the service", plain, "dial far:web: TLS handshake failed: ", "Stream between service web here and near:"},
 		{"a service with the certificate of another node", odd, "the certificate is for the node ID somebody, want far", "Stream between service odd here and near:"},
 		{"a target of another authority", stranger, "", "TLS handshake with localhost:"},
