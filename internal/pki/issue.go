@@ -72,11 +72,12 @@ func (i Issuer) initAuthority(item config.CertInit) error {
 	if err != nil {
 		return err
 	}
-	if err := i.writeKey(item.OutKey, key); err != nil {
-		return err
-	}
+	// The key comes last: an old one of that name is the harder to replace.
 	if err := i.WriteFile(item.OutCert, encode(pemCertificate, der)); err != nil {
-		return fmt.Errorf("outcert: %w; the new key in %s is of no use without its certificate", err, item.OutKey)
+		return fmt.Errorf("outcert: %w", err)
+	}
+	if err := i.writeKey(item.OutKey, key); err != nil {
+		return fmt.Errorf("%w; the new certificate in %s is of no use without its key", err, item.OutCert)
 	}
 	return nil
 }
@@ -104,13 +105,14 @@ func (i Issuer) makeRequest(item config.CertMakeReq) error {
 	if err != nil {
 		return fmt.Errorf("making the request: %w", err)
 	}
-	if item.OutKey != "" {
-		if err := i.writeKey(item.OutKey, key); err != nil {
-			return err
-		}
-	}
 	if err := i.WriteFile(item.OutReq, encode(pemRequest, der)); err != nil {
 		return fmt.Errorf("outreq: %w", err)
+	}
+	if item.OutKey == "" {
+		return nil
+	}
+	if err := i.writeKey(item.OutKey, key); err != nil {
+		return fmt.Errorf("%w; the new request in %s is of no use without its key", err, item.OutReq)
 	}
 	return nil
 }

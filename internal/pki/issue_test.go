@@ -32,20 +32,29 @@ type office struct {
 	questions []string
 	answer    string
 	answerErr error
+	full      string // a file that cannot be written
 }
+
+var errFull = errors.New("the disk is full")
 
 func newOffice(t *testing.T) *office {
 	return &office{t: t, disk: &disk{files: map[string][]byte{}}, now: time.Date(2030, 1, 31, 12, 0, 0, 0, time.UTC), answer: "yes\n"}
 }
 
 func (o *office) run(cfg *config.Config) error {
+	write := func(name string, data []byte) error {
+		if name == o.full {
+			return errFull
+		}
+		o.disk.write(name, data)
+		return nil
+	}
 	return Issuer{
 		ReadFile:  o.disk.read,
-		WriteFile: func(name string, data []byte) error { o.disk.write(name, data); return nil },
+		WriteFile: write,
 		WriteSecret: func(name string, data []byte) error {
 			o.secrets = append(o.secrets, name)
-			o.disk.write(name, data)
-			return nil
+			return write(name, data)
 		},
 		Now: func() time.Time { return o.now },
 		Confirm: func(question string) (string, error) {
@@ -147,6 +156,33 @@ func TestValidityIsAsAsked(t *testing.T) {
 	ca.NotBefore, ca.NotAfter = time.Time{}, o.now.Add(-time.Hour) // before now, which only now is known
 	if err := o.run(&config.Config{CertInits: []config.CertInit{ca}}); err == nil || !strings.Contains(err.Error(), "want notafter later than notbefore") {
 		t.Errorf("a certificate that ends before it begins: %v", err)
+	}
+}
+
+// Whatever cannot be written, old keys are not lost.
+func TestFilesThatCannotBeWritten(t *testing.T) {
+	for name, want := range map[string]string{
+		"ca.crt":  "cert-init: outcert: the disk is full",
+		"ca.key":  "cert-init: outkey: the disk is full; the new certificate in ca.crt is of no use without its key",
+		"foo.req": "cert-makereq: outreq: the disk is full",
+		"foo.key": "cert-makereq: outkey: the disk is full; the new request in foo.req is of no use without its key",
+		"foo.crt": "cert-signreq: outcert: the disk is full",
+	} {
+		o := newOffice(t)
+		o.disk.write("ca.key", []byte("old"))
+		o.disk.write("foo.key", []byte("old"))
+		o.full = name
+		err := o.run(&config.Config{
+			CertInits:    []config.CertInit{authorityItem(config.KeyEd25519)},
+			CertMakeReqs: []config.CertMakeReq{requestItem()}, CertSignReqs: []config.CertSignReq{signItem()},
+		})
+		if !errors.Is(err, errFull) || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", name, err, want)
+		}
+		if item, _, _ := strings.Cut(want, ":"); item == "cert-init" && string(o.disk.files["ca.key"]) != "old" ||
+			item == "cert-makereq" && string(o.disk.files["foo.key"]) != "old" {
+			t.Errorf("%s: an old key is lost", name)
+		}
 	}
 }
 
