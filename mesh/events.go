@@ -122,8 +122,9 @@ type UnreachReceived struct {
 }
 
 // StreamRefused: a stream ended because one of its ends did not believe the
-// other's certificate. Whoever dials is told by Dial, and there is no event, if
-// that was known before Dial returned.
+// other's certificate. There is none at the end that dials if Dial returned the
+// error, and there may be none at the other if that happened at once: QUIC hands
+// out no connection that has ended.
 type StreamRefused struct {
 	Local, Remote Addr
 	Err           error // ErrTLS

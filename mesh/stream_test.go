@@ -21,11 +21,23 @@ import (
 
 // chain runs test, in virtual time, on nodes that are linked in a row.
 func chain(t *testing.T, ids []string, test func(t *testing.T, nodes map[string]*mesh.Node)) {
-	watchedChain(t, ids, nil, test)
+	watchedChain(t, ids, 0, nil, test)
 }
 
-// watchedChain is chain with a subscriber to the events of all nodes.
-func watchedChain(t *testing.T, ids []string, events func(mesh.Event), test func(t *testing.T, nodes map[string]*mesh.Node)) {
+// slowConn takes its time for each frame.
+type slowConn struct {
+	net.Conn
+	delay time.Duration
+}
+
+func (c slowConn) Write(p []byte) (int, error) {
+	time.Sleep(c.delay) // virtual
+	return c.Conn.Write(p)
+}
+
+// watchedChain is chain with links that delay what they carry, and with a
+// subscriber to the events of all nodes.
+func watchedChain(t *testing.T, ids []string, delay time.Duration, events func(mesh.Event), test func(t *testing.T, nodes map[string]*mesh.Node)) {
 	synctest.Test(t, func(t *testing.T) {
 		nodes := make(map[string]*mesh.Node)
 		var links sync.WaitGroup
@@ -39,7 +51,7 @@ func watchedChain(t *testing.T, ids []string, events func(mesh.Event), test func
 				a, b := net.Pipe()
 				for conn, n := range map[net.Conn]*mesh.Node{a: nodes[ids[i-1]], b: node} {
 					links.Go(func() {
-						tcp.Serve(conn, func(l transport.Link) transport.Receiver {
+						tcp.Serve(slowConn{conn, delay}, func(l transport.Link) transport.Receiver {
 							return n.Attach(l, mesh.LinkOptions{Cost: 1})
 						})
 					})

@@ -152,7 +152,6 @@ func TestTLS(t *testing.T) {
 	} else if !strings.Contains(err.Error(), refused) {
 		t.Errorf("without a certificate: %v, want %s", err, refused)
 	}
-	c.log.wait("Stream between service control here and a:", 1)
 }
 
 // A renewed certificate serves the next link; the one that is up stays.
