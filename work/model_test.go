@@ -35,8 +35,9 @@ func TestMain(m *testing.M) {
 
 // job is a unit that a client of node a has submitted, as the model sees it.
 type job struct {
-	name  string
-	stdin string
+	name   string
+	target string // the node that is to run it
+	stdin  string
 
 	mu        sync.Mutex
 	id        string // on a, empty if the client never heard of it
@@ -164,12 +165,10 @@ func (w *world) kill(id string) {
 
 // powerCut ends a node and all else on its machine.
 func (w *world) powerCut(id string) {
-	if id == "b" {
-		for _, j := range w.jobs {
-			j.mu.Lock()
-			j.disturbed = true
-			j.mu.Unlock()
-		}
+	for _, j := range w.jobs {
+		j.mu.Lock()
+		j.disturbed = j.disturbed || j.target == id
+		j.mu.Unlock()
 	}
 	w.kill(id)
 	w.machines[id].powerCut(func() bool { return w.rand.IntN(2) == 0 })
@@ -192,13 +191,16 @@ func (w *world) part(parted bool) {
 	}
 }
 
-// submit has a client of a submit a unit.
+// submit has a client of a submit a unit, mostly for b.
 func (w *world) submit(size int) {
 	name := fmt.Sprintf("job%d", len(w.jobs))
-	j := &job{name: name, stdin: name + strings.Repeat(".", size)}
+	j := &job{name: name, target: "b", stdin: name + strings.Repeat(".", size)}
+	if size%5 == 4 {
+		j.target = "a"
+	}
 	w.jobs = append(w.jobs, j)
 	w.ask(func(client *control.Client) {
-		sub, err := client.Submit(map[string]string{"node": "b", "worktype": "cat"})
+		sub, err := client.Submit(map[string]string{"node": j.target, "worktype": "cat"})
 		if err != nil {
 			return
 		}
@@ -258,7 +260,7 @@ func (w *world) do(a action) {
 	case "submit":
 		w.submit(a.k)
 	case "step":
-		if list := w.machines["b"].list(); len(list) > 0 {
+		if list := w.supervisors(); len(list) > 0 {
 			list[a.k%len(list)].step()
 		}
 	case "break": // the next connection after so many bytes
@@ -296,6 +298,10 @@ func (w *world) do(a action) {
 	synctest.Wait()
 }
 
+func (w *world) supervisors() []*simSupervisor {
+	return append(w.machines["a"].list(), w.machines["b"].list()...)
+}
+
 // heal starts and joins all, and lets every command come to its end.
 func (w *world) heal() {
 	w.c.mu.Lock()
@@ -310,7 +316,7 @@ func (w *world) heal() {
 	for range 40 {
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		for _, s := range w.machines["b"].list() {
+		for _, s := range w.supervisors() {
 			s.step()
 			synctest.Wait()
 		}
@@ -321,7 +327,7 @@ func (w *world) heal() {
 func (w *world) judge() {
 	a := w.nodes["a"]
 	for _, j := range w.jobs {
-		runs := w.machines["b"].runs[j.stdin]
+		runs := w.machines[j.target].runs[j.stdin]
 		if runs > 1 {
 			w.complain("%s has run %d times", j.name, runs)
 		}
@@ -349,9 +355,11 @@ func (w *world) judge() {
 			w.complain("%s is %v without a reason: %s", j.name, s.State, s.Detail)
 		}
 	}
-	for stdin := range w.machines["b"].runs {
-		if !slices.ContainsFunc(w.jobs, func(j *job) bool { return j.stdin == stdin }) {
-			w.complain("a command got the stdin %q", stdin)
+	for id, m := range w.machines {
+		for stdin := range m.runs {
+			if !slices.ContainsFunc(w.jobs, func(j *job) bool { return j.stdin == stdin && j.target == id }) {
+				w.complain("a command on %s got the stdin %q", id, stdin)
+			}
 		}
 	}
 }
@@ -364,7 +372,7 @@ func (w *world) cleanUp() {
 	for range 20 {
 		time.Sleep(time.Second)
 		synctest.Wait()
-		for _, s := range w.machines["b"].list() {
+		for _, s := range w.supervisors() {
 			s.step()
 		}
 	}
