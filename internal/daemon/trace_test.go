@@ -44,7 +44,12 @@ func TestPayloadTrace(t *testing.T) {
 			t.Fatal(err)
 		}
 		n.closeAfter(t, "a")
-		n.submit(t, map[string]string{"node": "localhost", "worktype": "cat"}, text)
+		unit := n.submit(t, map[string]string{"node": "localhost", "worktype": "cat"}, text)
+		if results, err := n.client(t).Results(unit, 0); err != nil {
+			t.Error(err)
+		} else if _, err := io.ReadAll(results); err != nil { // it has ended, and its directory can be removed
+			t.Error(err)
+		}
 		log := n.log.String()
 		if want == "" && strings.Contains(log, "PACKET TRACING") || !strings.Contains(log, want) {
 			t.Errorf("level %d: no %q in the log", level, want)
