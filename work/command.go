@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/shlex"
@@ -31,6 +32,9 @@ type Type struct {
 	// VerifySignature has orders about its units signed, unless they come by the
 	// node's own Unix socket.
 	VerifySignature bool
+	// MaxParallel is how many of its units run at the same time, 0 for no limit.
+	// Others wait, in the order in which their stdin was complete.
+	MaxParallel int
 }
 
 // withRuntime returns the parameters of a unit whose submission adds some.
@@ -59,10 +63,11 @@ func splitParams(params string) ([]string, error) {
 // supervisor that does so.
 type command struct {
 	*unit
-	process   Process // nil unless a supervisor is watched
-	canceling bool    // the supervisor was told to end the command
-	releasing bool    // the unit goes when it is terminal
-	alarm     alarm   // when a unit whose submitter does not come back is given up
+	arrival   atomic.Uint64 // its number among those of a type with a limit
+	process   Process       // nil unless a supervisor is watched
+	canceling bool          // the supervisor was told to end the command
+	releasing bool          // the unit goes when it is terminal
+	alarm     alarm         // when a unit whose submitter does not come back is given up
 }
 
 func newCommand(u *unit) *command {
@@ -94,6 +99,7 @@ func (c *command) needsInput() bool {
 }
 
 func (c *command) inputComplete(context.Context) (pending bool, err error) {
+	defer c.m.settle(c)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.load().status
@@ -107,11 +113,18 @@ func (c *command) inputComplete(context.Context) (pending bool, err error) {
 		return false, nil // another session of the same submission was first
 	}
 	c.m.wakeAt(&c.alarm, time.Time{})
-	e.InputComplete = true
-	s.Detail = detailStarting
+	t, _ := c.m.lookupType(s.WorkType)
+	admitted := c.m.places.admit(t, c)
+	e.InputComplete, e.Arrival = true, c.arrival.Load()
+	if s.Detail = detailStarting; !admitted {
+		s.Detail = detailQueued
+	}
 	s.ExtraData = mustJSON(e)
 	if err := c.save(s); err != nil {
 		return false, c.startFailed(err) // it could not be told at the next start
+	}
+	if !admitted {
+		return true, nil
 	}
 	return false, c.start()
 }
@@ -182,6 +195,7 @@ func (c *command) terminal() {
 }
 
 func (c *command) fail(detail string) {
+	defer c.m.settle(c)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.closed {
@@ -221,6 +235,7 @@ func (c *command) OutputGrew() {
 
 // StatusChanged implements Watcher.
 func (c *command) StatusChanged() {
+	defer c.m.settle(c)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.closed {
@@ -245,6 +260,7 @@ func (c *command) adopt() {
 
 // Ended implements Watcher.
 func (c *command) Ended(claimed bool, problem string) {
+	defer c.m.settle(c)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -319,6 +335,7 @@ var errNotFound = errors.New("this node could not find its supervisor when it st
 // that is run, or has left processes in the background. With release the unit is
 // removed once nothing of it runs.
 func (c *command) askToEnd(release bool) error {
+	defer c.m.settle(c)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	state := c.load().status.State
@@ -437,7 +454,8 @@ func (c *command) resume() {
 	}
 	e := c.extra()
 	s := c.load().status
-	_, known := c.m.lookupType(s.WorkType)
+	t, known := c.m.lookupType(s.WorkType)
+	c.arrival.Store(e.Arrival)
 	pending := s.State == Pending
 	process, err := c.m.processes.Attach(c.dir, e.Pid, c)
 	switch {
@@ -450,13 +468,18 @@ func (c *command) resume() {
 		if size := c.stdoutSize(); !c.closed && !c.load().status.State.Terminal() {
 			c.publish(func(v *snapshot) { v.size = max(v.size, size) })
 		}
+		if !c.load().status.State.Terminal() {
+			c.m.places.resume(t, c, true)
+		}
 	case errors.Is(err, ErrNeverStarted) && !known:
 		// A unit of a type that is not registered, or no command: it is kept.
 	case errors.Is(err, ErrNeverStarted) && pending && c.canceling:
 		c.endUnclaimed()
 	case errors.Is(err, ErrNeverStarted) && pending && e.InputComplete:
-		// The error is in the status; there is nobody else to tell.
-		_ = c.start()
+		if !c.m.places.resume(t, c, false) {
+			// The error is in the status; there is nobody else to tell.
+			_ = c.start()
+		}
 	case errors.Is(err, ErrNeverStarted) && pending && c.key != "":
 		c.awaitInput() // its submitter comes back with the rest of it
 	case errors.Is(err, ErrNeverStarted) && pending:
@@ -497,6 +520,13 @@ func (c *command) stop() {
 func (c *command) signed() bool {
 	t, _ := c.m.lookupType(c.load().status.WorkType)
 	return t.VerifySignature
+}
+
+func (c *command) shownDetail(s Status) string {
+	if place := c.m.places.describe(s.WorkType, c); place != "" && !s.State.Terminal() {
+		return place
+	}
+	return s.Detail
 }
 
 func (c *command) shown(s Status) any {

@@ -66,7 +66,7 @@ func answerStatus(r runner) statusAnswer {
 	v := r.base().load()
 	s := v.status
 	return statusAnswer{
-		State: s.State, StateName: s.State.String(), Detail: s.Detail,
+		State: s.State, StateName: s.State.String(), Detail: r.shownDetail(s),
 		StdoutSize: v.size, WorkType: s.WorkType, ExtraData: r.shown(s),
 	}
 }

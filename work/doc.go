@@ -21,6 +21,7 @@
 //	unit.go     the monitor and its snapshots
 //	intake.go   the receipt of a unit's stdin
 //	command.go  units that run a command here
+//	places.go   which of those run, and which wait
 //	follow.go   the decisions about a unit on another node: pure, with the time
 //	            as an argument
 //	outcome.go  what those decisions take in: how exchanges have ended

@@ -66,6 +66,7 @@ type testNode struct {
 	events    chan Event
 	seed      uint64
 	signWith  func(node, command string) (string, error) // Options.Sign
+	types     []Type                                     // beside cat and sh, from the next start on
 }
 
 // node adds a node with the work types "cat" and "sh", the latter of which
@@ -90,7 +91,8 @@ func (n *testNode) start() {
 		NodeID: n.id, Dir: "/data/" + n.id, FS: n.fs, Clock: n.c.time, Rand: rand.NewPCG(n.seed, 1),
 		Processes: n.processes, Dial: n.c.dial, Features: n.c.featuresOf, MaxPendingRelease: n.c.patience, Sign: n.signWith, Events: func(e Event) { n.events <- e },
 	})
-	for _, t := range []Type{{Name: "cat", Command: "cat"}, {Name: "sh", Command: "sh", Params: "-c", AllowRuntimeParams: true}} {
+	types := append([]Type{{Name: "cat", Command: "cat"}, {Name: "sh", Command: "sh", Params: "-c", AllowRuntimeParams: true}}, n.types...)
+	for _, t := range types {
 		if err := n.m.AddType(t); err != nil {
 			n.t.Fatal(err)
 		}

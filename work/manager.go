@@ -79,6 +79,7 @@ type Manager struct {
 	nodeID    string
 	store     store
 	keys      *keys
+	places    places
 	clock     transport.Clock
 	processes Processes
 	dial      func(ctx context.Context, node, service, tlsClient string) (Conn, error)
@@ -186,6 +187,7 @@ func (m *Manager) Start() error {
 		m.mu.Unlock()
 		r.resume()
 	}
+	m.startWaiting(m.places.fillAll())
 	return m.startOwed()
 }
 

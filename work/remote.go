@@ -395,6 +395,8 @@ func (r *remote) give(give func(), done func(*snapshot) bool) (setbacks int, err
 
 func (r *remote) signed() bool { return r.target.SignWork }
 
+func (r *remote) shownDetail(s Status) string { return s.Detail }
+
 func (r *remote) shown(s Status) any {
 	var e RemoteExtra
 	if err := json.Unmarshal(s.ExtraData, &e); err != nil {

@@ -13,6 +13,7 @@ const (
 	detailCreated   = "Unit Created" // by deployed nodes
 	detailWaiting   = "Waiting for Input Data"
 	detailStarting  = "Starting Worker"
+	detailQueued    = "Queued" // answers tell the place
 	detailCanceled  = "Canceled"
 	detailAtRestart = "Pending at restart"
 	detailLocally   = "Locally Cancelled"
@@ -61,6 +62,9 @@ type CommandExtra struct {
 	// InputComplete is set when the whole stdin is on disk. Only then may the
 	// unit be started after a restart. Deployed nodes ignore it.
 	InputComplete bool `json:",omitempty"`
+	// Arrival numbers the units of work types with a limit on how many run at
+	// once, in the order in which they wait. Deployed nodes ignore it.
+	Arrival uint64 `json:",omitempty"`
 }
 
 // RemoteExtra is the ExtraData of a unit that another node runs.

@@ -64,6 +64,8 @@ type runner interface {
 	stop()
 	// signed reports whether orders about the unit are to be signed.
 	signed() bool
+	// shownDetail returns the detail of a status as it is at the moment.
+	shownDetail(s Status) string
 	// shown returns the extra data as anybody may see it.
 	shown(s Status) any
 	// base returns the unit itself.
