@@ -164,13 +164,8 @@ func (s *Submission) Finish(stdin io.Reader) (result string, err error) {
 // is lost may look the same, so ask for the state of the unit afterwards. The
 // client is of no other use from then on.
 func (c *Client) Results(unitID string, startpos int64) (io.Reader, error) {
-	err := c.sendJSON(map[string]any{
-		"command": "work", "subcommand": "results", "unitid": unitID, "startpos": startpos,
-	})
-	if err != nil {
-		return nil, err
-	}
-	line, err := c.resultLine()
+	fields := map[string]any{"command": "work", "subcommand": "results", "unitid": unitID, "startpos": startpos}
+	line, err := c.stream(fields)
 	if err != nil {
 		return nil, err
 	}
@@ -178,6 +173,30 @@ func (c *Client) Results(unitID string, startpos int64) (io.Reader, error) {
 		return nil, fmt.Errorf("work results: the answer should announce unit %s, but is %s", unitID, quote(line))
 	}
 	return c.in, nil
+}
+
+// ErrNoStderr is for nodes that keep the stderr of no unit apart.
+var ErrNoStderr = errors.New("the node does not know of a stderr apart from the results: it runs an older version")
+
+// Stderr is Results for the stderr of a unit whose work type keeps it apart.
+func (c *Client) Stderr(unitID string, startpos int64) (io.Reader, error) {
+	fields := map[string]any{"command": "work", "subcommand": "results", "unitid": unitID, "startpos": startpos, "stream": "stderr"}
+	line, err := c.stream(fields)
+	if err != nil {
+		return nil, err
+	}
+	if got, ok := strings.CutPrefix(line, "Streaming stderr for work unit "); !ok || got != unitID {
+		return nil, ErrNoStderr // it streams the results
+	}
+	return c.in, nil
+}
+
+// stream sends a command that is answered with a line before the data.
+func (c *Client) stream(fields map[string]any) (line string, err error) {
+	if err := c.sendJSON(fields); err != nil {
+		return "", err
+	}
+	return c.resultLine()
 }
 
 // Connect has the node open a stream to a service of any node, with the TLS

@@ -35,6 +35,11 @@ type Type struct {
 	// MaxParallel is how many of its units run at the same time, 0 for no limit.
 	// Others wait, in the order in which their stdin was complete.
 	MaxParallel int
+	// MaxOutput is how many bytes of output a unit may have, 0 for no limit. One
+	// with more is ended and fails.
+	MaxOutput int64
+	// SeparateStderr keeps stderr apart from the output.
+	SeparateStderr bool
 }
 
 // withRuntime returns the parameters of a unit whose submission adds some.
@@ -157,7 +162,9 @@ func (c *command) start() error {
 	if err != nil {
 		return c.startFailed(err)
 	}
-	c.process, err = c.m.processes.Start(Job{Dir: c.dir, Command: t.Command, Args: args}, c)
+	c.process, err = c.m.processes.Start(Job{
+		Dir: c.dir, Command: t.Command, Args: args, MaxOutput: t.MaxOutput, SeparateStderr: t.SeparateStderr,
+	}, c)
 	if err != nil {
 		return c.startFailed(err)
 	}
@@ -177,7 +184,7 @@ func (c *command) end(s State, detail string) {
 	}
 	status.State = s
 	status.Detail = detail
-	status.StdoutSize = c.stdoutSize()
+	status.StdoutSize, status.StderrSize = c.stdoutSize(), c.fileSize(StderrFile)
 	status.ExtraData = json.RawMessage("null")
 	_ = c.save(status) // reported as an event
 	c.terminal()
@@ -228,8 +235,12 @@ func (c *command) OutputGrew() {
 	if c.closed || old.status.State.Terminal() {
 		return // what the command has left running may still write: that is no output
 	}
-	if size := c.stdoutSize(); size > old.size {
-		c.publish(func(v *snapshot) { v.size = size })
+	size, errSize := max(old.size, c.stdoutSize()), old.errSize
+	if t, _ := c.m.lookupType(old.status.WorkType); t.SeparateStderr {
+		errSize = max(errSize, c.fileSize(StderrFile))
+	}
+	if size > old.size || errSize > old.errSize {
+		c.publish(func(v *snapshot) { v.size, v.errSize = size, errSize })
 	}
 }
 
@@ -466,7 +477,7 @@ func (c *command) resume() {
 		}
 		c.adopt() // what changed before it was watched
 		if size := c.stdoutSize(); !c.closed && !c.load().status.State.Terminal() {
-			c.publish(func(v *snapshot) { v.size = max(v.size, size) })
+			c.publish(func(v *snapshot) { v.size, v.errSize = max(v.size, size), max(v.errSize, c.fileSize(StderrFile)) })
 		}
 		if !c.load().status.State.Terminal() {
 			c.m.places.resume(t, c, true)

@@ -67,7 +67,7 @@ func answerStatus(r runner) statusAnswer {
 	s := v.status
 	return statusAnswer{
 		State: s.State, StateName: s.State.String(), Detail: r.shownDetail(s),
-		StdoutSize: v.size, WorkType: s.WorkType, ExtraData: r.shown(s),
+		StdoutSize: v.size, WorkType: s.WorkType, ExtraData: r.shown(s), StderrSize: v.errSize,
 	}
 }
 
@@ -117,17 +117,25 @@ func (m *Manager) handleResults(ctx context.Context, o order, s control.Session)
 	if err := m.checkSignature(o, r.signed(), s); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(s, "Streaming results for work unit %s\n", o.unitID); err != nil {
+	ctx, breakOff := context.WithCancel(ctx)
+	defer breakOff()
+	what := "results"
+	copyTo := func(w io.Writer) error { return r.base().results(ctx, o.startPos, w) }
+	if o.stderr {
+		what = "stderr" // nodes that do not know the field answer with results
+		if copyTo, err = r.stderr(ctx, o.startPos); err != nil {
+			return err
+		}
+	}
+	if _, err := fmt.Fprintf(s, "Streaming %s for work unit %s\n", what, o.unitID); err != nil {
 		return err
 	}
 	closer, ok := s.(io.Closer)
 	if !ok {
-		_ = r.base().results(ctx, o.startPos, s) // the client has gone, or the node stops
+		_ = copyTo(s) // the client has gone, or the node stops
 		return nil
 	}
 	// A client that breaks off while there is no output is noticed by reading.
-	ctx, breakOff := context.WithCancel(ctx)
-	defer breakOff()
 	left, leave := context.WithCancel(context.Background())
 	go func() {
 		defer leave()
@@ -135,7 +143,7 @@ func (m *Manager) handleResults(ctx context.Context, o order, s control.Session)
 			breakOff()
 		}
 	}()
-	if r.base().results(ctx, o.startPos, s) == nil && s.CloseWrite() == nil {
+	if copyTo(s) == nil && s.CloseWrite() == nil {
 		timer := m.clock.AfterFunc(hangUpTime, leave)
 		<-left.Done()
 		timer.Stop()

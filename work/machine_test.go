@@ -267,6 +267,9 @@ func (i *incarnation) SyncDir(name string) error {
 	return i.unlessDead(func() error { return i.m.fs.SyncDir(name) })
 }
 
+// Free implements FS.
+func (i *incarnation) Free(name string) (int64, error) { return i.m.fs.Free(name) }
+
 func (i *incarnation) unlessDead(f func() error) error {
 	if err := i.check(); err != nil {
 		return err

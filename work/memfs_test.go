@@ -21,6 +21,7 @@ type memFS struct {
 	// broken, if set, decides about each change; op is "create", "rename"…
 	broken func(op, name string) error
 	ops    []string // all changes, in order
+	free   int64    // bytes, for who asks
 }
 
 // memNode is a file or a directory. What is synced of it survives a crash.
@@ -148,6 +149,12 @@ func (m *memFS) RemoveAll(name string) error {
 		delete(dir.entries, path.Base(name))
 	}
 	return nil
+}
+
+func (m *memFS) Free(string) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.free, nil
 }
 
 func (m *memFS) SyncDir(name string) error {

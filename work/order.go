@@ -17,6 +17,7 @@ type order struct {
 	signature  string
 	hash       string // see commandHash; empty without a signature
 	startPos   int64
+	stderr     bool // results are to be those of stderr
 
 	// The rest is for submit.
 	node, workType, tlsClient, ttl string
@@ -123,6 +124,13 @@ func parseFields(fields map[string]any) (order, error) {
 		o.unitID = f.text("unitid", false)
 	case "results":
 		o.unitID, o.startPos = f.text("unitid", true), f.number("startpos")
+		switch stream := f.text("stream", false); stream {
+		case "stderr":
+			o.stderr = true
+		case "", "stdout":
+		default:
+			f.fail("field stream must be \"stdout\" or \"stderr\", not %q", stream)
+		}
 	case "status":
 		o.unitID = f.text("unitid", true)
 	case "cancel", "release", "force-release":

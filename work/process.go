@@ -5,12 +5,17 @@ import "errors"
 // Job is what the supervisor of a unit is to run.
 type Job struct {
 	// Dir is the unit's directory. Stdin comes from its stdin file; stdout and
-	// stderr are appended to its stdout file.
+	// stderr are appended to its stdout file, or stderr to its stderr file.
 	Dir string
 	// Command is the program, looked up in PATH unless it has a slash.
 	Command string
 	// Args are its arguments, handed over as they are: no shell sees them.
 	Args []string
+	// MaxOutput is how many bytes of output are stored, 0 for no limit. With more
+	// all processes of the unit are killed, and it fails.
+	MaxOutput int64
+	// SeparateStderr has stderr in a file of its own.
+	SeparateStderr bool
 }
 
 // Processes starts and finds supervisors: processes that outlive this one, run
@@ -45,7 +50,7 @@ var (
 // held. Calls may overlap, and one that is under way when Forget is called may
 // still arrive.
 type Watcher interface {
-	// OutputGrew: the stdout file may be longer.
+	// OutputGrew: the stdout file, or the stderr file, may be longer.
 	OutputGrew()
 	// StatusChanged: the status file may be another.
 	StatusChanged()

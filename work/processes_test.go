@@ -88,6 +88,7 @@ func (p *testProcess) status(state State, detail string) {
 		panic(err)
 	}
 	s.State, s.Detail, s.StdoutSize = state, detail, int64(len(p.fs.get(path.Join(p.Dir, StdoutFile))))
+	s.StderrSize = int64(len(p.fs.get(path.Join(p.Dir, StderrFile))))
 	if state.Terminal() {
 		s.ExtraData = nil
 	}

@@ -6,12 +6,18 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path"
 )
 
 // results copies the output from byte pos on to w as it grows, and returns nil
 // when the unit is complete and all of it is copied, or the unit is released.
 func (u *unit) results(ctx context.Context, pos int64, w io.Writer) error {
-	f, err := u.m.store.fs.Open(u.stdoutPath(), OpenRead)
+	return u.copyFile(ctx, StdoutFile, func(s *snapshot) int64 { return s.size }, pos, w)
+}
+
+// copyFile does so for a file of which size knows how long it is.
+func (u *unit) copyFile(ctx context.Context, name string, size func(*snapshot) int64, pos int64, w io.Writer) error {
+	f, err := u.m.store.fs.Open(path.Join(u.dir, name), OpenRead)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // resume has made one for every unit that can still have output
 	}
@@ -22,7 +28,7 @@ func (u *unit) results(ctx context.Context, pos int64, w io.Writer) error {
 	buf := make([]byte, 64<<10)
 	for {
 		s := u.load()
-		n, err := copyRange(w, f, pos, s.size, buf)
+		n, err := copyRange(w, f, pos, size(s), buf)
 		pos += n
 		if err != nil {
 			return fmt.Errorf("stream the output of unit %s: %w", u.id, err)

@@ -40,6 +40,9 @@ type Status struct {
 	ExtraData json.RawMessage
 	// Version grows with each status that is written. Deployed nodes write none.
 	Version int64 `json:",omitempty"`
+	// StderrSize is that of a stderr that is kept apart, as StdoutSize is.
+	// Deployed nodes ignore it.
+	StderrSize int64 `json:",omitempty"`
 }
 
 // contradicts tells of a status that may not follow s, which is terminal: only
@@ -163,4 +166,5 @@ type statusAnswer struct {
 	StdoutSize int64
 	WorkType   string
 	ExtraData  any
+	StderrSize int64 `json:",omitempty"`
 }

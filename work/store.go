@@ -26,6 +26,9 @@ type FS interface {
 	RemoveAll(name string) error
 	// SyncDir returns once the entries of a directory would survive a crash.
 	SyncDir(name string) error
+	// Free returns how many bytes can still be written to the disk that a
+	// directory is on.
+	Free(name string) (int64, error)
 }
 
 // OpenMode says what a file is opened for.
@@ -59,6 +62,7 @@ const (
 	StatusFile = "status"
 	LockFile   = "status.lock" // of deployed nodes, which lock it; empty
 	StdinFile  = "stdin"
+	StderrFile = "stderr" // if it is kept apart
 	StdoutFile = "stdout"
 	// OrderFile has what was asked of a unit that runs a command: to be carried
 	// out when its supervisor has ended.

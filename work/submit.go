@@ -130,6 +130,9 @@ func (m *Manager) existing(id string, o order, s control.Session) (runner, error
 }
 
 func (m *Manager) newFromOrder(o order) (runner, error) {
+	if err := m.checkSpace(); err != nil {
+		return nil, err
+	}
 	if o.node == m.nodeID || strings.EqualFold(o.node, localhost) {
 		return m.newCommand(o)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path"
 	"sync"
 	"sync/atomic"
@@ -31,6 +32,8 @@ type snapshot struct {
 	// size is the length of the output in bytes as far as it is known. In a
 	// terminal state it is final.
 	size int64
+	// errSize is the same of a stderr that is kept apart.
+	errSize int64
 	// started: the remote node has started the unit.
 	started bool
 	// released: the unit is gone.
@@ -64,6 +67,9 @@ type runner interface {
 	stop()
 	// signed reports whether orders about the unit are to be signed.
 	signed() bool
+	// stderr opens the stderr of a unit that keeps it apart, at byte pos. The
+	// error says why there is none; else copyTo copies it as results does.
+	stderr(ctx context.Context, pos int64) (copyTo func(w io.Writer) error, err error)
 	// shownDetail returns the detail of a status as it is at the moment.
 	shownDetail(s Status) string
 	// shown returns the extra data as anybody may see it.
@@ -74,7 +80,7 @@ type runner interface {
 
 func newUnit(m *Manager, id string, s Status, key string) *unit {
 	u := &unit{id: id, m: m, dir: m.store.unitDir(id), key: key}
-	u.view.Store(&snapshot{status: s, size: s.StdoutSize, next: make(chan struct{})})
+	u.view.Store(&snapshot{status: s, size: s.StdoutSize, errSize: s.StderrSize, next: make(chan struct{})})
 	return u
 }
 
@@ -127,8 +133,9 @@ func (u *unit) save(s Status) error {
 func (v *snapshot) adopt(s Status) {
 	v.status = s
 	v.size = max(v.size, s.StdoutSize)
+	v.errSize = max(v.errSize, s.StderrSize)
 	if s.State.Terminal() {
-		v.size = s.StdoutSize
+		v.size, v.errSize = s.StdoutSize, s.StderrSize
 	}
 }
 
@@ -172,8 +179,10 @@ func (u *unit) await(ctx context.Context, done func(*snapshot) bool) (*snapshot,
 }
 
 // stdoutSize returns the length of the stdout file, 0 if there is none.
-func (u *unit) stdoutSize() int64 {
-	f, err := u.m.store.fs.Open(u.stdoutPath(), OpenRead)
+func (u *unit) stdoutSize() int64 { return u.fileSize(StdoutFile) }
+
+func (u *unit) fileSize(name string) int64 {
+	f, err := u.m.store.fs.Open(path.Join(u.dir, name), OpenRead)
 	if err != nil {
 		return 0
 	}

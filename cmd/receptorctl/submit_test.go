@@ -212,6 +212,34 @@ func TestResults(t *testing.T) {
 	newFakeNode(t, (&worker{}).answers()).ctl("work", "results", "Z").want(t, 1, "", "ERROR: results of unit Z: unknown work unit Z\n")
 }
 
+// The state of a unit is no matter of its stderr.
+func TestStderr(t *testing.T) {
+	longer := strings.Replace(succeeded, "}", `,"StderrSize":9}`, 1)
+	for _, tt := range []struct {
+		name, state string
+		code        int
+		stderr      string
+	}{
+		{"succeeded", succeeded, 0, ""},
+		{"failed", failed, 0, ""},
+		{"still running", running, 1, "the stderr of unit X1 ended after 5 bytes, but it is still Running: Running: PID 7"},
+		{"cut off", longer, 1, "the stderr of unit X1 ended after 5 of 9 bytes"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			answers := (&worker{state: tt.state}).answers()
+			answers["work results"] = control.Handler(func(_ context.Context, _ *control.Request, s control.Session) (any, error) {
+				_, err := io.WriteString(s, "Streaming stderr for work unit X1\noops\n")
+				return nil, err
+			})
+			n := newFakeNode(t, answers)
+			n.ctl("work", "results", "X1", "--stderr").want(t, tt.code, "oops\n", tt.stderr)
+			n.wantRequests(`work {"startpos":0,"stream":"stderr","subcommand":"results","unitid":"X1"}`, `work {"subcommand":"status","unitid":"X1"}`)
+		})
+	}
+	old := newFakeNode(t, (&worker{results: "output\n", state: succeeded}).answers())
+	old.ctl("work", "results", "X1", "--stderr").want(t, 1, "", "ERROR: stderr of unit X1: the node does not know of a stderr apart from the results")
+}
+
 func TestSubmitFollow(t *testing.T) {
 	for _, tt := range []struct {
 		name, state string

@@ -131,7 +131,7 @@ func TestBadArguments(t *testing.T) {
 			`command line: tcp-peer: address is given twice: want it once`,
 			`command line: tcp-peer: unknown parameter "" (known: address, redial, tls, cost, allowedpeers)`,
 			`command line: log-level: level is "": want Error, Warning, Info or Debug`,
-			`command line: work-command takes no value without a name: want a name of worktype, command, params, allowruntimeparams, verifysignature`,
+			`command line: work-command takes no value without a name: want a name of worktype, command, params, allowruntimeparams, maxparallel, maxoutput, stderr, verifysignature`,
 			`command line: work-command: worktype is missing: want a name without control characters, other than "remote"`,
 			`command line: work-command: command is missing: want the name of a file or directory`,
 		}},

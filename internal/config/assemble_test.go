@@ -181,7 +181,7 @@ func TestHostNameIsTheDefaultID(t *testing.T) {
 			`command line: node: id is missing, and the host name is "localhost": ` + nodeIDMessage},
 		// The ID might be what is wrong.
 		{[]string{"--local-only", "--node", "ids=a"}, noHostname, "",
-			`command line: node: unknown parameter "ids": did you mean "id"? (known: id, datadir, firewallrules, maxidleconnectiontimeout, maxpendingrelease)`},
+			`command line: node: unknown parameter "ids": did you mean "id"? (known: id, datadir, firewallrules, maxidleconnectiontimeout, minfreespace, maxpendingrelease)`},
 		{[]string{"-c", "r.yml"}, name(""), "",
 			`r.yml:2: node: id is missing, and the host name is "": ` + nodeIDMessage},
 	}

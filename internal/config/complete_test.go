@@ -23,7 +23,7 @@ func TestComplete(t *testing.T) {
 		{"--log-level ", "Error Warning Info Debug level=", false},
 		{"--log-level D", "Debug", false},
 		{"--log-level Debug ", "", false},
-		{"--node a ", "datadir= firewallrules= maxidleconnectiontimeout= maxpendingrelease=", false},
+		{"--node a ", "datadir= firewallrules= maxidleconnectiontimeout= minfreespace= maxpendingrelease=", false},
 		{"--log-level=D", "--log-level=Debug", false},
 		{"--log-level level=W", "level=Warning", false},
 		{"--tls-client cert=", ":files(cert=)", false},

@@ -60,6 +60,7 @@ type Node struct {
 	DataDir                  string          `param:"datadir" kind:"path" default:"/tmp/receptor" help:"directory for the units of work, in a directory named by the node ID"`
 	FirewallRules            []firewall.Rule `param:"firewallrules" kind:"firewall-rules" unset:"accept everything" help:"rules for the messages that the node sends, takes and passes on; the first that matches decides"`
 	MaxIdleConnectionTimeout time.Duration   `param:"maxidleconnectiontimeout" kind:"idle-time" default:"21s" help:"a link on which nothing arrived for so long is dropped"`
+	MinFreeSpace             int64           `param:"minfreespace" kind:"size" default:"100M" help:"no unit of work is taken while the disk of datadir has less space left; 0 for no limit"`
 	MaxPendingRelease        time.Duration   `param:"maxpendingrelease" kind:"duration" default:"168h" help:"a unit that another node could not be told to release for so long is forgotten here, and released there when that node returns"`
 }
 
@@ -99,6 +100,9 @@ type WorkCommand struct {
 	Command            string `param:"command" kind:"path" required:"yes" help:"program to run for a unit"`
 	Params             string `param:"params" kind:"words" unset:"none" help:"its parameters, split as a shell does"`
 	AllowRuntimeParams bool   `param:"allowruntimeparams" kind:"bool" default:"false" help:"whether a submission may add parameters"`
+	MaxParallel        int    `param:"maxparallel" kind:"count" unset:"no limit" help:"how many of its units run at the same time; others wait, in order of arrival"`
+	MaxOutput          int64  `param:"maxoutput" kind:"size" unset:"no limit" help:"how much output a unit may have; one with more is ended, and fails"`
+	Stderr             string `param:"stderr" kind:"stderr" unset:"combined" help:"whether stderr is part of the output, or kept separate from it"`
 	VerifySignature    bool   `param:"verifysignature" kind:"bool" default:"false" help:"whether to refuse commands about its units that are not signed, other than by a Unix socket; see work-verification"`
 }
 

@@ -12,7 +12,7 @@ import (
 // everything is a configuration in which no parameter has its default.
 func everything() *Config {
 	return &Config{
-		Node: Node{ID: "foo", DataDir: "/var/lib/receptor", MaxIdleConnectionTimeout: 30 * time.Second, MaxPendingRelease: 48 * time.Hour, FirewallRules: []firewall.Rule{
+		Node: Node{ID: "foo", DataDir: "/var/lib/receptor", MaxIdleConnectionTimeout: 30 * time.Second, MaxPendingRelease: 48 * time.Hour, MinFreeSpace: 1 << 30, FirewallRules: []firewall.Rule{
 			{Action: firewall.Accept, FromNode: "/a.*/", ToNode: "localhost", FromService: "x", ToService: "control"},
 			{Action: firewall.Reject, ToService: "control"},
 		}},
@@ -52,7 +52,7 @@ func everything() *Config {
 			PinnedServerCert: [][]byte{make([]byte, 32)}, SkipReceptorNamesCheck: true, MinTLS13: true,
 		}},
 		WorkCommands: []WorkCommand{
-			{WorkType: "cat", Command: "/bin/cat", Params: "-n 'a b'=c", AllowRuntimeParams: true, VerifySignature: true},
+			{WorkType: "cat", Command: "/bin/cat", Params: "-n 'a b'=c", AllowRuntimeParams: true, VerifySignature: true, MaxParallel: 3, MaxOutput: 5 << 20, Stderr: "separate"},
 			{WorkType: "date", Command: "date"},
 		},
 		WorkSigning:      &WorkSigning{PrivateKey: "/work.key", TokenExpiration: 90 * time.Second},
@@ -90,6 +90,7 @@ var everythingWritten = `---
       - {action: "reject", toservice: "control"}
     maxidleconnectiontimeout: 30s
     maxpendingrelease: 48h
+    minfreespace: 1G
 - log-level:
     level: debug
 - trace:
@@ -148,6 +149,9 @@ var everythingWritten = `---
     params: -n 'a b'=c
     allowruntimeparams: true
     verifysignature: true
+    maxparallel: 3
+    maxoutput: 5M
+    stderr: separate
 - work-command: {worktype: date, command: date}
 - work-signing: {privatekey: /work.key, tokenexpiration: 1m30s}
 - work-verification: {publickey: /work.pub}
@@ -166,7 +170,7 @@ func TestBothFormsMeanTheSame(t *testing.T) {
 	wantConfig(t, fromYAML, err, everything())
 
 	fromLine, err := fromArgs(nil,
-		"--node", "id=foo", "datadir=/var/lib/receptor", "maxidleconnectiontimeout=30", "maxpendingrelease=48h",
+		"--node", "id=foo", "datadir=/var/lib/receptor", "maxidleconnectiontimeout=30", "maxpendingrelease=48h", "minfreespace=1G",
 		`firewallrules=[{"action":"accept","fromnode":"/a.*/","tonode":"localhost","fromservice":"x","toservice":"control"},`+
 			`{"action":"reject","toservice":"control"}]`,
 		"--log-level", "Debug", "--trace", "--local-only",
@@ -184,7 +188,7 @@ func TestBothFormsMeanTheSame(t *testing.T) {
 		"pinnedclientcert="+zeros(32)+","+zeros(64), "skipreceptornamescheck=true", "mintls13=true",
 		"--tls-client", "name=out", "cert=/out.crt", "key=/out.key", "rootcas=/ca.crt", "insecureskipverify=true",
 		"pinnedservercert="+zeros(32), "skipreceptornamescheck=true", "mintls13=true",
-		"--work-command", "worktype=cat", "command=/bin/cat", "params=-n 'a b'=c", "allowruntimeparams=true", "verifysignature=true",
+		"--work-command", "worktype=cat", "command=/bin/cat", "params=-n 'a b'=c", "allowruntimeparams=true", "verifysignature=true", "maxparallel=3", "maxoutput=5M", "stderr=separate",
 		"--work-command", "worktype=date", "command=date",
 		"--work-signing", "/work.key", "tokenexpiration=90s", "--work-verification", "/work.pub",
 		"--tcp-server", "port=8022", "bindaddr=127.0.0.1", "remotenode=far", "remoteservice=ssh", "tlsserver=in", "tlsclient=out",

@@ -138,7 +138,7 @@ work-commands:
 func TestConvertRefuses(t *testing.T) {
 	out, err := Convert("r.yml", []byte("- node: {ids: a}\n- tcp-peer: x\n- node: b\n- tcp-listener: {port: 1, tls: other}\n"))
 	wantProblems(t, err,
-		`r.yml:1: node: unknown parameter "ids": did you mean "id"? (known: id, datadir, firewallrules, maxidleconnectiontimeout, maxpendingrelease)`,
+		`r.yml:1: node: unknown parameter "ids": did you mean "id"? (known: id, datadir, firewallrules, maxidleconnectiontimeout, minfreespace, maxpendingrelease)`,
 		`r.yml:2: tcp-peer: address is "x": `+addressMessage,
 		`r.yml:3: node is given again: want it once, as at r.yml:1`)
 	if out != nil {

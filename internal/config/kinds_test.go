@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"math"
 	"net/netip"
 	"reflect"
 	"strings"
@@ -27,8 +28,12 @@ func TestKinds(t *testing.T) {
 		"bits":    {"2048": 2048, "16384": 16384},
 		"bool": {"true": true, "Yes": true, "ON": true, "y": true, "t": true, "1": true,
 			"False": false, "no": false, "off": false, "n": false, "f": false, "0": false},
-		"command":   {"bash": "bash", "sh -c 'a b'": "sh -c 'a b'"},
-		"cost":      {"1": 1.0, "1.0": 1.0, ".5": 0.5, "1e3": 1000.0, "0.001": 0.001},
+		"command": {"bash": "bash", "sh -c 'a b'": "sh -c 'a b'"},
+		"cost":    {"1": 1.0, "1.0": 1.0, ".5": 0.5, "1e3": 1000.0, "0.001": 0.001},
+		"count":   {"0": 0, "1": 1, "65535": 65535},
+		"size": {"0": int64(0), "1": int64(1), "10K": int64(10240), "5m": int64(5 << 20), "2G": int64(2 << 30), "1T": int64(1 << 40),
+			"9223372036854775807": int64(math.MaxInt64), "8388607T": int64(8388607 << 40)},
+		"stderr":    {"combined": "combined", "Separate": "separate"},
 		"dns-names": {"a.example.org, *.b": []string{"a.example.org", "*.b"}, "[a]": []string{"a"}},
 		"duration":  {"30s": 30 * time.Second, "3h30m": 210 * time.Minute, "1.5h": 90 * time.Minute},
 		"firewall-rules": {"[]": []firewall.Rule(nil),
@@ -71,6 +76,9 @@ func TestKinds(t *testing.T) {
 		"bool":     {"", "2", "tru", "null"},
 		"command":  {"", " ", "# a", "'", "'' a", "a\\", "a\x00b"},
 		"cost":     {"", "0", "-1", "NaN", ".nan", "Inf", ".inf", "-Inf", "1e999", "one", "1,5", "0.0"},
+		"count":    {"", "-1", "65536", "1.0", "01", "many"},
+		"size":     {"", "-1", "1.5G", "1KB", "1MM", "G", "01", "+1", "8388608T", "9223372036854775808", "1 G", "1P"},
+		"stderr":   {"", "off", "stdout"},
 		"duration": {"", "0", "0s", "-1s", "30", "1d", "never"},
 		"firewall-rules": {"", "drop", "{action: drop}", "[drop]", "[[]]", "[~]", "[{}]", "[{action: drop}", "[{action: deny}]", "[{action: [drop]}]",
 			"[{action: drop, fromnode: ''}]", "[{action: drop, fromnode: /(/}]", "[{action: drop, toservice: 123456789}]",

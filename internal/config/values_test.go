@@ -26,7 +26,7 @@ func TestBadValues(t *testing.T) {
 			`r.yml:3: node: id is "LOCALHOST": ` + nodeIDMessage,
 			`r.yml:4: node: datadir has no value: ` + fileMessage,
 			`r.yml:5: node: maxidleconnectiontimeout is "20s": ` + idleTimeMessage,
-			`r.yml:6: node: unknown parameter "firewalrules": did you mean "firewallrules"? (known: id, datadir, firewallrules, maxidleconnectiontimeout, maxpendingrelease)`,
+			`r.yml:6: node: unknown parameter "firewalrules": did you mean "firewallrules"? (known: id, datadir, firewallrules, maxidleconnectiontimeout, minfreespace, maxpendingrelease)`,
 		}},
 		{"long value", "- local-only\n- node: " + strings.Repeat("x", 256), []string{
 			`r.yml:2: node: id is "` + strings.Repeat("x", 64) + `"... (256 bytes): ` + nodeIDMessage,
@@ -96,7 +96,7 @@ func TestBadValues(t *testing.T) {
 		{"work command", "- local-only\n- work-command: {worktype: remote, params: \"it's\", verifysignatures: true}\n", []string{
 			`r.yml:2: work-command: worktype is "remote": want a name without control characters, other than "remote"`,
 			`r.yml:2: work-command: params is "it's": want words as for a shell, all quotes closed and no backslash at the end`,
-			`r.yml:2: work-command: unknown parameter "verifysignatures": did you mean "verifysignature"? (known: worktype, command, params, allowruntimeparams, verifysignature)`,
+			`r.yml:2: work-command: unknown parameter "verifysignatures": did you mean "verifysignature"? (known: worktype, command, params, allowruntimeparams, maxparallel, maxoutput, stderr, verifysignature)`,
 			`r.yml:2: work-command: command is missing: ` + fileMessage,
 		}},
 		{"value below its name", "- tcp-listener:\n    port: 1\n    cost:\n      0\n    nodecost:\n      '{\"a\": 0}'\n", []string{

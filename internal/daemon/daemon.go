@@ -182,7 +182,8 @@ func (d *Daemon) startWork() error {
 
 		MaxPendingRelease: d.cfg.Node.MaxPendingRelease,
 
-		Events: d.workEvent,
+		MinFree: d.cfg.Node.MinFreeSpace,
+		Events:  d.workEvent,
 	}
 	if err := d.signWork(&opts); err != nil {
 		return err
@@ -192,6 +193,7 @@ func (d *Daemon) startWork() error {
 		err := d.work.AddType(work.Type{
 			Name: wc.WorkType, Command: wc.Command, Params: wc.Params,
 			AllowRuntimeParams: wc.AllowRuntimeParams, VerifySignature: wc.VerifySignature,
+			MaxParallel: wc.MaxParallel, MaxOutput: wc.MaxOutput, SeparateStderr: wc.Stderr == config.StderrSeparate,
 		})
 		if err != nil {
 			return fmt.Errorf("%s: work-command: %w", wc.Where, err)

@@ -16,7 +16,9 @@
 //     as long as it lives: whoever can take the lock knows that it is gone,
 //     whatever process has that ID by now;
 //   - runs the command in a process group of its own, with stdin from the
-//     unit's stdin file, and stdout and stderr appended to its stdout file;
+//     unit's stdin file, and stdout and stderr appended to its stdout file, or
+//     to one each; with a limit on the output, it reads that from pipes and
+//     stores it itself;
 //   - writes the status when the command has started and when it has ended.
 //
 // The daemon learns of growing output and of a new status from inotify, and of

@@ -116,7 +116,7 @@ func (n *notifier) tell(events []byte) {
 			for _, wd := range n.all() {
 				note(wd, change{output: true, status: true})
 			}
-		case name == work.StdoutFile:
+		case name == work.StdoutFile, name == work.StderrFile:
 			note(wd, change{output: true})
 		case name == work.StatusFile:
 			note(wd, change{status: true})

@@ -69,7 +69,8 @@ func (p *Processes) Start(job work.Job, w work.Watcher) (work.Process, error) {
 		return nil, err
 	}
 	defer null.Close()
-	argv := append([]string{filepath.Base(p.program), superviseWord, s.dir, job.Command}, job.Args...)
+	job.Dir = s.dir
+	argv := append([]string{filepath.Base(p.program), superviseWord}, supervisorArgs(job)...)
 	child, err := os.StartProcess(p.program, argv, &os.ProcAttr{
 		Files: []*os.File{null, null, null},
 		Sys:   &syscall.SysProcAttr{Setsid: true},

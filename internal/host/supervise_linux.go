@@ -9,6 +9,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -36,10 +38,11 @@ func describeExit(state *os.ProcessState) string {
 }
 
 // SuperviseMain is the main function of a supervisor; see the package comment.
-// Its arguments are those after "supervise": a unit's directory, a command and
-// the command's arguments. It returns the exit code of the process.
+// Its arguments are those after "supervise": options, a unit's directory, a
+// command and the command's arguments. It returns the exit code of the process.
 func SuperviseMain(args []string) int {
-	if len(args) < 2 {
+	job, ok := parseJob(args)
+	if !ok {
 		fmt.Fprintln(os.Stderr, "supervise needs the directory of a unit and a command; the daemon starts it, not you")
 		return exitUsage
 	}
@@ -49,7 +52,7 @@ func SuperviseMain(args []string) int {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 
-	dir := args[0]
+	dir := job.Dir
 	held, err := takeClaim(dir)
 	switch {
 	case errors.Is(err, errClaimed):
@@ -65,27 +68,70 @@ func SuperviseMain(args []string) int {
 	if status.State.Terminal() {
 		return 0 // it was cancelled before this process came to it
 	}
-	u := &unitRun{dir: dir, status: status, signals: signals}
-	if err := u.run(args[1], args[2:]); err != nil {
+	u := &unitRun{job: job, status: status, signals: signals}
+	if err := u.run(); err != nil {
 		return exitNoResult
 	}
 	markDone(held)
 	return 0
 }
 
+// supervisorArgs are the arguments after "supervise" of the supervisor of a
+// job; parseJob reads them.
+func supervisorArgs(job work.Job) []string {
+	var args []string
+	if job.MaxOutput > 0 {
+		args = append(args, maxOutputOption+strconv.FormatInt(job.MaxOutput, 10))
+	}
+	if job.SeparateStderr {
+		args = append(args, separateOption)
+	}
+	return append(append(args, job.Dir, job.Command), job.Args...)
+}
+
+// Options of supervisors. What follows the directory is the command's.
+const (
+	maxOutputOption = "--maxoutput="
+	separateOption  = "--stderr=separate"
+)
+
+func parseJob(args []string) (job work.Job, ok bool) {
+	for len(args) > 0 && strings.HasPrefix(args[0], "--") {
+		limit, isLimit := strings.CutPrefix(args[0], maxOutputOption)
+		var err error
+		switch {
+		case isLimit:
+			job.MaxOutput, err = strconv.ParseInt(limit, 10, 64)
+		case args[0] == separateOption:
+			job.SeparateStderr = true
+		default:
+			return job, false
+		}
+		if err != nil || job.MaxOutput < 0 {
+			return job, false
+		}
+		args = args[1:]
+	}
+	if len(args) < 2 {
+		return job, false
+	}
+	job.Dir, job.Command, job.Args = args[0], args[1], args[2:]
+	return job, true
+}
+
 // unitRun is the run of a unit's command.
 type unitRun struct {
-	dir     string
+	job     work.Job
 	status  work.Status
-	stdout  *os.File
+	output  *unitOutput
 	signals <-chan os.Signal // that ask to end the unit
 }
 
 // run runs the command to its end, writes the result, and stays until none of
 // the unit's processes is left. An error means that the result could not be
 // written.
-func (u *unitRun) run(command string, args []string) error {
-	t, err := u.start(command, args)
+func (u *unitRun) run() error {
+	t, err := u.start()
 	if err != nil {
 		return u.result(work.Failed, fmt.Sprintf("Error starting command: %v", err))
 	}
@@ -100,7 +146,7 @@ func (u *unitRun) run(command string, args []string) error {
 	}
 	// If the disk is full now it may not be when the result is there.
 	u.status.Version++
-	_ = work.WriteStatus(FS{}, u.dir, u.status)
+	_ = work.WriteStatus(FS{}, u.job.Dir, u.status)
 	if err := u.result(u.await(t)); err != nil {
 		return err
 	}
@@ -110,34 +156,41 @@ func (u *unitRun) run(command string, args []string) error {
 
 // start starts the command. Orphans of its processes become children of this
 // process.
-func (u *unitRun) start(command string, args []string) (*tree, error) {
+func (u *unitRun) start() (*tree, error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("become the parent of orphans: %w", err)
 	}
-	stdin, err := os.Open(filepath.Join(u.dir, work.StdinFile))
+	stdin, err := os.Open(filepath.Join(u.job.Dir, work.StdinFile))
 	if err != nil {
 		return nil, err
 	}
 	defer stdin.Close()
-	u.stdout, err = os.OpenFile(filepath.Join(u.dir, work.StdoutFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, fileMode)
+	output, err := openOutput(u.job.Dir, u.job.MaxOutput, u.job.SeparateStderr)
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(command, args...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, u.stdout, u.stdout
-	cmd.Env = append(os.Environ(), unitVariable+"="+u.dir)
+	cmd := exec.Command(u.job.Command, u.job.Args...)
+	cmd.Stdin = stdin
+	cmd.Stdout, cmd.Stderr = output.ends()
+	cmd.Env = append(os.Environ(), unitVariable+"="+u.job.Dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
+	output.started()
+	u.output = output
 	return newTree(cmd.Process.Pid), nil
 }
 
 // await returns the state and detail in which the unit ends: when the command
 // has ended, or, once cancelled, when the last of its processes has.
 func (u *unitRun) await(t *tree) (work.State, string) {
+	over := u.output.over
 	for {
 		select {
+		case <-over:
+			over = nil
+			t.kill()
 		case d := <-t.deaths:
 			switch {
 			case t.died(d):
@@ -186,16 +239,19 @@ func outcome(status syscall.WaitStatus) (work.State, string) {
 // long it is.
 func (u *unitRun) result(state work.State, detail string) error {
 	u.status.State, u.status.Detail, u.status.ExtraData = state, detail, nil
-	if u.stdout != nil {
-		if err := u.stdout.Sync(); err != nil {
-			return err
-		}
-		info, err := u.stdout.Stat()
+	if u.output != nil {
+		stdout, stderr, failure, err := u.output.finish()
 		if err != nil {
 			return err
 		}
-		u.status.StdoutSize = info.Size()
+		u.status.StdoutSize = stdout
+		if u.job.SeparateStderr {
+			u.status.StderrSize = stderr
+		}
+		if failure != "" {
+			u.status.State, u.status.Detail = work.Failed, failure
+		}
 	}
 	u.status.Version++
-	return work.WriteStatus(FS{}, u.dir, u.status)
+	return work.WriteStatus(FS{}, u.job.Dir, u.status)
 }

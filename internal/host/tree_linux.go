@@ -91,6 +91,13 @@ func (t *tree) end() {
 	t.next()
 }
 
+// kill ends all processes without asking them.
+func (t *tree) kill() {
+	t.ending = true
+	t.sequence = t.sequence[len(t.sequence)-1:]
+	t.next()
+}
+
 // next takes the next step of ending.
 func (t *tree) next() {
 	t.signal(t.sequence[0].signal)

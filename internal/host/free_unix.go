@@ -1,0 +1,22 @@
+//go:build linux || darwin || freebsd
+
+package host
+
+import (
+	"math"
+
+	"golang.org/x/sys/unix"
+)
+
+// Free implements work.FS: what is left for who is not root.
+func (FS) Free(name string) (int64, error) {
+	var s unix.Statfs_t
+	if err := unix.Statfs(name, &s); err != nil {
+		return 0, err
+	}
+	blocks := max(int64(s.Bavail), 0)
+	if size := int64(s.Bsize); size > 0 && blocks > math.MaxInt64/size {
+		return math.MaxInt64, nil
+	}
+	return blocks * int64(s.Bsize), nil
+}
