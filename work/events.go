@@ -32,7 +32,8 @@ type UnitProblem struct {
 }
 
 // RemoteProblem: an exchange with the node that runs a unit failed. It is tried
-// again unless the unit is complete.
+// again unless the unit is complete; what fails for the same reason then is not
+// told again.
 type RemoteProblem struct {
 	Unit string
 	Node string

@@ -62,15 +62,23 @@ func (r *remote) ended(ctx context.Context, err error, report func(time.Time, er
 		err = errStopped
 	}
 	r.step(func(now time.Time) { report(now, err) })
-	if err == nil || err == errStopped {
+	if err == errStopped {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if err == nil {
+		r.problem = ""
+		return
+	}
 	if r.closed {
 		return
 	}
 	r.setBack(err)
+	if err.Error() == r.problem {
+		return // a node that is long away is news once
+	}
+	r.problem = err.Error()
 	r.m.emit(RemoteProblem{Unit: r.id, Node: r.target.RemoteNode, Err: err})
 }
 

@@ -35,8 +35,10 @@ type remote struct {
 	peer *control.Client
 	// mark is that of stdin, once it is known. It belongs to exSubmit while that
 	// is under way.
-	mark  *stdinMark
-	alarm alarm
+	mark *stdinMark
+	// problem is the latest RemoteProblem, unless an exchange has ended well since.
+	problem string
+	alarm   alarm
 }
 
 func newRemote(u *unit, f follower) *remote {
