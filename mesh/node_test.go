@@ -267,6 +267,51 @@ func TestDatagramToUnknownService(t *testing.T) {
 	}
 }
 
+// A datagram from or to a node that nobody has heard of goes nowhere.
+func TestUnknownHash(t *testing.T) {
+	n := newNet(t, "a", "b", "c")
+	toB, _ := n.link("b", "a", 1)
+	n.link("b", "c", 1)
+	n.advance(time.Second)
+	frame := func(from, to string) []byte {
+		h := wire.Header{HopsToLive: 9, FromNode: wire.HashNode(from), ToNode: wire.HashNode(to), ToService: wire.ServicePing}
+		return wire.AppendData(nil, h, nil)
+	}
+	for _, test := range []struct {
+		from, to string
+		want     DropReason
+	}{{"a", "x", DropNoRoute}, {"x", "b", DropUnknownSource}} {
+		toB.Inject(frame(test.from, test.to))
+		n.advance(time.Second)
+		if got := last[DatagramDropped](t, n.events["b"]).Reason; got != test.want {
+			t.Errorf("%s to %s was dropped because %q, want %q", test.from, test.to, got, test.want)
+		}
+	}
+	if got := count[UnreachReceived](n.events["a"]); got != 0 {
+		t.Errorf("a has %d reports, want none", got)
+	}
+}
+
+func TestLongestDatagram(t *testing.T) {
+	n := newNet(t, "a", "b")
+	n.link("a", "b", 1)
+	n.advance(time.Second)
+	length := -1
+	if _, err := n.nodes["b"].HandleDatagrams("svc", nil, func(_ Addr, p []byte) { length = len(p) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.nodes["a"].SendDatagram("me", Addr{"b", "svc"}, make([]byte, 16384), MaxHops); err != nil {
+		t.Error(err)
+	}
+	n.advance(time.Second)
+	if length != 16384 {
+		t.Errorf("%d bytes arrived, want 16384", length)
+	}
+	if err := n.nodes["a"].SendDatagram("me", Addr{"b", "svc"}, make([]byte, 16385), MaxHops); err == nil {
+		t.Error("a longer datagram was taken")
+	}
+}
+
 func TestDatagramDelivery(t *testing.T) {
 	n := newNet(t, "a", "b", "c")
 	n.link("a", "b", 1)

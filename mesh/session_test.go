@@ -144,6 +144,40 @@ func TestSecondLinkIsRefused(t *testing.T) {
 	n.wantRoutes("a", map[string]string{"b": "b"})
 }
 
+// A peer that is linked is rejected when its updates come in another name, and
+// when they list this node no more.
+func TestLinkIsRejectedLater(t *testing.T) {
+	for _, test := range []struct {
+		update wire.RoutingUpdate
+		reason string
+	}{
+		{wire.RoutingUpdate{ForwardingNode: "b", Connections: map[string]float64{"a": 1}}, ""},
+		{wire.RoutingUpdate{ForwardingNode: "x", Connections: map[string]float64{"a": 1}}, `its node ID changed from "b" to "x"`},
+		{wire.RoutingUpdate{ForwardingNode: "b"}, "it no longer lists this node as a connection"},
+		{wire.RoutingUpdate{ForwardingNode: "b", Connections: map[string]float64{"a": 2}}, "it says that the link costs 2, here it costs 1"},
+	} {
+		n := newNet(t, "a")
+		toPeer := n.deployedPeer("a", "b")
+		u := test.update
+		u.NodeID, u.UpdateID, u.UpdateEpoch, u.UpdateSequence = "b", "later000", 1, 100
+		toPeer.Inject(u.Encode())
+		n.advance(time.Second)
+		links := len(n.nodes["a"].Status().Connections)
+		if test.reason == "" {
+			if links != 1 {
+				t.Error("an update as before ends the link")
+			}
+			continue
+		}
+		if got := last[LinkRefused](t, n.events["a"]).Reason; got != test.reason || links != 0 {
+			t.Errorf("refused because %q, with %d links left, want %q and none", got, links, test.reason)
+		}
+		if got := toPeer.Sent[len(toPeer.Sent)-1]; string(got) != string(wire.Reject()) {
+			t.Errorf("the last frame is %q, want a reject", got)
+		}
+	}
+}
+
 // A frame of no bytes is dropped in every state of a link, which goes on. (It
 // ends a deployed node, also before the handshake.)
 func TestEmptyFrameIsDropped(t *testing.T) {

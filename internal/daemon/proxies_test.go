@@ -9,6 +9,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -209,6 +211,37 @@ func TestDatagramProxies(t *testing.T) {
 			if !bytes.Equal(got[:n], sent) {
 				t.Errorf("client %d sent %d bytes, and got other %d", client, len(sent), n)
 			}
+		}
+	}
+}
+
+// What is told of each kind of service, as deployed nodes tell of theirs.
+func TestServicesAreAdvertised(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file, authority := tlsFiles(t, dir)
+	authority.Issue("a", "a")
+	a := mustStart(t, dir, "a", "--local-only", "--tls-server", "name=in", "cert="+file("a.crt"), "key="+file("a.key"),
+		"--control-service", "service=secured", "tls=in",
+		"--tcp-client", "service=tcp", "address=127.0.0.1:1", "--udp-client", "service=udp", "address=127.0.0.1:2",
+		"--unix-socket-client", "service=unix", "filename=/x", "--command-service", "service=shell", "command=sh",
+		"--work-command", "worktype=cat", "command=cat")
+	a.until(t, "status", `"unix"`) // all are told of at one time
+	answer, err := a.client(t).Do("status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := regexp.MustCompile(`"Time":"[^"]*",`).ReplaceAllString(string(answer), "")
+	for _, want := range []string{
+		`"Service":"control","ConnType":1,"Tags":{"features":"submission","type":"Control Service"},"WorkCommands":[{"WorkType":"cat","Secure":false}]`,
+		`"Service":"secured","ConnType":2,"Tags":{"features":"submission","type":"Control Service"},"WorkCommands":[{"WorkType":"cat","Secure":false}]`,
+		`"Service":"shell","ConnType":1,"Tags":{"type":"Command Service"},"WorkCommands":null`,
+		`"Service":"tcp","ConnType":1,"Tags":{"address":"127.0.0.1:1","type":"TCP Proxy"},"WorkCommands":null`,
+		`"Service":"udp","ConnType":0,"Tags":{"address":"127.0.0.1:2","type":"UDP Proxy"},"WorkCommands":null`,
+		`"Service":"unix","ConnType":1,"Tags":{"filename":"/x","type":"Unix Proxy"},"WorkCommands":null`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %s in %s", want, got)
 		}
 	}
 }
