@@ -147,3 +147,23 @@ func TestMixedDatagrams(t *testing.T) {
 		})
 	}
 }
+
+// A command on a terminal of one kind of node, for a client at the other.
+func TestMixedCommandService(t *testing.T) {
+	for _, who := range []string{"od", "do"} {
+		t.Run(who, func(t *testing.T) {
+			m := startMixed(t, who, nil, []string{"--command-service", "service=shell", `command=sh -c "test -t 0 && echo a terminal; read line; echo heard $line"`})
+			stream, err := m.nodes[0].client(t).Connect("n1", "shell", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(stream, "hello\n"); err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(stream)
+			if err != nil || !strings.Contains(string(got), "a terminal\r\n") || !strings.HasSuffix(string(got), "heard hello\r\n") {
+				t.Errorf("on the terminal came %q (%v)", got, err)
+			}
+		})
+	}
+}
