@@ -70,7 +70,7 @@ func items() completion.Answer {
 	return a
 }
 
-// complete lists the parameters that are not given yet; right behind the item, also what a bare value may be.
+// complete lists the parameters that may be given still; right behind the item, also what a bare value may be.
 func (s *itemSpec) complete(given []string) completion.Answer {
 	var a completion.Answer
 	if s.main != nil && len(given) == 0 {
@@ -81,7 +81,7 @@ func (s *itemSpec) complete(given []string) completion.Answer {
 		seen[name] = true
 	}
 	for _, p := range s.params {
-		if !seen[p.name] {
+		if !seen[p.name] || p.repeats {
 			a.Candidates = append(a.Candidates, completion.Candidate{Value: p.name + "=", About: p.help})
 		}
 	}

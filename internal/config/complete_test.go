@@ -20,6 +20,8 @@ func TestComplete(t *testing.T) {
 		{"--tcp-peer redial=t", "redial=true", false},
 		{"--tcp-peer REDIAL=", "REDIAL=true REDIAL=false", false},
 		{"--tcp-peer nosuch=", "", false},
+		{"--cert-makereq dnsname=a nodeid=b inkey=k ", "dnsname= ipaddress= nodeid=", true},
+		{"--cert-init keytype=", "keytype=rsa keytype=ed25519", false},
 		{"--log-level ", "Error Warning Info Debug level=", false},
 		{"--log-level D", "Debug", false},
 		{"--log-level Debug ", "", false},
