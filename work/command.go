@@ -68,6 +68,7 @@ func splitParams(params string) ([]string, error) {
 // supervisor that does so.
 type command struct {
 	*unit
+	readers   int           // of its output
 	arrival   atomic.Uint64 // its number among those of a type with a limit
 	process   Process       // nil unless a supervisor is watched
 	canceling bool          // the supervisor was told to end the command
@@ -162,12 +163,13 @@ func (c *command) start() error {
 	if err != nil {
 		return c.startFailed(err)
 	}
-	c.process, err = c.m.processes.Start(Job{
+	process, err := c.m.processes.Start(Job{
 		Dir: c.dir, Command: t.Command, Args: args, MaxOutput: t.MaxOutput, SeparateStderr: t.SeparateStderr,
 	}, c)
 	if err != nil {
 		return c.startFailed(err)
 	}
+	c.watch(process)
 	return nil
 }
 
@@ -231,6 +233,11 @@ func (c *command) forgetProcess() {
 func (c *command) OutputGrew() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.outputGrew()
+}
+
+// outputGrew requires mu.
+func (c *command) outputGrew() {
 	old := c.load()
 	if c.closed || old.status.State.Terminal() {
 		return // what the command has left running may still write: that is no output
@@ -387,7 +394,7 @@ func (c *command) removeComplete() error {
 	process, err := c.m.processes.Attach(c.dir, 0, c)
 	switch {
 	case err == nil: // it watches over processes in the background
-		c.process = process
+		c.watch(process)
 		return c.askProcess(true)
 	case errors.Is(err, ErrSupervisorGone):
 		if err = nil; process != nil {
@@ -471,7 +478,7 @@ func (c *command) resume() {
 	process, err := c.m.processes.Attach(c.dir, e.Pid, c)
 	switch {
 	case err == nil:
-		c.process = process
+		c.watch(process)
 		if c.canceling {
 			_ = process.Cancel() // an error means that it has ended, and that is told
 		}
@@ -514,7 +521,7 @@ func (c *command) endUnclaimed() {
 	c.releasing = releasing
 	process, err := c.m.processes.Attach(c.dir, 0, c)
 	if err == nil {
-		c.process = process
+		c.watch(process)
 		_ = process.Cancel() // an error means that it has ended, and that is told
 		return
 	}
@@ -543,6 +550,9 @@ func (c *command) shownDetail(s Status) string {
 func (c *command) shown(s Status) any {
 	if _, ok := c.m.lookupType(s.WorkType); !ok {
 		return unknownType
+	}
+	if string(s.ExtraData) == "null" {
+		return nil
 	}
 	var e *struct {
 		Pid    int

@@ -63,11 +63,11 @@ func (m *Manager) list(o order) (any, error) {
 }
 
 func answerStatus(r runner) statusAnswer {
-	v := r.base().load()
-	s := v.status
+	s := r.base().load().status
+	stdout, stderr := r.sizes()
 	return statusAnswer{
 		State: s.State, StateName: s.State.String(), Detail: r.shownDetail(s),
-		StdoutSize: v.size, WorkType: s.WorkType, ExtraData: r.shown(s), StderrSize: v.errSize,
+		StdoutSize: stdout, WorkType: s.WorkType, ExtraData: r.shown(s), StderrSize: stderr,
 	}
 }
 
@@ -120,7 +120,7 @@ func (m *Manager) handleResults(ctx context.Context, o order, s control.Session)
 	ctx, breakOff := context.WithCancel(ctx)
 	defer breakOff()
 	what := "results"
-	copyTo := func(w io.Writer) error { return r.base().results(ctx, o.startPos, w) }
+	copyTo := func(w io.Writer) error { return r.results(ctx, o.startPos, w) }
 	if o.stderr {
 		what = "stderr" // nodes that do not know the field answer with results
 		if copyTo, err = r.stderr(ctx, o.startPos); err != nil {

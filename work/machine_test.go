@@ -225,7 +225,10 @@ func (p *simProcess) Cancel() error {
 }
 
 func (p *simProcess) Sweep() error { return nil }
-func (p *simProcess) Forget()      {}
+
+// WatchOutput implements Process.
+func (p *simProcess) WatchOutput(bool) error { return nil }
+func (p *simProcess) Forget()                {}
 
 // Open implements FS.
 func (i *incarnation) Open(name string, mode OpenMode) (File, error) {

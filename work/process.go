@@ -50,7 +50,8 @@ var (
 // held. Calls may overlap, and one that is under way when Forget is called may
 // still arrive.
 type Watcher interface {
-	// OutputGrew: the stdout file, or the stderr file, may be longer.
+	// OutputGrew: the stdout file, or the stderr file, may be longer. This is told
+	// only while output is watched.
 	OutputGrew()
 	// StatusChanged: the status file may be another.
 	StatusChanged()
@@ -66,6 +67,9 @@ type Process interface {
 	// Cancel has the supervisor end the command with all its processes and
 	// then write a terminal status, unless it has written one; and then end.
 	Cancel() error
+	// WatchOutput has the Watcher told when output grows, or no more. At first it
+	// is not.
+	WatchOutput(on bool) error
 	// Sweep kills what a supervisor that has ended early has left running.
 	Sweep() error
 	// Forget ends the watching, and nothing else: the Watcher hears no more.

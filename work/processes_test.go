@@ -24,6 +24,7 @@ type testProcess struct {
 	canceled chan struct{}
 	mu       sync.Mutex
 	swept    bool
+	watched  bool // its output
 	gone     bool
 }
 
@@ -59,6 +60,13 @@ func (p *testProcesses) Attach(dir string, _ int, w Watcher) (Process, error) {
 
 func (p *testProcess) Cancel() error {
 	p.canceled <- struct{}{}
+	return nil
+}
+
+func (p *testProcess) WatchOutput(on bool) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.watched = on
 	return nil
 }
 

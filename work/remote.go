@@ -23,7 +23,9 @@ type remote struct {
 	// target is the extra data at first. Its node, work type, parameters, TLS
 	// client and SignWork never change, so they may be read without mu.
 	target RemoteExtra
-	f      follower
+	// hides: its parameters cannot be shown as they are.
+	hides bool
+	f     follower
 	// stops breaks off the exchanges that are under way.
 	stops [exchanges]context.CancelCauseFunc
 	// stdout is open while output arrives. Of its bytes, the first synced are
@@ -43,6 +45,7 @@ type remote struct {
 
 func newRemote(u *unit, f follower) *remote {
 	r := &remote{unit: u, target: f.extra, f: f, synced: f.have}
+	r.hides = r.target.hides()
 	r.f.patience = u.m.patience
 	r.alarm = alarm{unit: r, index: -1}
 	return r
@@ -400,6 +403,9 @@ func (r *remote) signed() bool { return r.target.SignWork }
 func (r *remote) shownDetail(s Status) string { return s.Detail }
 
 func (r *remote) shown(s Status) any {
+	if !r.hides {
+		return s.ExtraData // there may be thousands
+	}
 	var e RemoteExtra
 	if err := json.Unmarshal(s.ExtraData, &e); err != nil {
 		return nil // restoreRemote has seen to that

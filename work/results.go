@@ -9,8 +9,6 @@ import (
 	"path"
 )
 
-// results copies the output from byte pos on to w as it grows, and returns nil
-// when the unit is complete and all of it is copied, or the unit is released.
 func (u *unit) results(ctx context.Context, pos int64, w io.Writer) error {
 	return u.copyFile(ctx, StdoutFile, func(s *snapshot) int64 { return s.size }, pos, w)
 }

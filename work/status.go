@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -108,6 +110,12 @@ func (e RemoteExtra) keyed() bool { return e.SubmitSent && e.SubmitKeyed }
 // isSecret tells of a parameter that must neither be shown nor sent in clear.
 func isSecret(param string) bool {
 	return strings.HasPrefix(strings.ToLower(param), "secret_")
+}
+
+// hides tells whether redacted would be another: there are secrets, or there is
+// no map, which is shown as an empty one.
+func (e RemoteExtra) hides() bool {
+	return e.RemoteParams == nil || slices.ContainsFunc(slices.Collect(maps.Keys(e.RemoteParams)), isSecret)
 }
 
 // redacted returns e without secret parameters.

@@ -26,7 +26,14 @@ func (c *command) stderr(ctx context.Context, pos int64) (func(w io.Writer) erro
 	}
 	f.Close()
 	size := func(s *snapshot) int64 { return s.errSize }
-	return func(w io.Writer) error { return c.copyFile(ctx, StderrFile, size, pos, w) }, nil
+	return func(w io.Writer) error {
+		done, err := c.read()
+		if err != nil {
+			return err
+		}
+		defer done()
+		return c.copyFile(ctx, StderrFile, size, pos, w)
+	}, nil
 }
 
 // stderr of a unit on another node is not stored here: it comes from there, once

@@ -67,6 +67,12 @@ type runner interface {
 	stop()
 	// signed reports whether orders about the unit are to be signed.
 	signed() bool
+	// results copies the output from byte pos on to w as it grows, and returns nil
+	// when the unit is complete and all of it is copied, or the unit is released.
+	results(ctx context.Context, pos int64, w io.Writer) error
+	// sizes returns the lengths of the output and of a stderr that is kept apart,
+	// as far as they are known.
+	sizes() (stdout, stderr int64)
 	// stderr opens the stderr of a unit that keeps it apart, at byte pos. The
 	// error says why there is none; else copyTo copies it as results does.
 	stderr(ctx context.Context, pos int64) (copyTo func(w io.Writer) error, err error)
@@ -192,6 +198,11 @@ func (u *unit) fileSize(name string) int64 {
 		return 0
 	}
 	return size
+}
+
+func (u *unit) sizes() (stdout, stderr int64) {
+	s := u.load()
+	return s.size, s.errSize
 }
 
 // closedError tells why the unit takes no orders.

@@ -21,8 +21,10 @@
 //     stores it itself;
 //   - writes the status when the command has started and when it has ended.
 //
-// The daemon learns of growing output and of a new status from inotify, and of
-// the supervisor's end from its process.
+// The daemon learns of a new status from inotify, by one watch for all units: a
+// supervisor touches its unit's directory. Output is watched, unit by unit, while
+// somebody reads it. The end of a supervisor shows by its pidfd; one goroutine
+// waits for all of them.
 //
 // When the command exits, the unit has ended. Processes that it leaves running
 // in the background go on, as they do under deployed nodes; what they write

@@ -21,6 +21,7 @@ const superviseWord = "supervise"
 type Processes struct {
 	program string
 	notify  *notifier
+	endings *endings
 }
 
 var _ work.Processes = (*Processes)(nil)
@@ -37,22 +38,28 @@ func NewProcesses() (*Processes, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Processes{program: program, notify: notify}, nil
+	endings, err := newEndings()
+	if err != nil {
+		notify.Close()
+		return nil, err
+	}
+	return &Processes{program: program, notify: notify, endings: endings}, nil
 }
 
 // Close ends all watching. The supervisors go on.
-func (p *Processes) Close() error { return p.notify.Close() }
+func (p *Processes) Close() error { return errors.Join(p.notify.Close(), p.endings.Close()) }
 
 // supervisor is one that is watched.
 type supervisor struct {
 	p       *Processes
 	dir     string
 	watcher work.Watcher
-	watch   int32 // of the notifier
+	watch   *unitWatch
+	foreign bool // of a deployed node: it does not touch the unit's directory
 
 	mu        sync.Mutex
 	process   *os.Process // nil if it had ended when it was found
-	pidfd     *os.File    // of one that is no child of this process, if the system has such
+	token     int32       // of the endings, for one that is no child of this process
 	canceled  bool
 	forgotten bool
 }
@@ -80,7 +87,7 @@ func (p *Processes) Start(job work.Job, w work.Watcher) (work.Process, error) {
 		return nil, fmt.Errorf("start the supervisor: %w", err)
 	}
 	s.process = child
-	go s.awaitChild(child)
+	s.awaitChild(child)
 	return s, nil
 }
 
@@ -93,10 +100,12 @@ func (p *Processes) Attach(dir string, pid int, w work.Watcher) (work.Process, e
 	if err != nil {
 		return nil, err
 	}
-	err = s.find(pid)
+	pidfd, err := s.find(pid)
+	if err == nil {
+		err = s.awaitOther(pidfd)
+	}
 	switch {
 	case err == nil:
-		go s.awaitOther()
 		return s, nil
 	case errors.Is(err, work.ErrSupervisorGone):
 		s.Forget()
@@ -119,24 +128,26 @@ func (p *Processes) newSupervisor(dir string, w work.Watcher) (*supervisor, erro
 	return &supervisor{p: p, dir: dir, watcher: w, watch: watch}, nil
 }
 
-// find gets hold of the process that has claimed the unit. That of a deployed
-// node makes no claim: pid is then all that is known of it.
-func (s *supervisor) find(pid int) error {
+// find gets hold of the process that has claimed the unit, and returns a file by
+// which its end shows, or nil where there is no such thing. The process of a
+// deployed node makes no claim: pid is then all that is known of it.
+func (s *supervisor) find(pid int) (*os.File, error) {
 	claimant, alive, err := readClaim(s.dir)
 	claimed := !errors.Is(err, work.ErrNeverStarted)
 	switch {
 	case !claimed && pid <= 0:
-		return work.ErrNeverStarted
+		return nil, work.ErrNeverStarted
 	case !claimed:
 	case err != nil:
-		return err
+		return nil, err
 	case !alive:
-		return work.ErrSupervisorGone
+		return nil, work.ErrSupervisorGone
 	default:
 		pid = claimant.Pid
 	}
-	if err := s.hold(pid); err != nil {
-		return err
+	pidfd, err := s.hold(pid)
+	if err != nil {
+		return nil, err
 	}
 	// Only now is it certain that pid has not passed on to another process.
 	if claimed {
@@ -147,54 +158,65 @@ func (s *supervisor) find(pid int) error {
 	if err == nil && !alive {
 		err = work.ErrSupervisorGone
 	}
+	if err == nil && !claimed {
+		s.foreign = true
+		err = s.watch.output(true)
+	}
 	if err != nil {
 		s.letGo()
+		if pidfd != nil {
+			pidfd.Close()
+		}
+		return nil, err
 	}
-	return err
+	return pidfd, nil
 }
 
 // hold opens a process that is no child of this one.
-func (s *supervisor) hold(pid int) error {
+func (s *supervisor) hold(pid int) (*os.File, error) {
 	process, err := os.FindProcess(pid)
 	if errors.Is(err, os.ErrProcessDone) {
-		return work.ErrSupervisorGone
+		return nil, work.ErrSupervisorGone
 	}
 	if err != nil {
-		return fmt.Errorf("find the supervisor: %w", err)
+		return nil, fmt.Errorf("find the supervisor: %w", err)
 	}
-	fd, err := unix.PidfdOpen(pid, 0)
-	if err == nil {
-		err = unix.SetNonblock(fd, true)
+	pidfd, err := openPidfd(pid)
+	switch {
+	case errors.Is(err, unix.ESRCH):
+		return nil, work.ErrSupervisorGone
+	case err != nil && !errors.Is(err, unix.ENOSYS):
+		return nil, fmt.Errorf("find the supervisor: %w", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case err == nil:
-		s.pidfd = os.NewFile(uintptr(fd), "supervisor")
-	case errors.Is(err, unix.ESRCH):
-		return work.ErrSupervisorGone
-	case !errors.Is(err, unix.ENOSYS):
-		return fmt.Errorf("find the supervisor: %w", err)
-	}
 	s.process = process
-	return nil
+	return pidfd, nil
 }
 
 func (s *supervisor) letGo() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.pidfd != nil {
-		s.pidfd.Close()
-	}
 	if s.process != nil {
 		_ = s.process.Release()
 	}
-	s.process, s.pidfd = nil, nil
+	s.process = nil
 }
 
-// awaitChild returns when the supervisor that this process has started is
-// gone, and so is the one that had claimed the unit before it, if any.
+// awaitChild has the end of a supervisor told that this process has started,
+// also when nobody wants to know any more: it is to be no zombie.
 func (s *supervisor) awaitChild(child *os.Process) {
+	if pidfd, err := openPidfd(child.Pid); err == nil {
+		if _, err := s.p.endings.add(pidfd, func() { s.childEnded(child) }); err == nil {
+			return
+		}
+	}
+	go s.childEnded(child) // which waits
+}
+
+// childEnded tells of the end of the child, or, if another one had claimed the
+// unit before, goes on to wait for that one's.
+func (s *supervisor) childEnded(child *os.Process) {
 	state, err := child.Wait()
 	if err != nil {
 		s.end(err.Error())
@@ -205,7 +227,11 @@ func (s *supervisor) awaitChild(child *os.Process) {
 		s.end(describeExit(state))
 		return
 	}
-	if err := s.find(0); err != nil {
+	pidfd, err := s.find(0)
+	if err == nil {
+		err = s.awaitOther(pidfd)
+	}
+	if err != nil {
 		s.end(err.Error())
 		return
 	}
@@ -215,38 +241,35 @@ func (s *supervisor) awaitChild(child *os.Process) {
 	if canceled {
 		_ = s.Cancel() // whom it should have reached; an error means that it has ended
 	}
-	s.awaitOther()
 }
 
-// awaitOther returns when a supervisor that is no child of this process is
-// gone.
-func (s *supervisor) awaitOther() {
+// awaitOther has the end of a supervisor told that is no child of this process.
+// Without a pidfd, on systems that have none, its lock tells.
+func (s *supervisor) awaitOther(pidfd *os.File) error {
+	if pidfd == nil {
+		go func() {
+			problem := "its process is gone"
+			if err := awaitRelease(s.dir); err != nil {
+				problem = err.Error()
+			}
+			s.end(problem)
+		}()
+		return nil
+	}
+	token, err := s.p.endings.add(pidfd, func() { s.end("its process is gone") })
 	s.mu.Lock()
-	pidfd := s.pidfd
-	s.mu.Unlock()
-	var err error
-	if pidfd != nil {
-		err = awaitPidfd(pidfd)
-	} else {
-		err = awaitRelease(s.dir)
-	}
-	if err != nil && !errors.Is(err, os.ErrClosed) {
-		s.end(err.Error())
-		return
-	}
-	s.end("its process is gone")
+	defer s.mu.Unlock()
+	s.token = token
+	return err
 }
 
-// awaitPidfd returns when the process is gone.
-func awaitPidfd(pidfd *os.File) error {
-	conn, err := pidfd.SyscallConn()
+// openPidfd returns a file by which the end of a process shows.
+func openPidfd(pid int) (*os.File, error) {
+	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return conn.Read(func(fd uintptr) bool {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
-		return n > 0 || err != nil && err != unix.EINTR
-	})
+	return os.NewFile(uintptr(fd), "supervisor"), nil
 }
 
 // end tells the watcher that the supervisor is gone.
@@ -261,6 +284,9 @@ func (s *supervisor) end(problem string) {
 	s.watcher.Ended(!errors.Is(err, work.ErrNeverStarted), problem)
 	s.Forget()
 }
+
+// WatchOutput implements work.Process.
+func (s *supervisor) WatchOutput(on bool) error { return s.watch.output(on || s.foreign) }
 
 // Cancel implements work.Process.
 func (s *supervisor) Cancel() error {
@@ -294,11 +320,10 @@ func (s *supervisor) Forget() {
 	s.mu.Lock()
 	forgotten := s.forgotten
 	s.forgotten = true
-	if s.pidfd != nil {
-		s.pidfd.Close()
-	}
+	token := s.token
 	s.mu.Unlock()
 	if !forgotten {
-		s.p.notify.remove(s.watch)
+		s.watch.remove()
+		s.p.endings.remove(token)
 	}
 }

@@ -145,8 +145,7 @@ func (u *unitRun) run() error {
 		u.status.ExtraData = b
 	}
 	// If the disk is full now it may not be when the result is there.
-	u.status.Version++
-	_ = work.WriteStatus(FS{}, u.job.Dir, u.status)
+	_ = u.writeStatus()
 	if err := u.result(u.await(t)); err != nil {
 		return err
 	}
@@ -252,6 +251,14 @@ func (u *unitRun) result(state work.State, detail string) error {
 			u.status.State, u.status.Detail = work.Failed, failure
 		}
 	}
+	return u.writeStatus()
+}
+
+func (u *unitRun) writeStatus() error {
 	u.status.Version++
-	return work.WriteStatus(FS{}, u.job.Dir, u.status)
+	if err := work.WriteStatus(FS{}, u.job.Dir, u.status); err != nil {
+		return err
+	}
+	touch(u.job.Dir)
+	return nil
 }
