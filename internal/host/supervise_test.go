@@ -407,3 +407,18 @@ func TestStartAfterClaim(t *testing.T) {
 		t.Errorf("status %+v, %v", s, err)
 	}
 }
+
+// What a unit is on disk, by the names and modes that deployed nodes use.
+func TestFilesOfAUnit(t *testing.T) {
+	d := startDaemon(t, t.TempDir())
+	unit := d.script("exit 3")
+	d.rest(d.results(unit))
+	for name, want := range map[string]os.FileMode{"": 0o700 | os.ModeDir, "status": 0o600, "status.lock": 0o600, "stdin": 0o600, "stdout": 0o600} {
+		info, err := os.Stat(filepath.Join(d.dir, unit, name))
+		if err != nil {
+			t.Error(err)
+		} else if info.Mode() != want {
+			t.Errorf("%q has the mode %v, want %v", name, info.Mode(), want)
+		}
+	}
+}

@@ -1,0 +1,79 @@
+package mesh
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"receptor/mesh/wire"
+	"receptor/transport/transporttest"
+)
+
+// ownUpdates counts the updates that a node has sent about itself on a link.
+func ownUpdates(id string, link *transporttest.Link) (count int) {
+	for _, frame := range link.Sent {
+		if wire.Type(frame[0]) != wire.TypeRouting {
+			continue
+		}
+		if u, err := wire.ParseRouting(frame); err == nil && u.NodeID == id && u.ForwardingNode == id {
+			count++
+		}
+	}
+	return count
+}
+
+// Updates are repeated every ten seconds: they keep the links of deployed peers up.
+func TestUpdatesAreRepeated(t *testing.T) {
+	n := newNet(t, "a", "b")
+	fromA, _ := n.link("a", "b", 1)
+	n.advance(5 * time.Second)
+	before := ownUpdates("a", fromA)
+	n.advance(time.Minute)
+	if got := ownUpdates("a", fromA) - before; got != 6 {
+		t.Errorf("%d updates in a minute, want 6", got)
+	}
+}
+
+// When a node of ours joins, only the two ends of its link flood. (In a mesh of
+// deployed nodes every node does.)
+func TestNobodyElseFloodsWhenANodeJoins(t *testing.T) {
+	n := newNet(t, "a", "b", "c", "d", "new")
+	ends := map[string]*transporttest.Link{}
+	ends["b"], _ = n.link("b", "a", 1)
+	ends["c"], _ = n.link("c", "b", 1)
+	ends["d"], _ = n.link("d", "c", 1)
+	n.advance(5 * time.Second)
+	before := map[string]int{}
+	for id, end := range ends {
+		before[id] = ownUpdates(id, end)
+	}
+	n.link("new", "a", 1)
+	n.advance(2 * time.Second) // long before updates are repeated
+	n.wantRoutes("new", map[string]string{"a": "a", "b": "a", "c": "a", "d": "a"})
+	n.wantRoutes("d", map[string]string{"a": "c", "b": "c", "c": "c", "new": "c"})
+	for id, end := range ends {
+		if got := ownUpdates(id, end) - before[id]; got != 0 {
+			t.Errorf("%s sent %d updates about itself", id, got)
+		}
+	}
+}
+
+// When a node is heard of by way of a deployed one, which does not tell it of us,
+// we tell it at once.
+func TestFloodsForNodesBehindDeployedPeers(t *testing.T) {
+	n := newNet(t, "a")
+	toPeer := n.deployedPeer("a", "old")
+	n.advance(time.Second)
+	for i := range 3 {
+		id := fmt.Sprint("behind", i)
+		before := ownUpdates("a", toPeer)
+		u := wire.RoutingUpdate{
+			NodeID: id, UpdateID: id, UpdateEpoch: 1, UpdateSequence: 1, ForwardingNode: "old", Connections: map[string]float64{"old": 1},
+		}
+		toPeer.Inject(u.Encode())
+		n.advance(2 * coalesce)
+		if got := ownUpdates("a", toPeer) - before; got != 1 {
+			t.Errorf("%d updates when %s was heard of, want 1", got, id)
+		}
+	}
+}
