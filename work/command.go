@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path"
 	"sync/atomic"
 	"time"
 
@@ -133,23 +131,6 @@ func (c *command) inputComplete(context.Context) (pending bool, err error) {
 		return true, nil
 	}
 	return false, c.start()
-}
-
-// awaitInput has the unit given up when its submitter stays away for as long as
-// keys are kept.
-func (c *command) awaitInput() { c.m.wakeAt(&c.alarm, c.m.clock.Now().Add(keyLife)) }
-
-// wake is called when that time has come.
-func (c *command) wake() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case c.closed || !c.needsInput():
-	case c.intake.inUse():
-		c.awaitInput()
-	default:
-		c.end(Failed, fmt.Sprintf("its submitter has not sent all of its input, and not come back for %v", keyLife))
-	}
 }
 
 // start starts a supervisor. It requires mu.
@@ -303,19 +284,6 @@ func (c *command) Ended(claimed bool, problem string) {
 	}
 }
 
-// lost ends a unit whose supervisor has ended, unless that left a result. It
-// requires mu.
-func (c *command) lost(problem string) {
-	if c.closed || c.load().status.State.Terminal() {
-		return
-	}
-	if c.canceling {
-		c.end(Canceled, detailCanceled)
-		return
-	}
-	c.end(Failed, fmt.Sprintf("the supervisor of the command ended early (%s): how far the command came is unknown", problem))
-}
-
 func (c *command) cancel(ctx context.Context) (pending bool, err error) {
 	if err := c.askToEnd(false); err != nil {
 		return false, err
@@ -418,114 +386,6 @@ func (c *command) sweep(process Process) {
 	if err := process.Sweep(); err != nil {
 		c.m.emit(UnitProblem{Unit: c.id, Err: err})
 	}
-}
-
-// orders are what was asked of a unit while its command ran, as the order file
-// has it.
-type orders struct{ Canceled, Released bool }
-
-// record makes orders safe from a crash: the client is told that they will be
-// carried out. It requires mu.
-func (c *command) record(o orders) error {
-	if o == (orders{c.canceling, c.releasing}) {
-		return nil
-	}
-	if err := replaceFile(c.m.store.fs, path.Join(c.dir, OrderFile), mustJSON(o)); err != nil {
-		return fmt.Errorf("keep the order to end unit %s: %w", c.id, err)
-	}
-	return nil
-}
-
-// recall takes up the orders of a former run. It requires mu.
-func (c *command) recall() {
-	b, err := readFile(c.m.store.fs, path.Join(c.dir, OrderFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return
-	}
-	var o orders
-	if err == nil {
-		err = json.Unmarshal(b, &o)
-	}
-	if err != nil {
-		c.m.emit(UnitProblem{Unit: c.id, Err: fmt.Errorf("read the order to end it: %w", err)})
-		return
-	}
-	c.canceling, c.releasing = o.Canceled, o.Released
-}
-
-// resume takes up a unit that was not complete when the daemon stopped, or not
-// released.
-func (c *command) resume() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.recall()
-	if c.load().status.State.Terminal() {
-		if c.releasing {
-			if err := c.removeComplete(); err != nil {
-				c.m.emit(UnitProblem{Unit: c.id, Err: err})
-			}
-		}
-		return
-	}
-	if f, err := c.m.store.fs.Open(c.stdoutPath(), OpenAppend); err == nil {
-		f.Close() // the supervisor of a deployed node may not have come to that
-	}
-	e := c.extra()
-	s := c.load().status
-	t, known := c.m.lookupType(s.WorkType)
-	c.arrival.Store(e.Arrival)
-	pending := s.State == Pending
-	process, err := c.m.processes.Attach(c.dir, e.Pid, c)
-	switch {
-	case err == nil:
-		c.watch(process)
-		if c.canceling {
-			_ = process.Cancel() // an error means that it has ended, and that is told
-		}
-		c.adopt() // what changed before it was watched
-		if size := c.stdoutSize(); !c.closed && !c.load().status.State.Terminal() {
-			c.publish(func(v *snapshot) { v.size, v.errSize = max(v.size, size), max(v.errSize, c.fileSize(StderrFile)) })
-		}
-		if !c.load().status.State.Terminal() {
-			c.m.places.resume(t, c, true)
-		}
-	case errors.Is(err, ErrNeverStarted) && !known:
-		// A unit of a type that is not registered, or no command: it is kept.
-	case errors.Is(err, ErrNeverStarted) && pending && c.canceling:
-		c.endUnclaimed()
-	case errors.Is(err, ErrNeverStarted) && pending && e.InputComplete:
-		if !c.m.places.resume(t, c, false) {
-			// The error is in the status; there is nobody else to tell.
-			_ = c.start()
-		}
-	case errors.Is(err, ErrNeverStarted) && pending && c.key != "":
-		c.awaitInput() // its submitter comes back with the rest of it
-	case errors.Is(err, ErrNeverStarted) && pending:
-		c.end(Failed, detailAtRestart)
-	case errors.Is(err, ErrNeverStarted), errors.Is(err, ErrSupervisorGone):
-		c.adopt() // it may have written a result just before it ended
-		c.sweep(process)
-		c.lost("while this node was down")
-	default:
-		c.m.emit(UnitProblem{Unit: c.id, Err: fmt.Errorf("find the supervisor: %w", err)})
-	}
-}
-
-// endUnclaimed ends a unit that no supervisor has claimed, although one may have
-// been started: it may just be about to. A supervisor that claims the unit from
-// now on finds it complete, one that was faster is found here. It requires mu.
-func (c *command) endUnclaimed() {
-	releasing := c.releasing
-	c.releasing = false
-	c.end(Canceled, detailCanceled)
-	c.releasing = releasing
-	process, err := c.m.processes.Attach(c.dir, 0, c)
-	if err == nil {
-		c.watch(process)
-		_ = process.Cancel() // an error means that it has ended, and that is told
-		return
-	}
-	c.terminal()
 }
 
 func (c *command) stop() {

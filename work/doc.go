@@ -20,13 +20,15 @@
 //	keys.go     the keys of submissions, so that none is carried out twice
 //	unit.go     the monitor and its snapshots
 //	intake.go   the receipt of a unit's stdin
-//	command.go  units that run a command here
+//	command.go  units that run a command here; resume.go, after a restart
 //	places.go   which of those run, and which wait
 //	follow.go   the decisions about a unit on another node: pure, with the time
 //	            as an argument
 //	outcome.go  what those decisions take in: how exchanges have ended
+//	away.go     the same about nodes that cannot be reached
 //	remote.go   the monitor that carries those decisions out
 //	exchange.go what is said to the other node
+//	resubmit.go submissions to it, the first and later ones
 //	owed.go     releases that wait for a node that is long away
 //	manager.go  the table of units, start and close, the timer
 //	wakeups.go  which units wait for what

@@ -2,7 +2,6 @@ package work
 
 import (
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -207,52 +206,6 @@ func (f *follower) submits() bool {
 		return true
 	}
 	return f.extra.keyed() && !f.extra.LocalCancelled
-}
-
-// giveUpLost breaks off what waits on a node to which there has been no route
-// for some time: the connections would notice only when they idle out. Those that
-// are begun again fail at once, for as long as there is no route.
-func (f *follower) giveUpLost(now time.Time, p *plan) {
-	if f.lostSince.IsZero() {
-		return
-	}
-	if at := f.lostSince.Add(lostLimit); now.Before(at) {
-		p.wakeAt(at)
-		return
-	}
-	f.isAway(f.lostSince, "there is no route to it")
-	f.lostSince = time.Time{}
-	f.beginAnew()
-}
-
-// shownDetail is the detail of the unit with what it waits for.
-func (f *follower) shownDetail() string {
-	if f.extra.AwaySince.IsZero() || f.state.Terminal() {
-		return f.detail
-	}
-	text := awayText(f.extra.RemoteNode)
-	if f.away != "" {
-		text += ": " + f.away
-	}
-	text += f.extra.AwaySince.Format(" (since 2006-01-02 15:04:05Z)")
-	if !f.extra.RemoteStarted {
-		return "N" + text[1:]
-	}
-	return f.detail + "; " + text
-}
-
-func awayText(node string) string { return "node " + node + " cannot be reached" }
-
-// ownDetail takes from the detail of a former run what that waited for.
-func ownDetail(e RemoteExtra, s Status) string {
-	switch {
-	case s.State.Terminal(), e.AwaySince.IsZero():
-		return s.Detail
-	case !e.RemoteStarted:
-		return detailStarting
-	}
-	own, _, _ := strings.Cut(s.Detail, "; "+awayText(e.RemoteNode))
-	return own
 }
 
 // breakOff stops the exchanges that are to begin anew.

@@ -222,54 +222,6 @@ func (f *follower) ordered(now time.Time, x exchange, id string, err error) {
 	}
 }
 
-// reachable: there is a reason not to wait any longer, also after exchanges
-// that are under way and may be about to fail for the old reason.
-func (f *follower) reachable() {
-	f.retry = backoff{}
-	f.again = f.underway
-}
-
-// rejoined: there is a route to the remote node after there was none. It may
-// have restarted, and knows nothing then of the connections that exchanges wait
-// on; those would notice only when they idle out. Not so exSubmit, which must
-// not be sent again, unless it has a key.
-func (f *follower) rejoined(now time.Time) {
-	f.reachable()
-	f.lostSince = time.Time{}
-	f.beginAnew()
-	if f.extra.RemoteStarted {
-		f.ask = now
-	}
-}
-
-// beginAnew breaks off what is under way and can be begun again.
-func (f *follower) beginAnew() {
-	for x := range exchanges {
-		f.anew[x] = f.underway[x] && (x != exSubmit || f.extra.keyed())
-	}
-}
-
-// lost: there is no route to the remote node any more.
-func (f *follower) lost(now time.Time) {
-	if f.lostSince.IsZero() {
-		f.lostSince = now
-	}
-}
-
-// unreached is how an exchange ends that could not reach the remote node.
-type unreached struct{ error }
-
-// Unwrap makes the reason known.
-func (e *unreached) Unwrap() error { return e.error }
-
-// isAway puts on record that the remote node cannot be reached.
-func (f *follower) isAway(since time.Time, why string) {
-	if f.extra.AwaySince.IsZero() {
-		f.extra.AwaySince = since.UTC().Truncate(time.Second)
-	}
-	f.away = why
-}
-
 // failed: the remote node was not reached, or the connection broke.
 func (f *follower) failed(now time.Time, x exchange, err error) {
 	if errors.Is(err, errStopped) {

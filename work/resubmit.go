@@ -1,0 +1,159 @@
+package work
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"receptor/control"
+)
+
+// closeSubmit closes the session of a submission. The end of a stdin that is not
+// all there must not look like one that is.
+func (c connection) closeSubmit() {
+	if !c.conn.ended.Load() {
+		c.conn.Abort("the submission was broken off")
+	}
+	c.close()
+}
+
+// submissionKey is the key by which the remote node knows the unit.
+func (r *remote) submissionKey() string { return r.m.nodeID + "/" + r.id }
+
+// submit submits the unit with its stdin. When it was submitted before, and the
+// remote node knows of that by its key, only what is missing of stdin is sent.
+func (r *remote) submit(ctx context.Context) submission {
+	before := r.onRecord()
+	o := r.trySubmit(ctx, before)
+	o.again = before.SubmitSent
+	return o
+}
+
+// trySubmit is submit when before is on record.
+func (r *remote) trySubmit(ctx context.Context, before RemoteExtra) submission {
+	stdin, err := r.m.store.fs.Open(r.stdinPath(), OpenRead)
+	if err != nil {
+		return submission{err: err}
+	}
+	defer stdin.Close()
+	c, err := r.connect(ctx)
+	if err != nil {
+		return submission{err: err}
+	}
+	defer c.closeSubmit()
+	keyed, err := r.knowsKeys(c)
+	if err != nil {
+		return submission{err: err}
+	}
+	if keyed, err = r.beforeSubmit(keyed); err != nil {
+		return submission{err: err}
+	}
+	fields := map[string]string{
+		"node": r.target.RemoteNode, "worktype": r.target.RemoteWorkType, "tlsclient": r.target.TLSClient,
+	}
+	maps.Copy(fields, r.target.RemoteParams)
+	if keyed {
+		mark, err := r.markStdin(stdin)
+		if err != nil {
+			return submission{err: err}
+		}
+		fields[paramSubmission], fields[paramStdin] = r.submissionKey(), mark.String()
+	}
+	sub, err := c.client.Submit(fields)
+	if err != nil {
+		err = r.refused(err)
+		var busy *control.RemoteError
+		return submission{sent: !errors.As(err, &busy), err: err}
+	}
+	if err := r.checkNamed(before, sub); err != nil {
+		return submission{sent: true, err: err}
+	}
+	r.step(func(time.Time) { r.f.named(sub.UnitID, sub.Resumes) })
+	_, err = sub.Finish(fileReader(stdin, sub.From))
+	return submission{sent: true, inputSent: c.conn.ended.Load(), err: r.refused(err)}
+}
+
+// markStdin returns the mark of the whole stdin, which it reads only once.
+func (r *remote) markStdin(stdin File) (stdinMark, error) {
+	if r.mark == nil {
+		mark, err := markOf(stdin)
+		if err != nil {
+			return stdinMark{}, fmt.Errorf("read the stdin of unit %s: %w", r.id, err)
+		}
+		r.mark = &mark
+	}
+	return *r.mark, nil
+}
+
+// checkNamed looks at how the remote node has answered a submission, before it
+// gets what would make it start the unit. before is what was on record then.
+func (r *remote) checkNamed(before RemoteExtra, sub *control.Submission) error {
+	switch {
+	case before.SubmitSent && !sub.Resumes:
+		// It has made a unit anew. Without the end of its stdin that never starts.
+		return errNoKeys
+	case before.RemoteUnitID != "" && before.RemoteUnitID != sub.UnitID:
+		return errOtherUnit
+	}
+	return nil
+}
+
+// knowsKeys tells whether the remote node knows keys of submissions. Usually its
+// advertisement says so; when one of the nodes has just started that may not be
+// here yet, and the node is asked. A deployed one answers that with an error.
+func (r *remote) knowsKeys(c connection) (bool, error) {
+	features, known := r.m.features(r.target.RemoteNode)
+	if known {
+		return slices.Contains(features, FeatureSubmission), nil
+	}
+	b, err := c.client.DoJSON(map[string]any{"command": "work", "subcommand": "features"})
+	var refused *refusal
+	err = r.refused(err)
+	switch {
+	case errors.As(err, &refused):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	var answer featuresAnswer
+	if err := json.Unmarshal(b, &answer); err != nil {
+		return false, fmt.Errorf("node %s tells of its features what cannot be read: %w", r.target.RemoteNode, err)
+	}
+	return slices.Contains(answer.Features, FeatureSubmission), nil
+}
+
+// onRecord returns the extra data.
+func (r *remote) onRecord() RemoteExtra {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.f.extra
+}
+
+// beforeSubmit puts on record that the submission may have arrived, and whether
+// the remote node will know it by its key. A unit that was submitted before is
+// submitted again only with its key: that must have been on record then.
+func (r *remote) beforeSubmit(keyed bool) (withKey bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.f.extra
+	switch {
+	case r.closed:
+		return false, errStopped
+	case e.SubmitSent && !keyed:
+		return false, errNoKeys
+	case e.SubmitSent:
+		return true, nil
+	}
+	e.SubmitSent, e.SubmitKeyed = true, keyed
+	s := r.load().status
+	s.ExtraData = mustJSON(e)
+	if err := r.save(s); err != nil {
+		return false, err
+	}
+	r.f.extra = e
+	return keyed, nil
+}
