@@ -28,6 +28,9 @@ type input struct {
 	file  File
 	from  int64     // the first byte that is wanted
 	close io.Closer // the session, nil if it cannot be closed
+	// marker sees all that is written, if it is wanted and that begins with the
+	// first byte.
+	marker *marker
 }
 
 // inUse tells whether a session has the turn.
@@ -37,8 +40,9 @@ func (i *intake) inUse() bool {
 	return i.turn != nil
 }
 
-// beginInput gives the turn to a session. The input must be ended.
-func (u *unit) beginInput(session any) (*input, error) {
+// beginInput gives the turn to a session. The input must be ended. marks says
+// that the mark of stdin will be wanted.
+func (u *unit) beginInput(session any, marks bool) (*input, error) {
 	u.intake.mu.Lock()
 	defer u.intake.mu.Unlock()
 	if old := u.intake.turn; old != nil {
@@ -59,6 +63,9 @@ func (u *unit) beginInput(session any) (*input, error) {
 	}
 	in := &input{u: u, file: f, from: size}
 	in.close, _ = session.(io.Closer)
+	if marks && size == 0 {
+		in.marker = newMarker()
+	}
 	u.intake.turn = in
 	return in, nil
 }
@@ -80,7 +87,11 @@ func (in *input) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	defer release()
-	return in.file.Write(p)
+	n, err := in.file.Write(p)
+	if in.marker != nil {
+		in.marker.Write(p[:n])
+	}
+	return n, err
 }
 
 // end gives the turn back.
@@ -119,12 +130,7 @@ func (in *input) receive(r io.Reader, mark *stdinMark) error {
 
 // verify compares what is here with its mark. The caller holds the intake.
 func (in *input) verify(mark stdinMark) error {
-	f, err := in.u.m.store.fs.Open(in.u.stdinPath(), OpenRead)
-	if err != nil {
-		return err
-	}
-	got, err := markOf(f)
-	f.Close()
+	got, err := in.mark()
 	if err != nil || got == mark {
 		return err
 	}
@@ -132,6 +138,20 @@ func (in *input) verify(mark stdinMark) error {
 		return err
 	}
 	return fmt.Errorf("%s: it is %v, and should be %v", incompleteText, got, mark)
+}
+
+// mark returns the mark of what is here. The caller holds the intake, or is the
+// session.
+func (in *input) mark() (stdinMark, error) {
+	if in.marker != nil {
+		return in.marker.mark(), nil
+	}
+	f, err := in.u.m.store.fs.Open(in.u.stdinPath(), OpenRead)
+	if err != nil {
+		return stdinMark{}, err
+	}
+	defer f.Close()
+	return markOf(f)
 }
 
 // onlyWriter hides what else a file can do from io.Copy.

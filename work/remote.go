@@ -35,8 +35,7 @@ type remote struct {
 	// peer is kept from one question for the status to the next. It belongs to
 	// exStatus while that is under way.
 	peer *control.Client
-	// mark is that of stdin, once it is known. It belongs to exSubmit while that
-	// is under way.
+	// mark is that of stdin, once it is known.
 	mark *stdinMark
 	// problem is the latest RemoteProblem, unless an exchange has ended well since.
 	problem string

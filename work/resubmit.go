@@ -77,16 +77,27 @@ func (r *remote) trySubmit(ctx context.Context, before RemoteExtra) submission {
 	return submission{sent: true, inputSent: c.conn.ended.Load(), err: r.refused(err)}
 }
 
-// markStdin returns the mark of the whole stdin, which it reads only once.
+// markStdin returns the mark of the whole stdin, which it reads only if it was
+// not marked when it came.
 func (r *remote) markStdin(stdin File) (stdinMark, error) {
-	if r.mark == nil {
-		mark, err := markOf(stdin)
-		if err != nil {
-			return stdinMark{}, fmt.Errorf("read the stdin of unit %s: %w", r.id, err)
-		}
-		r.mark = &mark
+	r.mu.Lock()
+	known := r.mark
+	r.mu.Unlock()
+	if known != nil {
+		return *known, nil
 	}
-	return *r.mark, nil
+	mark, err := markOf(stdin)
+	if err != nil {
+		return stdinMark{}, fmt.Errorf("read the stdin of unit %s: %w", r.id, err)
+	}
+	r.setMark(mark)
+	return mark, nil
+}
+
+func (r *remote) setMark(mark stdinMark) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mark = &mark
 }
 
 // checkNamed looks at how the remote node has answered a submission, before it

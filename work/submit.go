@@ -76,7 +76,8 @@ func (m *Manager) unitOf(o order, s control.Session) (runner, error) {
 
 // receiveInput has the client send what is missing of a unit's stdin.
 func receiveInput(r runner, o order, s control.Session) error {
-	in, err := r.base().beginInput(s)
+	other, isRemote := r.(*remote)
+	in, err := r.base().beginInput(s, isRemote || o.stdin != nil)
 	if err != nil {
 		return err
 	}
@@ -84,7 +85,13 @@ func receiveInput(r runner, o order, s control.Session) error {
 	if err := askForInput(s, r.base().id, o, in.from); err != nil {
 		return err
 	}
-	return in.receive(s, o.stdin)
+	if err := in.receive(s, o.stdin); err != nil {
+		return err
+	}
+	if isRemote && in.marker != nil {
+		other.setMark(in.marker.mark())
+	}
+	return nil
 }
 
 // askForInput names the unit, and the byte of stdin from which on it waits. A
