@@ -15,6 +15,10 @@ import (
 // mesh of ten thousand nodes has a few million.
 const maxAnswer = 64 << 20
 
+// maxUnitID is the longest ID of a unit that a Client takes from a node, in
+// bytes: it is kept, and sent back.
+const maxUnitID = 255
+
 // RemoteError is what the node answered instead of a result.
 type RemoteError struct {
 	// Text is what followed "ERROR: ".
@@ -110,7 +114,7 @@ func (c *Client) Submit(fields map[string]string) (*Submission, error) {
 	}
 	rest, ok := strings.CutPrefix(line, "Work unit created with ID ")
 	id, wanted, found := strings.Cut(rest, ".")
-	if !ok || !found || id == "" || strings.Contains(id, " ") {
+	if !ok || !found || id == "" || len(id) > maxUnitID || strings.Contains(id, " ") {
 		return nil, fmt.Errorf("work submit: the answer should name the ID of the unit, but is %s", quote(line))
 	}
 	s := &Submission{UnitID: id, client: c}

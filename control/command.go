@@ -36,6 +36,9 @@ type Session interface {
 	// IsLocal reports whether the client came by a Unix socket: the owner of
 	// the node, whom signatures need not vouch for.
 	IsLocal() bool
+	// FromMesh reports whether the client came by a service of the mesh: any
+	// node, unless that asks for certificates.
+	FromMesh() bool
 }
 
 // Registrar is where packages announce the commands they carry out.

@@ -10,6 +10,8 @@ import (
 	"net"
 	"strings"
 	"time"
+
+	"receptor/mesh"
 )
 
 const (
@@ -72,6 +74,12 @@ func (ss *session) CloseWrite() error {
 
 // Close ends the connection at once, and with it every call that waits for it.
 func (ss *session) Close() error { return ss.conn.Close() }
+
+// FromMesh implements Session.
+func (ss *session) FromMesh() bool {
+	_, ok := ss.conn.LocalAddr().(mesh.Addr)
+	return ok
+}
 
 // IsLocal implements Session.
 func (ss *session) IsLocal() bool { return ss.conn.LocalAddr().Network() == "unix" }

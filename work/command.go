@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/shlex"
 )
@@ -53,11 +55,18 @@ func (t Type) withRuntime(params string) (string, error) {
 	return t.Params + " " + params, nil
 }
 
-// splitParams splits parameters into words.
+// splitParams splits parameters into words, which can be arguments of a command.
+// An error does not show them: nobody knows what they hold.
 func splitParams(params string) ([]string, error) {
+	if at := strings.IndexByte(params, 0); at >= 0 {
+		return nil, fmt.Errorf("byte %d of the parameters is NUL, which no argument of a command can have", at)
+	}
+	if !utf8.ValidString(params) {
+		return nil, errors.New("the parameters are not UTF-8")
+	}
 	words, err := shlex.Split(params)
 	if err != nil {
-		return nil, fmt.Errorf("split the parameters %q into words: %w", params, err)
+		return nil, fmt.Errorf("split the parameters into words: %w", err)
 	}
 	return words, nil
 }

@@ -40,7 +40,7 @@ func TestCommandErrors(t *testing.T) {
 		"work submit a":                        "work submit requires a target node and work type",
 		"work submit a nonesuch":               "unknown work type nonesuch",
 		"work submit a cat -v":                 "extra params provided but not allowed",
-		"work submit a sh 'x":                  `split the parameters "-c 'x" into words: EOF found when expecting closing quote`,
+		"work submit a sh 'x":                  `split the parameters into words: EOF found when expecting closing quote`,
 		"work submit  cat":                     "work submit requires a target node",
 		"work status":                          "work status requires a unit ID",
 		"work status nonesuch":                 "unknown work unit nonesuch",

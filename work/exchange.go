@@ -148,7 +148,7 @@ func (r *remote) refused(err error) error {
 		return err
 	}
 	return &refusal{
-		node: r.target.RemoteNode, text: answer.Text,
+		node: r.target.RemoteNode, text: clip(answer.Text),
 		unknown: strings.HasPrefix(answer.Text, "unknown work unit"),
 		again:   strings.Contains(answer.Text, incompleteText),
 	}
@@ -224,6 +224,7 @@ func (r *remote) askOver(client *control.Client, keep func() bool) (Status, erro
 		if s, err = decodeStatus(answer); err != nil {
 			err = fmt.Errorf("the status from node %s is unusable: %w", r.target.RemoteNode, err)
 		}
+		s.Detail = clip(s.Detail)
 	}
 	kept := keep()
 	r.mu.Lock()

@@ -21,14 +21,16 @@ import (
 
 // cluster is a number of nodes that can reach each other.
 type cluster struct {
-	t     *testing.T
-	clock *testClock
-	time  transport.Clock // clock, or that of a synctest bubble
-	mu    sync.Mutex
-	nodes map[string]*testNode
-	down  map[string]error // by node: why it cannot be dialled
-	plain map[string]bool  // by node: it advertises no features
-	mute  bool             // no node advertises anything
+	// tlsClient is the TLS client configuration that nodes are dialled with.
+	tlsClient string
+	t         *testing.T
+	clock     *testClock
+	time      transport.Clock // clock, or that of a synctest bubble
+	mu        sync.Mutex
+	nodes     map[string]*testNode
+	down      map[string]error // by node: why it cannot be dialled
+	plain     map[string]bool  // by node: it advertises no features
+	mute      bool             // no node advertises anything
 	// patience is Options.MaxPendingRelease.
 	patience time.Duration
 	conns    []io.Closer
@@ -128,7 +130,7 @@ func (c *cluster) dial(ctx context.Context, node, service, tlsClient string) (Co
 		return nil, c.down[node]
 	case n == nil:
 		return nil, fmt.Errorf("no route to node %s", node)
-	case service != "control" || tlsClient != "":
+	case service != "control" || tlsClient != c.tlsClient:
 		return nil, fmt.Errorf("dialled service %q with TLS %q", service, tlsClient)
 	}
 	ours, theirs := memConns()

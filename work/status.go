@@ -112,6 +112,17 @@ func isSecret(param string) bool {
 	return strings.HasPrefix(strings.ToLower(param), "secret_")
 }
 
+// maxDetail is how many bytes are kept of what another node says about a unit.
+const maxDetail = 4096
+
+// clip cuts a text from another node to what a person can use.
+func clip(text string) string {
+	if len(text) <= maxDetail {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxDetail], "") + "…"
+}
+
 // hides tells whether redacted would be another: there are secrets, or there is
 // no map, which is shown as an empty one.
 func (e RemoteExtra) hides() bool {

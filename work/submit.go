@@ -52,7 +52,9 @@ func (m *Manager) handleSubmit(ctx context.Context, o order, s control.Session) 
 // submission has made before.
 func (m *Manager) unitOf(o order, s control.Session) (runner, error) {
 	t, _ := m.lookupType(o.workType)
-	if err := m.checkSignature(o, t.VerifySignature, s); err != nil {
+	// This node does not lend its key to others.
+	borrowed := o.signWork && s.FromMesh()
+	if err := m.checkSignature(o, t.VerifySignature || borrowed, s); err != nil {
 		return nil, err
 	}
 	if o.submission == "" {

@@ -188,6 +188,36 @@ func TestMixedSignedWork(t *testing.T) {
 	tryTokens(t, two, "one", key, false)
 }
 
+// A node must not sign for whoever reaches its control service over the mesh.
+func TestNoSigningForOthers(t *testing.T) {
+	dir := t.TempDir()
+	port := freePort(t)
+	key := newRSAKey(t)
+	keyFile, pubFile := workKeys(t, dir, "work", key)
+	mustStart(t, dir, "one", append(signedWork(keyFile, pubFile), "--tcp-listener", fmt.Sprint("port=", port), "bindaddr=127.0.0.1")...)
+	two := mustStart(t, dir, "two", append(cat, "--tcp-peer", fmt.Sprint("address=127.0.0.1:", port))...)
+	two.log.wait("Routes computed: 1 nodes", 1)
+	for _, test := range []struct{ token, want string }{
+		{"", "could not verify signature: signature is empty"},
+		{token(t, jwt.SigningMethodRS512, key, "two", time.Now().Add(time.Minute)), "token audience did not match node ID"},
+		{token(t, jwt.SigningMethodRS512, key, "one", time.Now().Add(time.Minute)), ""},
+	} {
+		stream, err := two.client(t).Connect("one", "control", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, _, err := control.NewClient(stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = client.Submit(map[string]string{"node": "two", "worktype": "other", "signwork": "true", "signature": test.token})
+		if text := fmt.Sprint(err); err != nil && text != test.want || err == nil && test.want != "" {
+			t.Errorf("%v, want %q", err, test.want)
+		}
+		stream.Close()
+	}
+}
+
 func TestSigningKeysMissing(t *testing.T) {
 	dir := t.TempDir()
 	_, err := start(t, dir, "a", "--local-only", "--work-signing", dir+"/none.key")
