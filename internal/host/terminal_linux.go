@@ -21,7 +21,7 @@ const terminalName = "TERM=xterm"
 
 // patience is how long a command on a terminal may take to end by itself.
 type patience struct {
-	again  time.Duration // between the ends of input that are typed
+	again  time.Duration // between the first ends of input that are typed
 	input  time.Duration // after the first of them, before SIGHUP
 	hangUp time.Duration // after SIGHUP, before SIGKILL
 }
@@ -179,19 +179,21 @@ func (t *terminal) CloseWrite() error {
 	return nil
 }
 
-// typeEnds types the end of a file until the command has ended. Once is not
-// enough: each of several shells takes one, and what is typed before a program
-// begins to edit lines by itself is lost on it.
+// typeEnds types the end of a file until the command has ended, after ever longer
+// pauses. Once is not enough: each of several shells takes one, and what is typed
+// before a program begins to edit lines by itself is lost on it. Too often keeps
+// a program that does not know the key from showing anything but that, and so
+// from noticing that nobody looks.
 func (t *terminal) typeEnds(unended bool) {
-	ticker := time.NewTicker(t.patience.again)
-	defer ticker.Stop()
 	if unended && t.typeEnd() != nil { // this one ends the line only
 		return
 	}
-	for t.typeEnd() == nil {
+	for pause := t.patience.again; t.typeEnd() == nil; pause *= 2 {
+		timer := time.NewTimer(pause)
 		select {
-		case <-ticker.C:
+		case <-timer.C:
 		case <-t.hungUp:
+			timer.Stop()
 			return
 		}
 	}
