@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func TestCommandService(t *testing.T) {
@@ -22,6 +23,7 @@ func TestCommandService(t *testing.T) {
 		"--command-service", "service=once", `command=sh -c 'seq 5000; stty size'`,
 		"--command-service", "service=cat", "command=cat",
 		"--command-service", "service=waits", "command=sh -c 'trap \"echo hung up > " + gone + "; exit\" HUP; echo ready; while :; do sleep 1000 & wait; done'",
+		"--command-service", "service=talks", "command=sh -c 'trap \"echo hung up > " + gone + "; exit\" HUP; while :; do echo x; sleep 0.02; done'",
 		"--command-service", "service=none", "command=/no/such/program",
 	})
 	stream := func(t *testing.T, service string) io.ReadWriteCloser {
@@ -57,11 +59,8 @@ func TestCommandService(t *testing.T) {
 		}
 		p.far.log.wait("/no/such/program: no such file or directory", 1)
 	})
-	t.Run("a node that stops hangs up", func(t *testing.T) {
-		s := stream(t, "waits")
-		if text, err := bufio.NewReader(s).ReadString('\n'); err != nil || text != "ready\r\n" {
-			t.Fatalf("got %q (%v)", text, err)
-		}
+	hungUp := func(t *testing.T, cause func()) {
+		t.Helper()
 		told := make(chan string)
 		go func() {
 			text, err := os.ReadFile(gone)
@@ -70,9 +69,28 @@ func TestCommandService(t *testing.T) {
 				t.Error(err)
 			}
 		}()
-		p.far.Close()
+		cause()
 		if got := <-told; got != "hung up\n" {
 			t.Errorf("the command says %q", got)
 		}
+	}
+	t.Run("a client that is gone", func(t *testing.T) {
+		s := stream(t, "talks")
+		if _, err := io.ReadFull(s, make([]byte, 10)); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		hungUp(t, func() { s.Close() })
+		// Long before it would be for the end of input alone.
+		if d := time.Since(start); d > 20*time.Second {
+			t.Errorf("it took %v", d)
+		}
+	})
+	t.Run("a node that stops hangs up", func(t *testing.T) {
+		s := stream(t, "waits")
+		if text, err := bufio.NewReader(s).ReadString('\n'); err != nil || text != "ready\r\n" {
+			t.Fatalf("got %q (%v)", text, err)
+		}
+		hungUp(t, p.far.Close)
 	})
 }
