@@ -11,7 +11,8 @@ type Job struct {
 	Command string
 	// Args are its arguments, handed over as they are: no shell sees them.
 	Args []string
-	// MaxOutput is how many bytes of output are stored, 0 for no limit. With more
+	// MaxOutput is how many bytes of output are stored, and of a stderr that is
+	// kept apart, 0 for no limit. With more
 	// all processes of the unit are killed, and it fails.
 	MaxOutput int64
 	// SeparateStderr has stderr in a file of its own.

@@ -20,14 +20,13 @@ import (
 type unitOutput struct {
 	stdout *os.File
 	stderr *os.File // the same unless it is kept apart
-	limit  int64    // in bytes, of both together; 0 for none
+	limit  int64    // in bytes, of each; 0 for none
 	pipes  []*pipe
 
 	// over is closed once there is more than the limit, or it cannot be stored.
 	over chan struct{}
 
 	mu     sync.Mutex
-	left   int64
 	excess bool
 	broken error // of storing it
 }
@@ -36,11 +35,12 @@ type unitOutput struct {
 type pipe struct {
 	read, write *os.File
 	to          *os.File
+	left        int64         // of the limit
 	done        chan struct{} // closed when nobody reads any more
 }
 
 func openOutput(dir string, limit int64, separate bool) (*unitOutput, error) {
-	o := &unitOutput{limit: limit, left: limit, over: make(chan struct{})}
+	o := &unitOutput{limit: limit, over: make(chan struct{})}
 	var err error
 	if o.stdout, err = openAppend(filepath.Join(dir, work.StdoutFile)); err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func openOutput(dir string, limit int64, separate bool) (*unitOutput, error) {
 		if err != nil {
 			return nil, err
 		}
-		o.pipes = append(o.pipes, &pipe{read: r, write: w, to: to, done: make(chan struct{})})
+		o.pipes = append(o.pipes, &pipe{read: r, write: w, to: to, left: limit, done: make(chan struct{})})
 	}
 	return o, nil
 }
@@ -89,7 +89,7 @@ func (o *unitOutput) started() {
 		p.write.Close()
 		go func() {
 			defer close(p.done)
-			_, _ = io.Copy(storer{o, p.to}, onlyReader{p.read}) // to its end, or to the deadline of finish
+			_, _ = io.Copy(storer{o, p}, onlyReader{p.read}) // to its end, or to the deadline of finish
 		}()
 	}
 }
@@ -98,8 +98,8 @@ func (o *unitOutput) started() {
 type onlyReader struct{ io.Reader }
 
 type storer struct {
-	o  *unitOutput
-	to *os.File
+	o *unitOutput
+	p *pipe
 }
 
 // Write implements io.Writer. What is too much is dropped.
@@ -107,10 +107,10 @@ func (s storer) Write(b []byte) (int, error) {
 	o := s.o
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	store := b[:min(int64(len(b)), o.left)]
-	o.left -= int64(len(store))
+	store := b[:min(int64(len(b)), s.p.left)]
+	s.p.left -= int64(len(store))
 	if o.broken == nil {
-		_, o.broken = s.to.Write(store)
+		_, o.broken = s.p.to.Write(store)
 	}
 	if !o.excess && (len(store) < len(b) || o.broken != nil) {
 		o.excess = true
@@ -128,7 +128,7 @@ func (o *unitOutput) finish() (stdout, stderr int64, failure string, err error) 
 			return 0, 0, "", err
 		}
 		<-p.done
-		if err := p.drain(storer{o, p.to}); err != nil {
+		if err := p.drain(storer{o, p}); err != nil {
 			return 0, 0, "", err
 		}
 		go func() {

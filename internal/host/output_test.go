@@ -51,8 +51,8 @@ func TestMaxOutput(t *testing.T) {
 		{"far more, for ever", "small", "cat /dev/zero", work.Failed, exceeds, 1000, 0},
 		{"for ever, deaf, and in a session of its own", "small", "trap : TERM INT; setsid sh -c \"trap : TERM INT; while :; do echo x; done\"", work.Failed, exceeds, 1000, 0},
 		{"a command that fails within the limit", "small", "echo no; exit 3", work.Failed, "exit status 3", 3, 0},
-		{"both apart", "apart", lines(20, "") + lines(20, " >&2"), work.Succeeded, "exit status 0", 500, 500},
-		{"both apart, a byte more", "apart", lines(20, "") + lines(20, " >&2") + "printf x >&2; sleep 1000", work.Failed, exceeds, 500, 500},
+		{"both apart", "apart", lines(40, "") + lines(40, " >&2"), work.Succeeded, "exit status 0", 1000, 1000},
+		{"both apart, a byte more", "apart", lines(20, "") + lines(40, " >&2") + "printf x >&2; sleep 1000", work.Failed, exceeds, 500, 1000},
 		{"all at once at the end", "small", "head -c 900 /dev/zero", work.Succeeded, "exit status 0", 900, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
