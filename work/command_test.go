@@ -213,7 +213,7 @@ func TestUnitCannotBeMade(t *testing.T) {
 			}
 			return nil
 		})
-		_, err := n.m.create(newCommandStatus("cat", ""), "", func(u *unit) runner { return newCommand(u) })
+		_, err := n.m.create(newCommandStatus("cat", ""), identity{}, func(u *unit) runner { return newCommand(u) })
 		n.fs.setBroken(nil)
 		if err == nil {
 			if k < 10 || left < 0 {

@@ -241,21 +241,19 @@ func (k *keys) close() {
 	k.drop()
 }
 
-// submissionFile is what the submission file of a unit holds.
-type submissionFile struct{ Key string }
-
-// readKey returns the key of the unit in a directory, "" if it has none.
-func (st store) readKey(id string) (string, error) {
+// readIdentity returns that of the submission of a unit; it is empty if it came
+// without a key.
+func (st store) readIdentity(id string) (identity, error) {
 	b, err := readFile(st.fs, path.Join(st.unitDir(id), SubmissionFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
+		return identity{}, nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("read the submission of a unit: %w", err)
+		return identity{}, fmt.Errorf("read the submission of a unit: %w", err)
 	}
-	var s submissionFile
-	if err := json.Unmarshal(b, &s); err != nil || strings.TrimSpace(s.Key) == "" {
-		return "", fmt.Errorf("%s in the directory of unit %s names no key", SubmissionFile, id)
+	var i identity
+	if err := json.Unmarshal(b, &i); err != nil || strings.TrimSpace(i.Key) == "" {
+		return identity{}, fmt.Errorf("%s in the directory of unit %s names no key", SubmissionFile, id)
 	}
-	return s.Key, nil
+	return i, nil
 }

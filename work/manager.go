@@ -199,18 +199,18 @@ func (m *Manager) Start() error {
 // restore makes a unit of what is on disk. The key of its submission is taken
 // even if that is damaged: the unit may have run.
 func (m *Manager) restore(id string) (runner, error) {
-	key, err := m.store.readKey(id)
+	of, err := m.store.readIdentity(id)
 	if err != nil {
 		return nil, err
 	}
-	if key != "" {
-		m.keys.add(key, id)
+	if of.Key != "" {
+		m.keys.add(of.Key, id)
 	}
 	s, err := ReadStatus(m.store.fs, m.store.unitDir(id))
 	if err != nil {
 		return nil, err
 	}
-	u := newUnit(m, id, s, key)
+	u := newUnit(m, id, s, of)
 	if s.WorkType != remoteType {
 		return newCommand(u), nil
 	}
@@ -230,9 +230,9 @@ func (m *Manager) quarantine(id string, why error) {
 
 // removeDamaged removes a directory that is in quarantine.
 func (m *Manager) removeDamaged(id string) error {
-	key, err := m.store.readKey(id)
-	if err == nil && key != "" {
-		if err := m.keys.bury(key, m.clock.Now()); err != nil {
+	of, err := m.store.readIdentity(id)
+	if err == nil && of.Key != "" {
+		if err := m.keys.bury(of.Key, m.clock.Now()); err != nil {
 			return err
 		}
 	}
@@ -293,18 +293,18 @@ func (m *Manager) allOwed() []*remote {
 	return slices.Collect(maps.Values(m.owed))
 }
 
-// create makes a unit with the given status, on disk and in the table. key is
-// that of its submission, runs says how it is carried out.
-func (m *Manager) create(s Status, key string, runs func(*unit) runner) (runner, error) {
+// create makes a unit with the given status, on disk and in the table. of is
+// the submission that it is of, runs says how it is carried out.
+func (m *Manager) create(s Status, of identity, runs func(*unit) runner) (runner, error) {
 	id, err := m.reserveID()
 	if err != nil {
 		return nil, err
 	}
-	if err := m.store.create(id, s, key); err != nil {
+	if err := m.store.create(id, s, of); err != nil {
 		m.forget(id)
 		return nil, err
 	}
-	r := runs(newUnit(m, id, s, key))
+	r := runs(newUnit(m, id, s, of))
 	m.mu.Lock()
 	m.units[id] = r
 	closed := m.closed

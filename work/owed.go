@@ -114,7 +114,7 @@ func (m *Manager) restoreOwed(id string) (*remote, error) {
 	if err := m.store.strip(id); err != nil {
 		return nil, err
 	}
-	u := newUnit(m, id, s, "")
+	u := newUnit(m, id, s, identity{})
 	u.dir = dir
 	r, err := restoreRemote(u)
 	if err != nil {

@@ -76,7 +76,7 @@ func (r *remote) resume() {
 	switch s := r.load().status; {
 	case s.State.Terminal() && !r.f.extra.LocalReleased:
 		return
-	case waitsForInput(s, r.f.extra) && r.key != "":
+	case waitsForInput(s, r.f.extra) && r.of.Key != "":
 		return // its client comes back with the rest of it
 	case waitsForInput(s, r.f.extra):
 		// Its client never heard that all input had arrived.

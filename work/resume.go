@@ -116,7 +116,7 @@ func (c *command) resume() {
 			// The error is in the status; there is nobody else to tell.
 			_ = c.start()
 		}
-	case errors.Is(err, ErrNeverStarted) && pending && c.key != "":
+	case errors.Is(err, ErrNeverStarted) && pending && c.of.Key != "":
 		c.awaitInput() // its submitter comes back with the rest of it
 	case errors.Is(err, ErrNeverStarted) && pending:
 		c.end(Failed, detailAtRestart)

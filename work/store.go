@@ -182,10 +182,10 @@ type store struct {
 func (st store) unitDir(id string) string { return path.Join(st.dir, id) }
 
 // create makes the directory of a unit in one step, with an empty stdin and
-// stdout, the given status, and the key of its submission unless that is empty.
-func (st store) create(id string, s Status, key string) error {
+// stdout, the given status, and its submission if that has a key.
+func (st store) create(id string, s Status, of identity) error {
 	temp := st.unitDir(id) + endingNew
-	err := st.fill(temp, s, key)
+	err := st.fill(temp, s, of)
 	if err == nil {
 		err = st.fs.Rename(temp, st.unitDir(id))
 	}
@@ -200,12 +200,12 @@ func (st store) create(id string, s Status, key string) error {
 }
 
 // fill makes a directory with the files of a new unit.
-func (st store) fill(dir string, s Status, key string) error {
+func (st store) fill(dir string, s Status, of identity) error {
 	if err := st.fs.MkdirAll(dir); err != nil {
 		return err
 	}
-	if key != "" {
-		if err := writeFile(st.fs, path.Join(dir, SubmissionFile), mustJSON(submissionFile{Key: key})); err != nil {
+	if of.Key != "" {
+		if err := writeFile(st.fs, path.Join(dir, SubmissionFile), mustJSON(of)); err != nil {
 			return err
 		}
 	}

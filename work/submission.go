@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -37,6 +39,38 @@ func checkKey(key string) error {
 		return fmt.Errorf("%s must have at most %d bytes, not %d", paramSubmission, maxKey, len(key))
 	case !utf8.ValidString(key) || strings.ContainsFunc(key, unicode.IsControl):
 		return fmt.Errorf("%s must be printable UTF-8, not %q", paramSubmission, key)
+	}
+	return nil
+}
+
+// identity is what makes a submission with a key the same as one that came before.
+// It is in the submission file of its unit.
+type identity struct {
+	Key string // empty if it has none
+	// Contents tells its node, work type and parameters from any others.
+	Contents string
+}
+
+// identity returns that of a submission.
+func (o order) identity() identity {
+	if o.submission == "" {
+		return identity{}
+	}
+	h := sha256.New()
+	text := func(s string) { fmt.Fprintf(h, "%d:%s", len(s), s) }
+	text(strings.ToLower(o.node))
+	text(o.workType)
+	for _, name := range slices.Sorted(maps.Keys(o.params)) {
+		text(name)
+		text(o.params[name])
+	}
+	return identity{Key: o.submission, Contents: hex.EncodeToString(h.Sum(nil))}
+}
+
+// check refuses a submission that has the same key and is yet another.
+func (i identity) check(other identity) error {
+	if i.Contents != other.Contents {
+		return fmt.Errorf("%s %s is that of another submission, with another node, work type or parameters: choose another key", paramSubmission, i.Key)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package work
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -50,6 +51,32 @@ func TestSubmitAgain(t *testing.T) {
 	}
 	if n.processes.starts != 2 {
 		t.Errorf("%d starts, want one for each of two submissions", n.processes.starts)
+	}
+}
+
+// A key stands for one submission: another one with it is refused.
+func TestKeyOfAnotherSubmission(t *testing.T) {
+	n := newCluster(t).node("b")
+	fields := map[string]string{"node": "b", "worktype": "sh", "params": "true", paramSubmission: "a/unit0001"}
+	first, err := n.client().Submit(fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, restart := range []bool{false, true} {
+		if restart {
+			n.stop()
+			n.start()
+		}
+		for name, value := range map[string]string{"worktype": "cat", "params": "false", "other": "x"} {
+			other := maps.Clone(fields)
+			other[name] = value
+			if _, err := n.client().Submit(other); err == nil || !strings.Contains(err.Error(), "receptor_submission a/unit0001 is that of another submission") {
+				t.Errorf("another %s: %v", name, err)
+			}
+		}
+		if again, err := n.client().Submit(fields); err != nil || again.UnitID != first.UnitID {
+			t.Errorf("the same: %+v, %v", again, err)
+		}
 	}
 }
 

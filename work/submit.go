@@ -135,6 +135,9 @@ func (m *Manager) existing(id string, o order, s control.Session) (runner, error
 	if err == nil && r.signed() {
 		err = m.checkSignature(o, true, s)
 	}
+	if err == nil {
+		err = r.base().of.check(o.identity())
+	}
 	return r, err
 }
 
@@ -163,7 +166,7 @@ func (m *Manager) newCommand(o order) (runner, error) {
 	if _, err := splitParams(params); err != nil {
 		return nil, err
 	}
-	return m.create(newCommandStatus(t.Name, params), o.submission, func(u *unit) runner {
+	return m.create(newCommandStatus(t.Name, params), o.identity(), func(u *unit) runner {
 		c := newCommand(u)
 		if o.submission != "" {
 			c.awaitInput()
@@ -194,5 +197,5 @@ func (m *Manager) newRemote(o order) (runner, error) {
 		e.Expiration = m.clock.Now().Add(ttl)
 	}
 	s := newRemoteStatus(e)
-	return m.create(s, o.submission, func(u *unit) runner { return newRemote(u, newFollower(e, s, 0)) })
+	return m.create(s, o.identity(), func(u *unit) runner { return newRemote(u, newFollower(e, s, 0)) })
 }

@@ -14,11 +14,10 @@ import (
 // mu, which is held while the status file is written, so that the disk sees
 // the same order; readers use snapshots and never wait for mu.
 type unit struct {
-	id  string
-	m   *Manager
-	dir string
-	// key is that of the submission, empty if it came without one.
-	key    string
+	id     string
+	m      *Manager
+	dir    string
+	of     identity // of its submission; does not change
 	intake intake
 
 	mu     sync.Mutex
@@ -84,8 +83,8 @@ type runner interface {
 	base() *unit
 }
 
-func newUnit(m *Manager, id string, s Status, key string) *unit {
-	u := &unit{id: id, m: m, dir: m.store.unitDir(id), key: key}
+func newUnit(m *Manager, id string, s Status, of identity) *unit {
+	u := &unit{id: id, m: m, dir: m.store.unitDir(id), of: of}
 	u.view.Store(&snapshot{status: s, size: s.StdoutSize, errSize: s.StderrSize, next: make(chan struct{})})
 	return u
 }
@@ -162,10 +161,10 @@ func (u *unit) remove() error {
 
 // buryKey has the key of the submission outlive the unit, if there is one.
 func (u *unit) buryKey() error {
-	if u.key == "" {
+	if u.of.Key == "" {
 		return nil
 	}
-	return u.m.keys.bury(u.key, u.m.clock.Now())
+	return u.m.keys.bury(u.of.Key, u.m.clock.Now())
 }
 
 // await returns the first snapshot for which done holds, the current one
