@@ -20,6 +20,7 @@
 //	keys.go     the keys of submissions, so that none is carried out twice
 //	unit.go     the monitor and its snapshots
 //	intake.go   the receipt of a unit's stdin
+//	types.go    what units of a work type run, and their parameters
 //	command.go  units that run a command here; resume.go, after a restart
 //	places.go   which of those run, and which wait
 //	follow.go   the decisions about a unit on another node: pure, with the time
@@ -33,7 +34,10 @@
 //	manager.go  the table of units, start and close, the timer
 //	wakeups.go  which units wait for what
 //	control.go  the work command of the control protocol, with order.go,
-//	            submit.go and results.go
+//	            submit.go, results.go and stderr.go
+//	signature.go
+//	            who may give orders; space.go, whether there is space for more
+//	reading.go  output is watched while somebody reads it
 //
 // A caller must call Start once, after AddType and Register and before any
 // command arrives, and Close when no command is being carried out any more.

@@ -186,6 +186,15 @@ func TestMixedSignedWork(t *testing.T) {
 	trySigned(t, two, "one")
 	tryTokens(t, one, "two", key, true)
 	tryTokens(t, two, "one", key, false)
+
+	// A deployed node would give its output for stderr.
+	unit := one.submit(t, map[string]string{"node": "two", "worktype": "sleep", "signwork": "true"}, "")
+	if _, err := one.client(t).Stderr(unit, 0); err == nil || !strings.HasSuffix(err.Error(), control.ErrNoStderr.Error()) {
+		t.Errorf("stderr of a unit on a deployed node: %v", err)
+	}
+	if _, err := one.client(t).Do("work release " + unit); err != nil {
+		t.Errorf("release: %v", err)
+	}
 }
 
 // A node must not sign for whoever reaches its control service over the mesh.
