@@ -203,6 +203,19 @@ func (c *Client) stream(fields map[string]any) (line string, err error) {
 	return c.resultLine()
 }
 
+// Follow begins a session in which units are followed (docs/protocol.md); what
+// is said in it is the caller's. The client is of no other use from then on.
+func (c *Client) Follow() (*Stream, error) {
+	line, err := c.stream(map[string]any{"command": "work", "subcommand": "follow"})
+	if err != nil {
+		return nil, err
+	}
+	if line != "Following" {
+		return nil, fmt.Errorf("work follow: the answer should be Following, but is %s", quote(line))
+	}
+	return &Stream{c}, nil
+}
+
 // Connect has the node open a stream to a service of any node, with the TLS
 // client configuration of that name ("" for none), and returns the stream. The
 // client is of no other use from then on.

@@ -71,10 +71,11 @@ func (f *follower) rejoined(now time.Time) {
 	}
 }
 
-// beginAnew breaks off what is under way and can be begun again.
+// beginAnew breaks off what is under way and can be begun again. exFollow begins
+// anew when the session ends that it shares with other units.
 func (f *follower) beginAnew() {
 	for x := range exchanges {
-		f.anew[x] = f.underway[x] && (x != exSubmit || f.extra.keyed())
+		f.anew[x] = f.underway[x] && x != exFollow && (x != exSubmit || f.extra.keyed())
 	}
 }
 

@@ -33,6 +33,8 @@ func (m *Manager) handle(ctx context.Context, req *control.Request, s control.Se
 			return nil, err
 		}
 		return answerStatus(r), nil
+	case "follow":
+		return nil, m.handleFollow(ctx, s)
 	case "results":
 		return nil, m.handleResults(ctx, o, s)
 	}

@@ -24,6 +24,10 @@ const (
 
 // begin starts an exchange. It requires mu.
 func (r *remote) begin(x exchange) {
+	if x == exFollow {
+		r.pull()
+		return
+	}
 	ctx, stop := context.WithCancelCause(r.m.ctx)
 	r.stops[x] = stop
 	r.m.exchanges.Add(1)
@@ -60,6 +64,11 @@ func (r *remote) ended(ctx context.Context, err error, report func(time.Time, er
 		err = errStopped
 	}
 	r.step(func(now time.Time) { report(now, err) })
+	r.tellProblem(err)
+}
+
+// tellProblem tells those who wait for the unit, and the operator, of an error.
+func (r *remote) tellProblem(err error) {
 	if err == errStopped {
 		return
 	}
@@ -104,20 +113,30 @@ type connection struct {
 	keep func() bool
 }
 
-// connect opens a session. It is aborted when ctx ends, unless it is kept.
+// connect opens a session for commands about the unit. It is aborted when ctx
+// ends, unless it is kept.
 func (r *remote) connect(ctx context.Context) (connection, error) {
-	node := r.target.RemoteNode
 	signs, err := r.signs()
 	if err != nil {
 		return connection{}, err
 	}
-	raw, err := r.m.dial(ctx, node, controlService, r.target.TLSClient)
+	c, err := r.m.connect(ctx, r.target.RemoteNode, r.target.TLSClient)
+	if err == nil {
+		c.client.Sign = signs
+	}
+	return c, err
+}
+
+// connect opens a session with a node. It is aborted when ctx ends, unless it is
+// kept.
+func (m *Manager) connect(ctx context.Context, node, tlsClient string) (connection, error) {
+	raw, err := m.dial(ctx, node, controlService, tlsClient)
 	if err != nil {
 		return connection{}, &unreached{err}
 	}
 	conn := &peerConn{Conn: raw}
 	keep := context.AfterFunc(ctx, func() { conn.Abort("broken off") })
-	timer := r.m.clock.AfterFunc(greetTime, func() { conn.Close() })
+	timer := m.clock.AfterFunc(greetTime, func() { conn.Close() })
 	client, greeted, err := control.NewClient(conn)
 	switch {
 	case !timer.Stop():
@@ -130,7 +149,6 @@ func (r *remote) connect(ctx context.Context) (connection, error) {
 		conn.Close()
 		return connection{}, &unreached{fmt.Errorf("control service of node %s: %w", node, err)}
 	}
-	client.Sign = signs
 	return connection{client: client, conn: conn, keep: keep}, nil
 }
 

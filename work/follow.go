@@ -34,8 +34,9 @@ type exchange int
 
 const (
 	exSubmit  exchange = iota // submit the unit, with its stdin
-	exResults                 // receive its output from the first missing byte on
-	exStatus                  // ask for its state
+	exFollow                  // be told of its state and output as they come
+	exResults                 // of a node that cannot do that: receive its output from the first missing byte on
+	exStatus                  // and ask for its state
 	exCancel                  // cancel it there
 	exRelease                 // release it there
 	exchanges
@@ -116,6 +117,7 @@ type follower struct {
 	away      string    // why the remote node cannot be reached
 	lostSince time.Time // since when there is no route to it, zero if there is
 
+	pushes        bool // the remote node knows exFollow
 	dismissed     bool // the remote node does not know keys of submissions any more
 	canceledThere bool // the remote node has carried out the cancel
 	// abandoned: the unit is terminal here, but the remote node may still hold
@@ -349,6 +351,10 @@ func (f *follower) nextFollow(now time.Time, p *plan) {
 		return
 	case !f.extra.RemoteStarted && !f.extra.Expiration.IsZero():
 		p.wakeAt(f.extra.Expiration)
+	}
+	if f.underway[exFollow] || f.pushes && f.extra.RemoteStarted && !f.held && !f.underway[exResults] && !f.underway[exStatus] {
+		f.begin(now, p, exFollow)
+		return
 	}
 	if f.extra.RemoteStarted && !f.held {
 		if !f.underway[exResults] {

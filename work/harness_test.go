@@ -31,6 +31,9 @@ type cluster struct {
 	down      map[string]error // by node: why it cannot be dialled
 	plain     map[string]bool  // by node: it advertises no features
 	mute      bool             // no node advertises anything
+	// follow: nodes advertise FeatureFollow. Tests of exResults and exStatus do
+	// without.
+	follow bool
 	// patience is Options.MaxPendingRelease.
 	patience time.Duration
 	conns    []io.Closer
@@ -149,6 +152,9 @@ func (c *cluster) featuresOf(node string) (features []string, known bool) {
 	n := c.nodes[node]
 	if n == nil || c.mute || c.plain[node] {
 		return nil, n != nil && !c.mute
+	}
+	if c.follow {
+		return []string{FeatureSubmission, FeatureFollow}, true
 	}
 	return []string{FeatureSubmission}, true
 }

@@ -99,6 +99,9 @@ type Manager struct {
 	cancel    context.CancelFunc
 	exchanges sync.WaitGroup
 
+	pulls   sync.Mutex // taken while that of a unit is held
+	pullers map[pullKey]*puller
+
 	mu     sync.Mutex // last in order: no unit is called under it
 	closed bool
 	rand   *rand.Rand
@@ -130,6 +133,7 @@ func NewManager(o Options) *Manager {
 		damaged:   make(map[string]error),
 		owed:      make(map[string]*remote),
 		patience:  o.MaxPendingRelease,
+		pullers:   make(map[pullKey]*puller),
 	}
 	m.keys = newKeys(m.store)
 	m.ctx, m.cancel = context.WithCancel(context.Background())
@@ -168,7 +172,16 @@ func (m *Manager) WorkCommands() []wire.WorkCommand {
 
 // Features returns what the node's control services advertise in their tag
 // "features".
-func (m *Manager) Features() []string { return []string{FeatureSubmission} }
+func (m *Manager) Features() []string { return []string{FeatureSubmission, FeatureFollow} }
+
+// pushes reports whether a node knows "work follow", as far as is known; before
+// is what was known before.
+func (m *Manager) pushes(node string, before bool) bool {
+	if features, known := m.features(node); known {
+		return slices.Contains(features, FeatureFollow)
+	}
+	return before
+}
 
 // Start takes up the units of former runs. Directories that it cannot use it puts
 // into quarantine. The error is about the node's directory as a whole.

@@ -384,8 +384,9 @@ func (w *world) cleanUp() {
 }
 
 // run plays actions, and returns what went wrong.
-func run(t *testing.T, seed uint64, actions []action) (problems []string) {
+func run(t *testing.T, seed uint64, follow bool, actions []action) (problems []string) {
 	bubble(t, func(t *testing.T, c *cluster) {
+		c.follow = follow
 		w := newWorld(t, c, seed)
 		for _, a := range actions {
 			w.do(a)
@@ -414,7 +415,8 @@ func TestUnitsSurvive(t *testing.T) {
 			}
 		}), 1, 40).Draw(rt, "actions")
 		seed := rapid.Uint64().Draw(rt, "seed")
-		if problems := run(t, seed, actions); len(problems) > 0 {
+		follow := rapid.Bool().Draw(rt, "follow")
+		if problems := run(t, seed, follow, actions); len(problems) > 0 {
 			rt.Fatalf("%s\nafter %v", strings.Join(problems, "\n"), actions)
 		}
 	})

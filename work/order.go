@@ -119,7 +119,7 @@ func parseFields(fields map[string]any) (order, error) {
 				o.params[name] = f.text(name, true)
 			}
 		}
-	case "features":
+	case "features", "follow":
 	case "list":
 		o.unitID = f.text("unitid", false)
 	case "results":

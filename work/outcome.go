@@ -105,6 +105,28 @@ func (f *follower) received(now time.Time, n int64) {
 	f.stalls, f.early = 0, 0
 }
 
+// pushed: the remote node tells of the unit's state in the course of exFollow.
+func (f *follower) pushed(now time.Time, s followState) {
+	f.reached()
+	f.tell(now, Status{State: s.State, Detail: s.Detail, StdoutSize: s.Size})
+}
+
+// followEnded: exFollow has ended; err is nil when all output is here.
+func (f *follower) followEnded(now time.Time, err error) {
+	f.underway[exFollow] = false
+	var refused *refusal
+	var damaged *damage
+	switch {
+	case err == nil, errors.Is(err, errStopped):
+	case errors.As(err, &refused) && refused.unknown:
+		f.finish(Failed, detailGone)
+	case errors.As(err, &damaged):
+		f.finish(Failed, damaged.Error())
+	default:
+		f.failed(now, exFollow, err)
+	}
+}
+
 // resultsEnded: exResults has ended; err is nil when the remote node ended it.
 func (f *follower) resultsEnded(now time.Time, err error) {
 	f.underway[exResults] = false

@@ -348,3 +348,12 @@ func TestRemoteNodeIsBack(t *testing.T) {
 	}
 	a.await(id, Succeeded, "exit status 0")
 }
+
+// wantBytes reads what follows a line.
+func (s *session) wantBytes(want string) {
+	s.t.Helper()
+	got := make([]byte, len(want))
+	if n, err := io.ReadFull(s.in, got); err != nil || string(got) != want {
+		s.t.Fatalf("got %q, %v; want %q", got[:n], err, want)
+	}
+}

@@ -32,6 +32,8 @@ type remote struct {
 	// on record in the status file.
 	stdout File
 	synced int64
+	// pulling is the exFollow that is under way.
+	pulling *pull
 	// peer is kept from one question for the status to the next. It belongs to
 	// exStatus while that is under way.
 	peer *control.Client
@@ -196,6 +198,7 @@ func (r *remote) nodeReachable() {
 
 // act asks the follower what to do and does it. It requires mu.
 func (r *remote) act() {
+	r.f.pushes = r.m.pushes(r.target.RemoteNode, r.f.pushes)
 	p := r.f.next(r.m.clock.Now())
 	for _, x := range p.stop {
 		if stop := r.stops[x]; stop != nil {

@@ -309,7 +309,7 @@ func TestFeaturesAreAskedFor(t *testing.T) {
 	}
 	c := newCluster(t)
 	n := c.node("b")
-	if got := n.doJSON(`{"subcommand":"features"}`); got != `{"features":["submission"]}` {
+	if got := n.doJSON(`{"subcommand":"features"}`); got != `{"features":["submission","follow"]}` {
 		t.Errorf("features: %s", got)
 	}
 }

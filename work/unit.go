@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -21,7 +22,8 @@ type unit struct {
 	intake intake
 
 	mu     sync.Mutex
-	closed bool // the manager is closed, or the unit released: changes nothing more
+	closed bool    // the manager is closed, or the unit released: changes nothing more
+	feeds  []*feed // told of every new snapshot
 	view   atomic.Pointer[snapshot]
 }
 
@@ -107,6 +109,9 @@ func (u *unit) publish(change func(*snapshot)) {
 	change(&s)
 	u.view.Store(&s)
 	close(old.next)
+	for _, f := range u.feeds {
+		f.changed()
+	}
 	if old.status.State != s.status.State || old.status.Detail != s.status.Detail {
 		u.m.emit(UnitChanged{Unit: u.id, State: s.status.State, Detail: s.status.Detail})
 	}
@@ -181,6 +186,19 @@ func (u *unit) await(ctx context.Context, done func(*snapshot) bool) (*snapshot,
 			return s, ctx.Err()
 		}
 	}
+}
+
+// watch has a feed told of every snapshot from now on.
+func (u *unit) watch(f *feed) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.feeds = append(u.feeds, f)
+}
+
+func (u *unit) unwatch(f *feed) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.feeds = slices.DeleteFunc(u.feeds, func(o *feed) bool { return o == f })
 }
 
 // stdoutSize returns the length of the stdout file, 0 if there is none.

@@ -163,6 +163,7 @@ func (m *Manager) ring() {
 // advertises its control service: units that wait to try it again do so at
 // once.
 func (m *Manager) NodeReachable(node string) {
+	m.dropPullers(node)
 	for _, r := range m.unitsOn(node) {
 		r.nodeReachable()
 	}

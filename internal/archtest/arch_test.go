@@ -41,7 +41,7 @@ var rules = map[string]rule{
 	},
 	"work": {
 		imports: []string{"control", "mesh/wire", "transport", shlex},
-		waits:   []string{"exchange.go", "control.go", "unit.go", "results.go"},
+		waits:   []string{"exchange.go", "push.go", "pull.go", "control.go", "unit.go", "results.go"},
 	},
 	"internal/version":     {},
 	"internal/suggest":     {},

@@ -1,0 +1,424 @@
+package work
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"receptor/transport"
+)
+
+// pullIdle is how long a session stays open with no unit in it.
+const pullIdle = 30 * time.Second
+
+// pullKey names the session for the units of a node that are reached in one way.
+type pullKey struct{ node, tlsClient string }
+
+// puller is a session of "work follow", at the node that waits for the units.
+type puller struct {
+	m   *Manager
+	key pullKey
+	// abort ends the session for a reason.
+	abort context.CancelCauseFunc
+
+	mu     sync.Mutex
+	closed bool             // takes no more units
+	pulls  map[string]*pull // by the unit's name there
+	out    []followRequest  // to be sent
+	gone   []*pull          // broken off, to be told so
+	wake   chan struct{}    // holds a token while out or gone are not empty
+	idle   transport.Timer  // runs while pulls is empty
+}
+
+// pull is one unit in a session: an exFollow.
+type pull struct {
+	r        *remote
+	p        *puller
+	remoteID string
+	from     int64
+	// sum is that of all output that is here; nil before it was needed. It
+	// belongs to the goroutine that reads.
+	sum hash.Hash
+}
+
+// pull begins the exFollow of a unit, in the session of its node. It requires
+// r.mu.
+func (r *remote) pull() {
+	l := &pull{r: r, remoteID: r.f.extra.RemoteUnitID, from: r.f.have}
+	r.pulling = l
+	key := pullKey{r.target.RemoteNode, r.target.TLSClient}
+	q := followRequest{UnitID: l.remoteID, StartPos: l.from}
+	if r.target.SignWork && r.m.sign != nil { // if not, the answer says what is wrong
+		q.Signature, _ = r.m.sign(r.target.RemoteNode, q.hash())
+	}
+	r.stops[exFollow] = func(error) { l.breakOff() }
+	m := r.m
+	m.pulls.Lock()
+	defer m.pulls.Unlock()
+	p := m.pullers[key]
+	if p == nil || !p.add(l, q) {
+		p = m.newPuller(key)
+		m.pullers[key] = p
+		p.add(l, q)
+	}
+}
+
+// newPuller starts a session.
+func (m *Manager) newPuller(key pullKey) *puller {
+	p := &puller{m: m, key: key, pulls: make(map[string]*pull), wake: make(chan struct{}, 1)}
+	ctx, abort := context.WithCancelCause(m.ctx)
+	p.abort = abort
+	m.exchanges.Add(1)
+	go func() {
+		defer m.exchanges.Done()
+		err := p.run(ctx)
+		m.pulls.Lock()
+		if m.pullers[key] == p {
+			delete(m.pullers, key)
+		}
+		m.pulls.Unlock()
+		p.end(err)
+		abort(nil)
+	}()
+	return p
+}
+
+// dropPullers ends the sessions with a node that has been away: it may have
+// restarted, and know nothing of them.
+func (m *Manager) dropPullers(node string) {
+	m.pulls.Lock()
+	defer m.pulls.Unlock()
+	for key, p := range m.pullers {
+		if key.node == node {
+			delete(m.pullers, key)
+			p.close()
+			p.abort(errStopped)
+		}
+	}
+}
+
+// add takes a unit into the session, unless that is ending.
+func (p *puller) add(l *pull, q followRequest) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return false
+	}
+	l.p = p
+	if p.idle != nil {
+		p.idle.Stop()
+		p.idle = nil
+	}
+	p.pulls[l.remoteID] = l
+	p.out = append(p.out, q)
+	p.signal()
+	return true
+}
+
+// breakOff takes the unit out of its session; it is told of that later.
+func (l *pull) breakOff() {
+	p := l.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.take(l) {
+		p.out = append(p.out, followRequest{UnitID: l.remoteID, Stop: true})
+		p.gone = append(p.gone, l)
+		p.signal()
+	}
+}
+
+// signal requires mu.
+func (p *puller) signal() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take removes a unit from the session, if it is still in it. It requires mu.
+func (p *puller) take(l *pull) bool {
+	if p.pulls[l.remoteID] != l {
+		return false
+	}
+	delete(p.pulls, l.remoteID)
+	if len(p.pulls) == 0 && !p.closed {
+		p.idle = p.m.clock.AfterFunc(pullIdle, p.endIdle)
+	}
+	return true
+}
+
+// endIdle ends the session if there is still nothing in it.
+func (p *puller) endIdle() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.pulls) == 0 {
+		p.closed = true
+		p.abort(errStopped)
+	}
+}
+
+// close has the session take no more units.
+func (p *puller) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	if p.idle != nil {
+		p.idle.Stop()
+		p.idle = nil
+	}
+}
+
+// end tells all units that are in the session that it has ended.
+func (p *puller) end(err error) {
+	p.close()
+	p.mu.Lock()
+	var left []*pull
+	for _, id := range slices.Sorted(maps.Keys(p.pulls)) {
+		left = append(left, p.pulls[id])
+	}
+	clear(p.pulls)
+	gone := p.gone
+	p.gone = nil
+	p.mu.Unlock()
+	for _, l := range gone {
+		l.ended(errStopped)
+	}
+	for _, l := range left {
+		l.ended(err)
+	}
+}
+
+// run has the session until it ends.
+func (p *puller) run(ctx context.Context) error {
+	c, err := p.m.connect(ctx, p.key.node, p.key.tlsClient)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	s, err := c.client.Follow()
+	if err != nil {
+		return fmt.Errorf("follow units on node %s: %w", p.key.node, err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- p.read(s) }()
+	for {
+		select {
+		case err := <-ended:
+			return p.cause(ctx, err)
+		case <-p.wake:
+		}
+		if err := p.send(s); err != nil {
+			c.conn.Abort("broken off")
+			return errors.Join(p.cause(ctx, err), discard(<-ended))
+		}
+	}
+}
+
+// discard is for an error that says nothing new.
+func discard(error) error { return nil }
+
+// cause prefers the reason for which the session was ended from here.
+func (p *puller) cause(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return fmt.Errorf("the connection to node %s, by which it tells of units, broke: %w", p.key.node, err)
+}
+
+// send sends what is to be sent.
+func (p *puller) send(w io.Writer) error {
+	p.mu.Lock()
+	out, gone := p.out, p.gone
+	p.out, p.gone = nil, nil
+	p.mu.Unlock()
+	var lines []byte
+	for _, q := range out {
+		line, err := json.Marshal(q)
+		if err != nil {
+			return err
+		}
+		lines = append(append(lines, line...), '\n')
+	}
+	_, err := w.Write(lines)
+	for _, l := range gone {
+		l.ended(errStopped)
+	}
+	return err
+}
+
+// read takes messages until the session ends.
+func (p *puller) read(r io.Reader) error {
+	in := bufio.NewReaderSize(r, followLine)
+	buf := make([]byte, followPiece)
+	for {
+		line, err := in.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		var msg followMessage
+		if err := json.Unmarshal(line, &msg); err != nil {
+			return fmt.Errorf("a message is no JSON: %w", err)
+		}
+		if msg.Bytes < 0 || msg.Bytes > len(buf) {
+			return fmt.Errorf("a message has %d bytes of output, want at most %d", msg.Bytes, len(buf))
+		}
+		output := buf[:msg.Bytes]
+		if _, err := io.ReadFull(in, output); err != nil {
+			return err
+		}
+		p.mu.Lock()
+		l := p.pulls[msg.UnitID]
+		p.mu.Unlock()
+		if l != nil { // else it was broken off
+			l.receive(msg, output)
+		}
+	}
+}
+
+// receive takes a message in. An error of the unit alone ends only that.
+func (l *pull) receive(msg followMessage, output []byte) {
+	var err error
+	switch {
+	case msg.Error != "" && msg.End != nil:
+		err = &damage{fmt.Sprintf("error from node %s: %s; there the unit is %v: %s", l.p.key.node, msg.Error, msg.End.State, msg.End.Detail)}
+	case msg.Error != "":
+		err = &refusal{node: l.p.key.node, text: msg.Error, unknown: strings.HasPrefix(msg.Error, "unknown work unit")}
+	case msg.End != nil:
+		if err = l.check(*msg.End); err == nil {
+			l.complete(msg.End.followState)
+		}
+	case msg.State != nil:
+		l.tell(*msg.State)
+	default:
+		err = l.append(msg.At, output)
+	}
+	if err != nil {
+		l.leave(err)
+	}
+}
+
+// leave ends the exchange because of an error.
+func (l *pull) leave(err error) {
+	l.p.mu.Lock()
+	mine := l.p.take(l)
+	if mine {
+		l.p.out = append(l.p.out, followRequest{UnitID: l.remoteID, Stop: true})
+		l.p.signal()
+	}
+	l.p.mu.Unlock()
+	if mine {
+		l.ended(err)
+	}
+}
+
+// step lets something happen to the follower of the unit, unless the exchange
+// has ended for it.
+func (l *pull) step(happen func(f *follower, now time.Time)) {
+	l.r.step(func(now time.Time) {
+		if l.r.pulling == l {
+			happen(&l.r.f, now)
+		}
+	})
+}
+
+// tell takes in the state of the unit before its end.
+func (l *pull) tell(s followState) {
+	l.step(func(f *follower, now time.Time) {
+		l.r.problem = ""
+		f.pushed(now, s)
+	})
+}
+
+// complete takes in the state of the unit at its end, when all is here.
+func (l *pull) complete(s followState) {
+	l.p.mu.Lock()
+	mine := l.p.take(l)
+	l.p.mu.Unlock()
+	if mine {
+		l.step(func(f *follower, now time.Time) {
+			l.r.pulling, l.r.problem = nil, ""
+			f.followEnded(now, nil)
+			f.pushed(now, s)
+		})
+	}
+}
+
+// append stores output that begins at a position.
+func (l *pull) append(at int64, b []byte) error {
+	sum, err := l.total()
+	if err != nil {
+		return err
+	}
+	if _, have := l.r.position(); at != have {
+		return fmt.Errorf("node %s sends output from byte %d on, want byte %d", l.p.key.node, at, have)
+	}
+	if err := l.r.append(b); err != nil {
+		return err
+	}
+	sum.Write(b)
+	return nil
+}
+
+// total is the sum of all output that is here.
+func (l *pull) total() (hash.Hash, error) {
+	if l.sum != nil {
+		return l.sum, nil
+	}
+	sum := sha256.New()
+	buf := make([]byte, followPiece)
+	for at := int64(0); at < l.from; {
+		n, err := l.r.readOutput(buf[:min(int64(len(buf)), l.from-at)], at)
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			return nil, fmt.Errorf("the output of unit %s ends at byte %d, want at least %d", l.r.id, at, l.from)
+		}
+		sum.Write(buf[:n])
+		at += int64(n)
+	}
+	l.sum = sum
+	return sum, nil
+}
+
+// damage is how an exFollow ends whose output is not what the remote node sent.
+type damage struct{ text string }
+
+func (e *damage) Error() string { return e.text }
+
+// check holds what is here against what the remote node says that it has sent.
+func (l *pull) check(end followEnd) error {
+	if !end.State.Terminal() {
+		return fmt.Errorf("node %s says that the unit has ended, and that it is %v", l.p.key.node, end.State)
+	}
+	sum, err := l.total()
+	if err != nil {
+		return err
+	}
+	_, have := l.r.position()
+	if got := hex.EncodeToString(sum.Sum(nil)); have != end.Size || got != end.SHA256 {
+		return &damage{fmt.Sprintf("the output is damaged: %d bytes with SHA-256 %s are here, node %s had %d bytes with SHA-256 %s",
+			have, got, l.p.key.node, end.Size, end.SHA256)}
+	}
+	return nil
+}
+
+// ended reports how the exchange has ended before the end of the unit.
+func (l *pull) ended(err error) {
+	l.step(func(f *follower, now time.Time) {
+		l.r.pulling = nil
+		f.followEnded(now, err)
+	})
+	l.r.tellProblem(err)
+}

@@ -1,0 +1,338 @@
+package work
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"sync"
+
+	"receptor/control"
+)
+
+// FeatureFollow is the feature of nodes with the command "work follow".
+//
+// One session of that command carries the states and the output of any number
+// of units to a node that waits for them. The client sends followRequests, the
+// node followMessages, each a line of JSON; output follows its message as it is.
+const FeatureFollow = "follow"
+
+const (
+	// followLine bounds a line of either side, in bytes.
+	followLine = 64 << 10
+	// followPiece is how much output comes with one message, at most. Units take
+	// turns, piece by piece.
+	followPiece = 64 << 10
+	// maxFeeds bounds the units of a session: whoever can connect can ask.
+	maxFeeds = 1 << 20
+)
+
+// followRequest asks for a unit from a byte of its output on, or not to hear of
+// it any more. A node of ours asks for each unit once at a time.
+type followRequest struct {
+	UnitID   string `json:"unitid"`
+	StartPos int64  `json:"startpos,omitempty"`
+	Stop     bool   `json:"stop,omitempty"`
+	// Signature is as in a command with these fields and the subcommand "follow".
+	Signature string `json:"signature,omitempty"`
+}
+
+// hash is what the signature of the request is bound to; see commandHash.
+func (q followRequest) hash() string { return commandHash(q.fields()) }
+
+func (q followRequest) fields() map[string]any {
+	return map[string]any{"subcommand": "follow", "unitid": q.UnitID, "startpos": q.StartPos}
+}
+
+// followMessage has State, Bytes, End, Error, or the last two.
+type followMessage struct {
+	UnitID string `json:"unitid"`
+	// State is what the unit is in, before it ends.
+	State *followState `json:"state,omitempty"`
+	// Bytes of output follow the line, those from At on.
+	At    int64 `json:"at,omitempty"`
+	Bytes int   `json:"bytes,omitempty"`
+	// End says that all output has been sent, or with Error that the rest of it is
+	// lost. It is the last of the unit.
+	End *followEnd `json:"end,omitempty"`
+	// Error says why nothing more comes of the unit, as an answer "ERROR: …" does.
+	Error string `json:"error,omitempty"`
+}
+
+type followState struct {
+	State  State  `json:"state"`
+	Detail string `json:"detail"`
+	Size   int64  `json:"size"` // of the output so far, in bytes
+}
+
+type followEnd struct {
+	followState
+	// SHA256 is that of the whole output from its first byte on, in hex.
+	SHA256 string `json:"sha256,omitempty"`
+}
+
+// pusher is a session of "work follow", at the node that has the units.
+type pusher struct {
+	m *Manager
+	s control.Session
+
+	mu    sync.Mutex
+	feeds map[string]*feed // by unit
+	due   []*feed          // those with something to send, in order
+	wake  chan struct{}    // holds a token while due is not empty
+}
+
+// feed is one unit in a session. All but queued belongs to the goroutine that
+// sends, once the feed is due for the first time.
+type feed struct {
+	p      *pusher
+	id     string
+	unit   *unit // nil if refused
+	reason error // why it is
+	queued bool  // in due; under the pusher's mu
+
+	pos    int64 // the next byte to send
+	hashed int64 // bytes that are in sum; those before pos are only read
+	sum    hash.Hash
+	told   *followState
+}
+
+// handleFollow serves a session of "work follow" until the client hangs up.
+func (m *Manager) handleFollow(ctx context.Context, s control.Session) error {
+	if _, err := io.WriteString(s, "Following\n"); err != nil {
+		return err
+	}
+	p := &pusher{m: m, s: s, feeds: make(map[string]*feed), wake: make(chan struct{}, 1)}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		defer stop()
+		p.read()
+	})
+	p.send(ctx)
+	if c, ok := s.(io.Closer); ok {
+		c.Close() // ends read
+	}
+	reading.Wait()
+	for _, f := range p.feeds {
+		f.end()
+	}
+	return nil
+}
+
+// read takes requests until the client has no more.
+func (p *pusher) read() {
+	lines := bufio.NewScanner(p.s)
+	lines.Buffer(nil, followLine)
+	for lines.Scan() {
+		var q followRequest
+		if json.Unmarshal(lines.Bytes(), &q) != nil || !p.take(q) {
+			return // no client of this protocol
+		}
+	}
+}
+
+// take carries out a request. It reports false if there are too many.
+func (p *pusher) take(q followRequest) bool {
+	f := &feed{p: p, id: q.UnitID, pos: q.StartPos, sum: sha256.New()}
+	if !q.Stop {
+		f.unit, f.reason = p.find(q)
+	}
+	p.mu.Lock()
+	old := p.feeds[q.UnitID]
+	if q.Stop {
+		delete(p.feeds, q.UnitID)
+	} else {
+		p.feeds[q.UnitID] = f
+	}
+	fits := len(p.feeds) <= maxFeeds && len(p.due) <= maxFeeds
+	p.mu.Unlock()
+	if old != nil {
+		old.end()
+	}
+	if f.unit != nil {
+		f.unit.watch(f)
+	}
+	if !q.Stop {
+		f.changed()
+	}
+	return fits
+}
+
+// find returns the unit of a request, if its client may have it.
+func (p *pusher) find(q followRequest) (*unit, error) {
+	r, err := p.m.find(q.UnitID)
+	if err != nil {
+		return nil, err
+	}
+	if q.StartPos < 0 {
+		return nil, fmt.Errorf("the start position must be 0 or more, not %d", q.StartPos)
+	}
+	if err := p.m.checkSignature(order{signature: q.Signature, hash: q.hash()}, r.signed(), p.s); err != nil {
+		return nil, err
+	}
+	return r.base(), nil
+}
+
+// end has the unit forget the feed.
+func (f *feed) end() {
+	if f.unit != nil {
+		f.unit.unwatch(f)
+	}
+}
+
+// changed says that there may be something to send. It may be called with the
+// unit's mu held.
+func (f *feed) changed() {
+	p := f.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if f.queued || p.feeds[f.id] != f {
+		return
+	}
+	f.queued = true
+	p.due = append(p.due, f)
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// next takes the feed whose turn it is, or nil.
+func (p *pusher) next() *feed {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.due) > 0 {
+		f := p.due[0]
+		p.due[0] = nil
+		p.due = p.due[1:]
+		f.queued = false
+		if p.feeds[f.id] == f {
+			return f
+		}
+	}
+	p.due = nil
+	return nil
+}
+
+// send sends what is due until ctx ends or the client has gone.
+func (p *pusher) send(ctx context.Context) {
+	buf := make([]byte, followPiece)
+	for ctx.Err() == nil {
+		f := p.next()
+		if f == nil {
+			select {
+			case <-p.wake:
+			case <-ctx.Done():
+			}
+			continue
+		}
+		more, err := f.step(buf)
+		if err != nil {
+			return
+		}
+		if more {
+			f.changed()
+		}
+	}
+}
+
+// step sends one piece of what there is, and reports whether there is more. An
+// error is one of the session.
+func (f *feed) step(buf []byte) (more bool, err error) {
+	if f.unit == nil {
+		return false, f.finish(followMessage{Error: f.reason.Error()})
+	}
+	s := f.unit.load()
+	if s.released {
+		return false, f.finish(followMessage{Error: unknownUnit(f.id).Error()})
+	}
+	state := followState{State: s.status.State, Detail: s.status.Detail, Size: s.size}
+	ended := state.State.Terminal()
+	if f.told == nil || !ended && (f.told.State != state.State || f.told.Detail != state.Detail) {
+		f.told = &state
+		if !ended {
+			if err := f.p.write(followMessage{UnitID: f.id, State: &state}, nil); err != nil {
+				return false, err
+			}
+		}
+	}
+	n, err := f.piece(buf, s.size)
+	switch {
+	case err != nil:
+		return false, f.finish(followMessage{Error: err.Error()})
+	case n == 0 && ended && f.hashed < max(s.size, f.pos):
+		lost := fmt.Sprintf("the output of unit %s has only %d bytes, not %d", f.id, f.hashed, max(s.size, f.pos))
+		return false, f.finish(followMessage{End: &followEnd{followState: state}, Error: lost})
+	case n == 0 && ended:
+		sum := hex.EncodeToString(f.sum.Sum(nil))
+		return false, f.finish(followMessage{End: &followEnd{followState: state, SHA256: sum}})
+	}
+	if b := buf[:n]; f.hashed > f.pos { // the end of the piece: it is new to the client
+		b = b[n-int(f.hashed-f.pos):]
+		if err := f.p.write(followMessage{UnitID: f.id, At: f.pos, Bytes: len(b)}, b); err != nil {
+			return false, err
+		}
+		f.pos = f.hashed
+	}
+	return n > 0, nil
+}
+
+// piece reads the bytes that follow those in sum, and adds them.
+func (f *feed) piece(buf []byte, size int64) (int, error) {
+	want := min(int64(len(buf)), size-f.hashed)
+	if want <= 0 {
+		return 0, nil
+	}
+	n, err := f.unit.readOutput(buf[:want], f.hashed)
+	f.sum.Write(buf[:n])
+	f.hashed += int64(n)
+	return n, err
+}
+
+// readOutput reads output at a position; fewer bytes than fit mean that there
+// are no more on disk.
+func (u *unit) readOutput(b []byte, at int64) (int, error) {
+	out, err := u.m.store.fs.Open(u.stdoutPath(), OpenRead)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("open the output of unit %s: %w", u.id, err)
+	}
+	defer out.Close()
+	n, err := out.ReadAt(b, at)
+	if err != nil && err != io.EOF {
+		return n, fmt.Errorf("read the output of unit %s: %w", u.id, err)
+	}
+	return n, nil
+}
+
+// finish sends the last message of the unit.
+func (f *feed) finish(msg followMessage) error {
+	f.p.mu.Lock()
+	if f.p.feeds[f.id] == f {
+		delete(f.p.feeds, f.id)
+	}
+	f.p.mu.Unlock()
+	f.end()
+	msg.UnitID = f.id
+	return f.p.write(msg, nil)
+}
+
+// write sends a message and the output that belongs to it.
+func (p *pusher) write(msg followMessage, output []byte) error {
+	line, err := json.Marshal(msg)
+	if err != nil {
+		return err
+	}
+	_, err = p.s.Write(append(append(line, '\n'), output...))
+	return err
+}
