@@ -1,0 +1,158 @@
+package work
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"strings"
+	"time"
+)
+
+// pull is one unit in a session: an exFollow.
+type pull struct {
+	r        *remote
+	p        *puller
+	remoteID string
+	from     int64
+	// sum is that of all output that is here; nil before it was needed. It
+	// belongs to the goroutine that reads.
+	sum hash.Hash
+}
+
+// receive takes a message in. An error of the unit alone ends only that.
+func (l *pull) receive(msg followMessage, output []byte) {
+	var err error
+	switch {
+	case msg.Error != "" && msg.End != nil:
+		err = &damage{fmt.Sprintf("error from node %s: %s; there the unit is %v: %s", l.p.key.node, msg.Error, msg.End.State, msg.End.Detail)}
+	case msg.Error != "":
+		err = &refusal{node: l.p.key.node, text: msg.Error, unknown: strings.HasPrefix(msg.Error, "unknown work unit")}
+	case msg.End != nil:
+		if err = l.check(*msg.End); err == nil {
+			l.complete(msg.End.followState)
+		}
+	case msg.State != nil:
+		l.tell(*msg.State)
+	default:
+		err = l.append(msg.At, output)
+	}
+	if err != nil {
+		l.leave(err)
+	}
+}
+
+// leave ends the exchange because of an error.
+func (l *pull) leave(err error) {
+	l.p.mu.Lock()
+	mine := l.p.take(l)
+	if mine {
+		l.p.out = append(l.p.out, followRequest{UnitID: l.remoteID, Stop: true})
+		l.p.signal()
+	}
+	l.p.mu.Unlock()
+	if mine {
+		l.ended(err)
+	}
+}
+
+// step lets something happen to the follower of the unit, unless the exchange
+// has ended for it.
+func (l *pull) step(happen func(f *follower, now time.Time)) {
+	l.r.step(func(now time.Time) {
+		if l.r.pulling == l {
+			happen(&l.r.f, now)
+		}
+	})
+}
+
+// tell takes in the state of the unit before its end.
+func (l *pull) tell(s followState) {
+	l.step(func(f *follower, now time.Time) {
+		l.r.problem = ""
+		f.pushed(now, s)
+	})
+}
+
+// complete takes in the state of the unit at its end, when all is here.
+func (l *pull) complete(s followState) {
+	l.p.mu.Lock()
+	mine := l.p.take(l)
+	l.p.mu.Unlock()
+	if mine {
+		l.step(func(f *follower, now time.Time) {
+			l.r.pulling, l.r.problem = nil, ""
+			f.followEnded(now, nil)
+			f.pushed(now, s)
+		})
+	}
+}
+
+// append stores output that begins at a position.
+func (l *pull) append(at int64, b []byte) error {
+	sum, err := l.total()
+	if err != nil {
+		return err
+	}
+	if _, have := l.r.position(); at != have {
+		return fmt.Errorf("node %s sends output from byte %d on, want byte %d", l.p.key.node, at, have)
+	}
+	if err := l.r.append(b); err != nil {
+		return err
+	}
+	sum.Write(b)
+	return nil
+}
+
+// total is the sum of all output that is here.
+func (l *pull) total() (hash.Hash, error) {
+	if l.sum != nil {
+		return l.sum, nil
+	}
+	sum := sha256.New()
+	buf := make([]byte, followPiece)
+	for at := int64(0); at < l.from; {
+		n, err := l.r.readOutput(buf[:min(int64(len(buf)), l.from-at)], at)
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			return nil, fmt.Errorf("the output of unit %s ends at byte %d, want at least %d", l.r.id, at, l.from)
+		}
+		sum.Write(buf[:n])
+		at += int64(n)
+	}
+	l.sum = sum
+	return sum, nil
+}
+
+// damage is how an exFollow ends whose output is not what the remote node sent.
+type damage struct{ text string }
+
+func (e *damage) Error() string { return e.text }
+
+// check holds what is here against what the remote node says that it has sent.
+func (l *pull) check(end followEnd) error {
+	if !end.State.Terminal() {
+		return fmt.Errorf("node %s says that the unit has ended, and that it is %v", l.p.key.node, end.State)
+	}
+	sum, err := l.total()
+	if err != nil {
+		return err
+	}
+	_, have := l.r.position()
+	if got := hex.EncodeToString(sum.Sum(nil)); have != end.Size || got != end.SHA256 {
+		return &damage{fmt.Sprintf("the output is damaged: %d bytes with SHA-256 %s are here, node %s had %d bytes with SHA-256 %s",
+			have, got, l.p.key.node, end.Size, end.SHA256)}
+	}
+	return nil
+}
+
+// ended reports how the exchange has ended before the end of the unit.
+func (l *pull) ended(err error) {
+	l.step(func(f *follower, now time.Time) {
+		l.r.pulling = nil
+		f.followEnded(now, err)
+	})
+	l.r.tellProblem(err)
+}
