@@ -100,22 +100,23 @@ func newMeshNode(t *testing.T, m *fakeMesh) *node {
 	return n
 }
 
-// Certificates are in the status of a node that has any; old clients would show
-// an empty list.
+// Certificates are in the status for those who ask for them; old clients would
+// show what they do not know.
 func TestStatusOfCertificates(t *testing.T) {
-	answer := func(certs []Certificate) map[string]any {
+	answer := func(certs []Certificate, fields map[string]any) map[string]any {
 		c := &meshCommands{node: &fakeMesh{}, opts: MeshOptions{Certificates: func() []Certificate { return certs }}}
-		answer, err := c.status(t.Context(), &Request{}, nil)
+		answer, err := c.status(t.Context(), &Request{Fields: fields}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return answer.(map[string]any)
 	}
-	if got, ok := answer(nil)["Certificates"]; ok {
-		t.Errorf("without certificates, status has %v", got)
-	}
 	day := time.Date(2030, 1, 31, 0, 0, 0, 0, time.UTC)
-	got, err := json.Marshal(answer([]Certificate{{"tls-server", "in", "/in.crt", []string{"foo"}, day, day.AddDate(1, 0, 0), "valid"}})["Certificates"])
+	certs := []Certificate{{"tls-server", "in", "/in.crt", []string{"foo"}, day, day.AddDate(1, 0, 0), "valid"}}
+	if got, ok := answer(certs, nil)["Certificates"]; ok {
+		t.Errorf("nobody asked, and status has %v", got)
+	}
+	got, err := json.Marshal(answer(certs, map[string]any{"requested_fields": []any{"Certificates"}})["Certificates"])
 	want := `[{"Item":"tls-server","Name":"in","File":"/in.crt","NodeIDs":["foo"],"NotBefore":"2030-01-31T00:00:00Z","NotAfter":"2031-01-31T00:00:00Z","State":"valid"}]`
 	if err != nil || string(got) != want {
 		t.Errorf("certificates are %s (%v), want %s", got, err, want)

@@ -29,9 +29,9 @@ func (c *meshCommands) status(_ context.Context, req *Request, _ Session) (any, 
 		"Advertisements":       st.Advertisements,
 		"KnownConnectionCosts": st.KnownConnectionCosts,
 	}
-	// Old clients show a field that they do not know: none for nothing.
-	if certs := c.certificates(); len(certs) > 0 {
-		answer["Certificates"] = certs
+	// Only on demand: old clients show every field that they do not know.
+	if slices.Contains(wanted, "Certificates") {
+		answer["Certificates"] = c.certificates()
 	}
 	// Clients iterate over the lists: let none be null.
 	if st.Connections == nil {
@@ -52,7 +52,7 @@ func (c *meshCommands) status(_ context.Context, req *Request, _ Session) (any, 
 
 func (c *meshCommands) certificates() []Certificate {
 	if c.opts.Certificates == nil {
-		return nil
+		return []Certificate{}
 	}
 	return c.opts.Certificates()
 }

@@ -93,9 +93,10 @@ type pusher struct {
 type feed struct {
 	p      *pusher
 	id     string
-	unit   *unit // nil if refused
-	reason error // why it is
-	queued bool  // in due; under the pusher's mu
+	unit   *unit  // nil if refused
+	reason error  // why it is
+	done   func() // ends the reading of the output
+	queued bool   // in due; under the pusher's mu
 
 	pos    int64 // the next byte to send
 	hashed int64 // bytes that are in sum; those before pos are only read
@@ -143,7 +144,7 @@ func (p *pusher) read() {
 func (p *pusher) take(q followRequest) bool {
 	f := &feed{p: p, id: q.UnitID, pos: q.StartPos, sum: sha256.New()}
 	if !q.Stop {
-		f.unit, f.reason = p.find(q)
+		f.unit, f.done, f.reason = p.find(q)
 	}
 	p.mu.Lock()
 	old := p.feeds[q.UnitID]
@@ -158,7 +159,7 @@ func (p *pusher) take(q followRequest) bool {
 		old.end()
 	}
 	if f.unit != nil {
-		f.unit.watch(f)
+		f.unit.attach(f)
 	}
 	if !q.Stop {
 		f.changed()
@@ -166,25 +167,30 @@ func (p *pusher) take(q followRequest) bool {
 	return fits
 }
 
-// find returns the unit of a request, if its client may have it.
-func (p *pusher) find(q followRequest) (*unit, error) {
+// find returns the unit of a request, if its client may have it, with its output
+// being read.
+func (p *pusher) find(q followRequest) (u *unit, done func(), err error) {
 	r, err := p.m.find(q.UnitID)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if q.StartPos < 0 {
-		return nil, fmt.Errorf("the start position must be 0 or more, not %d", q.StartPos)
+		return nil, nil, fmt.Errorf("the start position must be 0 or more, not %d", q.StartPos)
 	}
 	if err := p.m.checkSignature(order{signature: q.Signature, hash: q.hash()}, r.signed(), p.s); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return r.base(), nil
+	if done, err = r.read(); err != nil {
+		return nil, nil, err
+	}
+	return r.base(), sync.OnceFunc(done), nil
 }
 
 // end has the unit forget the feed.
 func (f *feed) end() {
 	if f.unit != nil {
-		f.unit.unwatch(f)
+		f.unit.detach(f)
+		f.done()
 	}
 }
 

@@ -404,6 +404,9 @@ func (r *remote) signed() bool { return r.target.SignWork }
 
 func (r *remote) shownDetail(s Status) string { return s.Detail }
 
+// read implements runner: output is stored here as it comes.
+func (r *remote) read() (done func(), err error) { return func() {}, nil }
+
 func (r *remote) shown(s Status) any {
 	if !r.hides {
 		return s.ExtraData // there may be thousands

@@ -79,6 +79,8 @@ type runner interface {
 	stderr(ctx context.Context, pos int64) (copyTo func(w io.Writer) error, err error)
 	// shownDetail returns the detail of a status as it is at the moment.
 	shownDetail(s Status) string
+	// read has the output followed as it grows until done is called.
+	read() (done func(), err error)
 	// shown returns the extra data as anybody may see it.
 	shown(s Status) any
 	// base returns the unit itself.
@@ -188,14 +190,14 @@ func (u *unit) await(ctx context.Context, done func(*snapshot) bool) (*snapshot,
 	}
 }
 
-// watch has a feed told of every snapshot from now on.
-func (u *unit) watch(f *feed) {
+// attach has a feed told of every snapshot from now on.
+func (u *unit) attach(f *feed) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.feeds = append(u.feeds, f)
 }
 
-func (u *unit) unwatch(f *feed) {
+func (u *unit) detach(f *feed) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.feeds = slices.DeleteFunc(u.feeds, func(o *feed) bool { return o == f })

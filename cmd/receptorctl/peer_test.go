@@ -372,7 +372,6 @@ var changing = []struct {
 	{regexp.MustCompile(`(?m)^(receptorctl  |receptor     ).*$`), "${1}VERSION"},
 	// Certificates, of which this program makes a table.
 	{regexp.MustCompile(`(?s)\nCertificate .*?\n(tls-.*\n)+`), ""},
-	{regexp.MustCompile(`(?s)Additional data returned from Receptor:\n\{\n    "Certificates": .*\n\}\n`), ""},
 }
 
 func (p *pair) normalize(s, node, other string) string {

@@ -16,7 +16,7 @@ func statusCommand() command {
 			asJSON := fs.Bool("json", false, "Print as JSON")
 			return func(ctx context.Context, a *app, _ []string) error {
 				var answer json.RawMessage
-				if err := a.ask(ctx, map[string]any{"command": "status"}, &answer); err != nil {
+				if err := a.ask(ctx, map[string]any{"command": "status", "requested_fields": knownFields}, &answer); err != nil {
 					return err
 				}
 				if *asJSON {

@@ -80,7 +80,7 @@ func TestStatusAsJSON(t *testing.T) {
     "Version": "<1>"
 }
 `, "")
-	n.wantRequests("status {}")
+	n.wantRequests(`status {"requested_fields":["NodeID","Version","SystemCPUCount","SystemMemoryMiB","Connections","KnownConnectionCosts","RoutingTable","Advertisements","Certificates"]}`)
 }
 
 func TestStatusThatFails(t *testing.T) {
