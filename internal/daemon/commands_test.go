@@ -71,8 +71,7 @@ func TestCommandService(t *testing.T) {
 		}()
 		cause()
 		// More than once if the terminal goes between its signal and ours.
-		if got := <-told; !strings.HasPrefix(got, "hung up
-") {
+		if got := <-told; !strings.HasPrefix(got, "hung up\n") {
 			t.Errorf("the command says %q", got)
 		}
 	}
