@@ -133,10 +133,35 @@ func tryTokens(t *testing.T, from *node, to string, key *rsa.PrivateKey, deploye
 			if _, err := sub.Finish(strings.NewReader("")); err != nil {
 				t.Errorf("%s, to %s: %v", test.name, to, err)
 			}
+			from.awaitOn(t, to, sub.UnitID)
 		case err == nil || !strings.HasPrefix(err.Error(), test.want):
 			t.Errorf("%s, to %s: %v, want %s", test.name, to, err, test.want)
 		}
 		stream.Close()
+	}
+}
+
+// awaitOn waits for a unit on another node to end: its supervisor must not outlive
+// the directory of the test.
+func (n *node) awaitOn(t *testing.T, other, unit string) {
+	t.Helper()
+	stream, err := n.client(t).Connect(other, "control", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	client, _, err := control.NewClient(stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		answer, err := client.Do("work status " + unit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(answer), "Succeeded") {
+			return
+		}
 	}
 }
 
