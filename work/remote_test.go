@@ -444,8 +444,10 @@ func TestRemoteUnitsOfDeployedNodes(t *testing.T) {
 	// It had not come to an output, so it has no such file.
 	a.fs.put("/data/a/awaited0/status", file(Pending, "Starting Worker", 0, extra("c", "", false, "")))
 	a.fs.put("/data/a/awaited0/stdin", "input")
+	a.fs.put("/data/a/created0/status", file(Pending, "Unit Created", 0, extra("c", "", false, "")))
 	a.start()
 
+	a.wantStatus("created0", Failed, "Pending at restart") // its client had not sent its input
 	a.wantStatus("finished", Succeeded, "exit status 0")
 	a.wantEnd(a.results("finished", 0), "remote\n")
 	a.await("awaited0", Pending, "Node c cannot be reached: no route to node c (since 2026-11-24 00:45:00Z)")
