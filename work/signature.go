@@ -42,7 +42,7 @@ func (r *remote) signs() (func(fields map[string]any) (string, error), error) {
 		return nil, errNoSigningKey
 	}
 	return func(fields map[string]any) (string, error) {
-		if fields["subcommand"] == "status" {
+		if s := fields["subcommand"]; s == "status" || s == "features" {
 			return "", nil // nobody verifies that
 		}
 		return r.m.sign(r.target.RemoteNode, commandHash(fields))
