@@ -32,7 +32,7 @@ type puller struct {
 	closed bool             // takes no more units
 	pulls  map[string]*pull // by the unit's name there
 	out    []followRequest  // to be sent
-	gone   []*pull          // broken off, to be told so
+	gone   []*pull          // not in the session any more, or never, to be told so
 	wake   chan struct{}    // holds a token while out or gone are not empty
 	idle   transport.Timer  // runs while pulls is empty
 }
@@ -44,9 +44,11 @@ func (r *remote) pull() {
 	r.pulling = l
 	key := pullKey{r.target.RemoteNode, r.target.TLSClient}
 	q := followRequest{UnitID: l.remoteID, StartPos: l.from}
-	if r.target.SignWork && r.m.sign != nil { // if not, the answer says what is wrong
-		q.Signature, _ = r.m.sign(r.target.RemoteNode, q.hash())
+	signs, err := r.signs()
+	if err == nil && signs != nil {
+		q.Signature, err = signs(q.fields())
 	}
+	l.refused = err
 	r.stops[exFollow] = func(error) { l.breakOff() }
 	m := r.m
 	m.pulls.Lock()
@@ -105,8 +107,13 @@ func (p *puller) add(l *pull, q followRequest) bool {
 		p.idle.Stop()
 		p.idle = nil
 	}
-	p.pulls[l.remoteID] = l
-	p.out = append(p.out, q)
+	if l.refused == nil {
+		p.pulls[l.remoteID] = l
+		p.out = append(p.out, q)
+	} else {
+		p.gone = append(p.gone, l)
+		p.idleSoon()
+	}
 	p.signal()
 	return true
 }
@@ -137,10 +144,15 @@ func (p *puller) take(l *pull) bool {
 		return false
 	}
 	delete(p.pulls, l.remoteID)
-	if len(p.pulls) == 0 && !p.closed {
+	p.idleSoon()
+	return true
+}
+
+// idleSoon has the session end soon if there is nothing in it. It requires mu.
+func (p *puller) idleSoon() {
+	if len(p.pulls) == 0 && p.idle == nil && !p.closed {
 		p.idle = p.m.clock.AfterFunc(pullIdle, p.endIdle)
 	}
-	return true
 }
 
 // endIdle ends the session if there is still nothing in it.
@@ -177,7 +189,7 @@ func (p *puller) end(err error) {
 	p.gone = nil
 	p.mu.Unlock()
 	for _, l := range gone {
-		l.ended(errStopped)
+		l.ended(l.why())
 	}
 	for _, l := range left {
 		l.ended(err)
@@ -237,7 +249,7 @@ func (p *puller) send(w io.Writer) error {
 	}
 	_, err := w.Write(lines)
 	for _, l := range gone {
-		l.ended(errStopped)
+		l.ended(l.why())
 	}
 	return err
 }

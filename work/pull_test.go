@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -296,5 +297,32 @@ func TestPushToNobody(t *testing.T) {
 		deaf.Close()
 		s.conn.abort()
 		b.stop()
+	})
+}
+
+// Who may not have the results of a unit may not follow it either.
+func TestFollowSigned(t *testing.T) {
+	following(t, func(t *testing.T, c *cluster, a, b *testNode) {
+		keys := &signatures{}
+		a.signed(keys)
+		b.signed(keys)
+		id := submitSigned(t, a.owner(), map[string]string{"node": "b", "worktype": "signed", "signwork": "true"})
+		p := b.next()
+		p.status(Running, "Running: PID 7")
+		a.await(id, Running, "Running: PID 7")
+		s := b.pushed(`{"unitid":"` + a.remoteID(id) + `"}`)
+		s.expect("could not verify signature: signature is empty")
+		s.send(`{"unitid":"%s","startpos":1,"signature":"b/%s"}`+"\n", a.remoteID(id), followRequest{UnitID: a.remoteID(id)}.hash())
+		s.expect("could not verify signature: wrong")
+		s.conn.abort()
+
+		// A key that cannot be used is what Detail says, and nothing is asked for.
+		keys.setFail(errors.New("no such key"))
+		c.cut()
+		a.await(id, Running, "no such key")
+		keys.setFail(nil)
+		p.output("x")
+		p.exit(Succeeded, "exit status 0")
+		a.await(id, Succeeded, "exit status 0")
 	})
 }

@@ -15,6 +15,7 @@ type pull struct {
 	p        *puller
 	remoteID string
 	from     int64
+	refused  error // the request for it cannot be signed
 	// sum is that of all output that is here; nil before it was needed. It
 	// belongs to the goroutine that reads.
 	sum hash.Hash
@@ -56,6 +57,14 @@ func (l *pull) leave(err error) {
 	}
 }
 
+// why is how it ended that is gone.
+func (l *pull) why() error {
+	if l.refused != nil {
+		return l.refused
+	}
+	return errStopped
+}
+
 // step lets something happen to the follower of the unit, unless the exchange
 // has ended for it.
 func (l *pull) step(happen func(f *follower, now time.Time)) {
@@ -94,14 +103,17 @@ func (l *pull) append(at int64, b []byte) error {
 	if err != nil {
 		return err
 	}
-	if _, have := l.r.position(); at != have {
-		return fmt.Errorf("node %s sends output from byte %d on, want byte %d", l.p.key.node, at, have)
-	}
-	if err := l.r.append(b); err != nil {
-		return err
-	}
 	sum.Write(b)
-	return nil
+	r := l.r
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.pulling != l:
+		return nil // broken off meanwhile: the bytes come again
+	case at != r.f.have:
+		return fmt.Errorf("node %s sends output from byte %d on, want byte %d", l.p.key.node, at, r.f.have)
+	}
+	return r.keep(b)
 }
 
 // total is the sum of all output that is here.

@@ -259,6 +259,11 @@ func (r *remote) syncStdout() {
 func (r *remote) append(b []byte) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return r.keep(b)
+}
+
+// keep is append for whoever holds mu.
+func (r *remote) keep(b []byte) error {
 	if r.closed || r.stdout == nil {
 		return errStopped
 	}

@@ -16,14 +16,24 @@ import (
 type signatures struct {
 	mu   sync.Mutex
 	made []string
+	fail error // that signing ends with
 }
 
 func (s *signatures) sign(node, command string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.fail != nil {
+		return "", s.fail
+	}
 	signature := node + "/" + command
 	s.made = append(s.made, signature)
 	return signature, nil
+}
+
+func (s *signatures) setFail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail = err
 }
 
 func (s *signatures) verifier(node string) func(signature, command string) error {
