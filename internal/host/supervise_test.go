@@ -366,6 +366,36 @@ func TestAttachToDeployedSupervisor(t *testing.T) {
 	}
 }
 
+// A unit that was ended before its supervisor came to it does not run.
+func TestStartAfterTheEnd(t *testing.T) {
+	p, err := NewProcesses()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	dir := t.TempDir()
+	end := work.Status{State: work.Canceled, Detail: "Canceled", WorkType: "sh"}
+	if err := work.WriteStatus(FS{}, dir, end); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{work.StdinFile, work.StdoutFile} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := newWatch()
+	if _, err := p.Start(work.Job{Dir: dir, Command: "sh", Args: []string{"-c", "echo ran"}}, w); err != nil {
+		t.Fatal(err)
+	}
+	<-w.ended
+	if out, err := os.ReadFile(filepath.Join(dir, work.StdoutFile)); err != nil || len(out) > 0 {
+		t.Errorf("output %q, %v", out, err)
+	}
+	if s, err := work.ReadStatus(FS{}, dir); err != nil || s.State != work.Canceled || s.Version != 0 {
+		t.Errorf("status %+v, %v", s, err)
+	}
+}
+
 // A supervisor that finds the unit claimed leaves the watching to the one that
 // has claimed it.
 func TestStartAfterClaim(t *testing.T) {
