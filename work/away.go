@@ -23,7 +23,12 @@ func (f *follower) giveUpLost(now time.Time, p *plan) {
 
 // shownDetail is the detail of the unit with what it waits for.
 func (f *follower) shownDetail() string {
-	if f.extra.AwaySince.IsZero() || f.state.Terminal() {
+	switch {
+	case f.state.Terminal():
+		return f.detail
+	case f.trouble != "":
+		return f.detail + "; " + f.trouble
+	case f.extra.AwaySince.IsZero():
 		return f.detail
 	}
 	text := awayText(f.extra.RemoteNode)

@@ -114,6 +114,7 @@ type follower struct {
 	early  int       // how often it ended, with nothing, while the unit ran
 	stalls int       // how often it brought nothing although the unit has ended
 
+	trouble   string    // why output cannot be stored here
 	away      string    // why the remote node cannot be reached
 	lostSince time.Time // since when there is no route to it, zero if there is
 

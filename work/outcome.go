@@ -51,7 +51,9 @@ func (f *follower) named(id string, keyed bool) {
 
 // reached: the remote node has answered.
 func (f *follower) reached() {
-	f.retry = backoff{}
+	if f.trouble == "" {
+		f.retry = backoff{}
+	}
 	f.extra.AwaySince, f.away = time.Time{}, ""
 }
 
@@ -96,7 +98,9 @@ func (f *follower) submitted(now time.Time, o submission) {
 }
 
 // opened: the remote node has begun to send the output.
-func (f *follower) opened() { f.reached() }
+func (f *follower) opened() {
+	f.reached()
+}
 
 // received: n more bytes of output are here.
 func (f *follower) received(now time.Time, n int64) {
@@ -125,6 +129,30 @@ func (f *follower) followEnded(now time.Time, err error) {
 	default:
 		f.failed(now, exFollow, err)
 	}
+}
+
+// stored: this node could store output.
+func (f *follower) stored() {
+	if f.trouble != "" {
+		f.trouble, f.retry = "", backoff{}
+	}
+}
+
+// notBegun: an exchange that was to begin could not, for want of a place for what
+// it brings.
+func (f *follower) notBegun(now time.Time, x exchange, err error) {
+	f.underway[x] = false
+	f.failed(now, x, err)
+}
+
+// unstored: of the output, only so much is safe here.
+func (f *follower) unstored(now time.Time, safe int64, err error) {
+	f.have = safe
+	f.trouble = err.Error()
+	for _, x := range []exchange{exResults, exFollow} {
+		f.anew[x] = f.underway[x]
+	}
+	f.retry.fail(now)
 }
 
 // resultsEnded: exResults has ended; err is nil when the remote node ended it.
@@ -249,7 +277,12 @@ func (f *follower) failed(now time.Time, x exchange, err error) {
 	if errors.Is(err, errStopped) {
 		return
 	}
-	if e := (*unreached)(nil); errors.As(err, &e) || x == exSubmit || f.retry.pause > 0 {
+	var away *unreached
+	var here *unstored
+	switch {
+	case errors.As(err, &here):
+		f.trouble = err.Error()
+	case errors.As(err, &away), x == exSubmit, f.retry.pause > 0:
 		f.isAway(now, err.Error())
 	} // else it may have been just the connection
 	if f.again[x] {

@@ -199,6 +199,9 @@ func (r *remote) nodeReachable() {
 // act asks the follower what to do and does it. It requires mu.
 func (r *remote) act() {
 	r.f.pushes = r.m.pushes(r.target.RemoteNode, r.f.pushes)
+	if r.f.complete() {
+		r.syncStdout() // or else it is not
+	}
 	p := r.f.next(r.m.clock.Now())
 	for _, x := range p.stop {
 		if stop := r.stops[x]; stop != nil {
@@ -208,6 +211,11 @@ func (r *remote) act() {
 	// What is on disk is never behind what the remote node is told.
 	r.record()
 	for _, x := range p.start {
+		if err := r.readyFor(x); err != nil {
+			r.f.notBegun(r.m.clock.Now(), x, err)
+			p.wakeAt(r.f.retry.until)
+			continue
+		}
 		r.begin(x)
 	}
 	if p.remove {
@@ -244,15 +252,38 @@ func (r *remote) record() {
 	}
 }
 
-// syncStdout makes the output that is here safe. It requires mu.
+// syncStdout makes the output that is here safe. If that fails, what was not safe
+// before does not count as being here: it is fetched again. It requires mu.
 func (r *remote) syncStdout() {
 	if r.stdout == nil || r.synced == r.f.have {
 		return
 	}
 	if err := r.stdout.Sync(); err != nil {
-		r.m.emit(UnitProblem{Unit: r.id, Err: err})
+		r.stdout.Close()
+		r.stdout = nil
+		r.f.unstored(r.m.clock.Now(), r.synced, r.notStored(err))
+		return
 	}
 	r.synced = r.f.have
+}
+
+// unstored is how an exchange ends whose output this node could not store.
+type unstored struct{ error }
+
+func (r *remote) notStored(err error) error {
+	return &unstored{fmt.Errorf("store the output of unit %s: %w", r.id, err)}
+}
+
+// readyFor opens the output for an exchange that brings more of it. It requires
+// mu.
+func (r *remote) readyFor(x exchange) error {
+	if x != exResults && x != exFollow || r.stdout != nil {
+		return nil
+	}
+	if err := r.openStdout(); err != nil {
+		return r.notStored(err)
+	}
+	return nil
 }
 
 // append stores output.
@@ -270,6 +301,9 @@ func (r *remote) keep(b []byte) error {
 	n, err := r.stdout.Write(b)
 	r.f.received(r.m.clock.Now(), int64(n))
 	r.publish(func(v *snapshot) { v.size = r.f.have })
+	if err == nil {
+		r.f.stored()
+	}
 	if r.f.have-r.synced >= syncEvery {
 		r.saveProgress()
 	}
@@ -277,7 +311,7 @@ func (r *remote) keep(b []byte) error {
 		r.act()
 	}
 	if err != nil {
-		return fmt.Errorf("store the output of unit %s: %w", r.id, err)
+		return r.notStored(err)
 	}
 	return nil
 }

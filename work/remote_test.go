@@ -385,6 +385,54 @@ func TestDiskFull(t *testing.T) {
 	a.wantStatus(id, Succeeded, "exit status 0")
 }
 
+// The detail says that the disk does not take the output; a unit does not end
+// before its output is safe, and goes on from what was.
+func TestOutputCannotBeStored(t *testing.T) {
+	for k, broken := range []string{"create", "write", "sync", "create", "write", "sync"} {
+		t.Run(broken, func(t *testing.T) {
+			bubble(t, func(t *testing.T, c *cluster) {
+				c.follow = k > 2
+				a, b := c.node("a"), c.node("b")
+				id, _ := a.submit("b", "")
+				p := b.next()
+				p.status(Running, "Running: PID 7")
+				time.Sleep(2 * time.Second)
+				if broken == "create" { // when it is opened again
+					a.stop()
+				}
+				a.fs.setBroken(func(op, name string) error {
+					if op == broken && strings.HasSuffix(name, "/stdout") {
+						return errDisk
+					}
+					return nil
+				})
+				if broken == "create" {
+					a.start()
+				}
+				p.output("0123")
+				p.exit(Succeeded, "exit status 0")
+				c.mu.Lock()
+				c.dials = 0
+				c.mu.Unlock()
+				time.Sleep(time.Minute)
+				a.wantStatus(id, Running, "Running: PID 7; store the output of unit "+id)
+				c.mu.Lock()
+				if c.dials > 100 {
+					t.Errorf("it was tried %d times in a minute", c.dials)
+				}
+				c.mu.Unlock()
+				a.fs.setBroken(nil)
+				time.Sleep(time.Minute)
+				a.wantStatus(id, Succeeded, "exit status 0")
+				a.fs.crash(func() bool { return false })
+				if got := a.fs.get(a.dir(id) + "/stdout"); got != "0123" {
+					t.Errorf("safe output %q", got)
+				}
+			})
+		})
+	}
+}
+
 // Each unit is woken at its own time, by the one timer of the manager.
 func TestDeadlines(t *testing.T) {
 	c := newCluster(t)
