@@ -104,6 +104,9 @@ fuzz:
 	go test -fuzz FuzzParse -fuzztime 1m ./sim/scenario
 	go test -fuzz FuzzParse -fuzztime 1m ./sim/graphfile
 	go test -fuzz FuzzParse -fuzztime 1m ./internal/iprouter
+	go test -fuzz FuzzParams -fuzztime 1m ./work
+	go test -fuzz FuzzCommand -fuzztime 1m ./work
+	go test -fuzz FuzzVerify -fuzztime 1m ./internal/signing
 
 # Every size once: a run is millions of events.
 bench-sim:

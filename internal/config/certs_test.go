@@ -39,7 +39,7 @@ const errandsWritten = `- cert-init:
 func errands() *Config {
 	day := func(month time.Month, day int) time.Time { return time.Date(2030, month, day, 0, 0, 0, 0, time.UTC) }
 	return &Config{
-		Node:     Node{DataDir: "/tmp/receptor", MaxIdleConnectionTimeout: 21 * time.Second, MaxPendingRelease: 168 * time.Hour, MinFreeSpace: 100 << 20},
+		Node:     Node{DataDir: "/tmp/receptor", MaxIdleConnectionTimeout: 21 * time.Second, MaxPendingRelease: 168 * time.Hour, MinFreeSpace: 10 << 20},
 		LogLevel: Info,
 		CertInits: []CertInit{
 			{CommonName: "our mesh", KeyType: "ed25519", NotBefore: day(1, 31),

@@ -87,7 +87,7 @@ func forget(v reflect.Value) {
 // alone is the configuration of a node that says local-only and nothing else.
 func alone(change func(*Config)) *Config {
 	c := &Config{
-		Node:      Node{ID: "this-host", DataDir: "/tmp/receptor", MaxIdleConnectionTimeout: 21e9, MaxPendingRelease: 168 * 3600e9, MinFreeSpace: 100 << 20},
+		Node:      Node{ID: "this-host", DataDir: "/tmp/receptor", MaxIdleConnectionTimeout: 21e9, MaxPendingRelease: 168 * 3600e9, MinFreeSpace: 10 << 20},
 		LogLevel:  Info,
 		LocalOnly: true,
 	}

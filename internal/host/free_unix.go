@@ -14,9 +14,9 @@ func (FS) Free(name string) (int64, error) {
 	if err := unix.Statfs(name, &s); err != nil {
 		return 0, err
 	}
-	blocks := max(int64(s.Bavail), 0)
-	if size := int64(s.Bsize); size > 0 && blocks > math.MaxInt64/size {
-		return math.MaxInt64, nil
+	blocks, size := max(int64(s.Bavail), 0), max(int64(s.Bsize), 1)
+	if s.Blocks == 0 || blocks > math.MaxInt64/size {
+		return math.MaxInt64, nil // without a size at all, the file system does not tell
 	}
-	return blocks * int64(s.Bsize), nil
+	return blocks * size, nil
 }
