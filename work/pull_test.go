@@ -57,10 +57,12 @@ func TestFollow(t *testing.T) {
 			t.Errorf("%d connections at the end", c.dials)
 		}
 		time.Sleep(pullIdle + time.Second) // virtual
+		a.m.exchanges.Wait()
+		a.m.pulls.Lock()
+		defer a.m.pulls.Unlock()
 		if n := len(a.m.pullers); n != 0 {
 			t.Errorf("%d sessions are left without a unit", n)
 		}
-		a.m.exchanges.Wait()
 	})
 }
 
