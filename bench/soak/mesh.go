@@ -22,6 +22,7 @@ const mark = "RECEPTOR_SOAK"
 // node is a daemon, which may be down at the moment.
 type node struct {
 	id, dir, program string
+	deployed         bool // and promises less
 	problem          func(format string, args ...any)
 
 	mu    sync.Mutex
@@ -107,7 +108,7 @@ func newMesh(dir, program, peer string, problem func(string, ...any)) (*mesh, er
 		if id != "relay" {
 			link = fmt.Sprintf("- tcp-peer: {address: %q}\n", m.wires[i/2].listener.Addr())
 		} else if peer != "" {
-			n.program = peer
+			n.program, n.deployed = peer, true
 		}
 		conf := fmt.Sprintf("- node: {id: %s, datadir: %s}\n- log-level: debug\n- control-service: {service: control, filename: %s}\n%s"+
 			"- work-command: {worktype: tally, command: %s, allowruntimeparams: true}\n",

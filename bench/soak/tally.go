@@ -50,6 +50,8 @@ func (t *tally) judge(j *job, runs int) {
 	switch {
 	case runs > 1:
 		t.complain("%s ran %d times", j, runs)
+	case j.target.deployed && j.state == "Failed":
+		// Such a node cannot be asked whether it has a unit, and forgets its own.
 	case j.acknowledged && !j.terminal():
 		t.complain("%s was acknowledged and is still %q: %s", j, j.state, j.detail)
 	case j.acknowledged && !j.canceled && j.state != "Succeeded":
