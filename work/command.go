@@ -353,7 +353,7 @@ func (c *command) signed() bool {
 }
 
 func (c *command) shownDetail(s Status) string {
-	if place := c.m.places.describe(s.WorkType, c); place != "" && !s.State.Terminal() {
+	if place := c.m.places.describe(s.WorkType, c, false); place != "" && !s.State.Terminal() {
 		return place
 	}
 	return s.Detail

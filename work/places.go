@@ -87,19 +87,25 @@ func byArrival(a, b *command) int {
 	return cmp.Or(cmp.Compare(a.arrival.Load(), b.arrival.Load()), cmp.Compare(a.id, b.id))
 }
 
-// leave takes a unit out, if it is in, and returns those that may run now.
-func (p *places) leave(workType string, c *command) []*command {
+// leave takes a unit out, if it is in. It returns those that may run now, and the
+// first ones of those whose place in the line is another.
+func (p *places) leave(workType string, c *command) (admitted, moved []*command) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	l := p.lines[workType]
 	if l == nil {
-		return nil
+		return nil, nil
 	}
 	delete(l.running, c)
+	before := len(l.waiting)
 	if at, waits := slices.BinarySearchFunc(l.waiting, c, byArrival); waits {
 		l.waiting = slices.Delete(l.waiting, at, at+1)
 	}
-	return l.fill()
+	admitted = l.fill()
+	if len(l.waiting) < before {
+		moved = slices.Clone(l.waiting[:min(len(l.waiting), followedPlaces)])
+	}
+	return admitted, moved
 }
 
 // fill gives free places to those that wait, and returns them.
@@ -125,8 +131,13 @@ func (p *places) fillAll() []*command {
 	return admitted
 }
 
-// describe tells a person where in its line a unit is; "" if it is in none.
-func (p *places) describe(workType string, c *command) string {
+// followedPlaces is how many of a line are told when their place is another:
+// each writes that to its disk.
+const followedPlaces = 10
+
+// describe tells a person where in its line a unit is; "" if it is in none. With
+// followed it is for one who is told of changes, as far as they are told.
+func (p *places) describe(workType string, c *command, followed bool) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	l := p.lines[workType]
@@ -136,6 +147,9 @@ func (p *places) describe(workType string, c *command) string {
 	at, waits := slices.BinarySearchFunc(l.waiting, c, byArrival)
 	if !waits {
 		return ""
+	}
+	if followed && at >= followedPlaces {
+		return fmt.Sprintf("Queued: %d or more wait before it; %d of this work type may run at once", followedPlaces, l.places)
 	}
 	return fmt.Sprintf("Queued: number %d of %d that wait; %d of this work type may run at once", at+1, len(l.waiting), l.places)
 }
@@ -147,7 +161,9 @@ func (m *Manager) startWaiting(admitted []*command) {
 		c := admitted[0]
 		admitted = admitted[1:]
 		if !c.startAdmitted() {
-			admitted = append(admitted, m.places.leave(c.load().status.WorkType, c)...)
+			more, moved := m.places.leave(c.load().status.WorkType, c)
+			admitted = append(admitted, more...)
+			tellMoved(moved)
 		}
 	}
 }
@@ -168,6 +184,28 @@ func (c *command) startAdmitted() bool {
 // held.
 func (m *Manager) settle(c *command) {
 	if s := c.load(); s.status.State.Terminal() || s.released {
-		m.startWaiting(m.places.leave(s.status.WorkType, c))
+		admitted, moved := m.places.leave(s.status.WorkType, c)
+		tellMoved(moved)
+		m.startWaiting(admitted)
 	}
+}
+
+// tellMoved tells those who follow units that wait of their new places. No
+// unit's lock may be held.
+func tellMoved(moved []*command) {
+	for _, c := range moved {
+		c.mu.Lock()
+		if len(c.feeds) > 0 && !c.closed {
+			c.publish(func(*snapshot) {})
+		}
+		c.mu.Unlock()
+	}
+}
+
+// followedDetail is shownDetail for one who is told of changes.
+func (c *command) followedDetail(s Status) string {
+	if place := c.m.places.describe(s.WorkType, c, true); place != "" && !s.State.Terminal() {
+		return place
+	}
+	return s.Detail
 }

@@ -160,9 +160,13 @@ func TestPlacesProperty(t *testing.T) {
 			i := rapid.IntRange(0, len(*from)-1).Draw(t, name)
 			c := (*from)[i]
 			*from = slices.Delete(*from, i, i+1)
-			admitted(p.leave("few", c))
-			if again := p.leave("few", c); len(again) != 0 {
-				t.Fatalf("%d units start because one has left twice", len(again))
+			starts, moved := p.leave("few", c)
+			admitted(starts)
+			if want := waiting[:min(len(waiting), followedPlaces)]; len(moved) > 0 && !slices.Equal(moved, want) {
+				t.Fatalf("%d units have moved, want %d", len(moved), len(want))
+			}
+			if again, moved := p.leave("few", c); len(again)+len(moved) != 0 {
+				t.Fatalf("%d units start and %d move because one has left twice", len(again), len(moved))
 			}
 		}
 		number := 0
@@ -192,16 +196,49 @@ func TestPlacesProperty(t *testing.T) {
 				}
 				for i, c := range waiting {
 					want := fmt.Sprintf("Queued: number %d of %d that wait; %d of this work type may run at once", i+1, len(waiting), typ.MaxParallel)
-					if got := p.describe("few", c); got != want {
+					if got := p.describe("few", c, false); got != want {
 						t.Fatalf("%q, want %q", got, want)
 					}
 				}
 				for _, c := range running {
-					if got := p.describe("few", c); got != "" {
+					if got := p.describe("few", c, false); got != "" {
 						t.Fatalf("one that runs is %q", got)
 					}
 				}
 			},
 		})
 	})
+}
+
+// Who follows a unit from another node sees its place, as far as that is near
+// the front.
+func TestPlaceIsFollowed(t *testing.T) {
+	c := newCluster(t)
+	c.follow = true
+	a, b := c.node("a"), c.node("b")
+	b.stop()
+	b.types = []Type{{Name: "few", Command: "cat", MaxParallel: 2}}
+	b.start()
+	var units []string
+	for range 2 + followedPlaces + 2 {
+		sub, err := a.client().Submit(map[string]string{"node": "b", "worktype": "few"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := sub.Finish(strings.NewReader("")); err != nil {
+			t.Fatal(err)
+		}
+		units = append(units, sub.UnitID)
+	}
+	first, waiting := b.next(), units[2:]
+	b.next()
+	a.await(waiting[0], Pending, "Queued: number 1 of")
+	a.await(waiting[followedPlaces-1], Pending, fmt.Sprintf("Queued: number %d of", followedPlaces))
+	last := waiting[followedPlaces+1]
+	a.await(last, Pending, fmt.Sprintf("Queued: %d or more wait before it; 2 of this work type may run at once", followedPlaces))
+	first.exit(Succeeded, "exit status 0")
+	b.next().exit(Succeeded, "exit status 0")
+	b.next()
+	a.await(waiting[2], Pending, "Queued: number 1 of")
+	a.await(last, Pending, fmt.Sprintf("Queued: number %d of %d", followedPlaces, followedPlaces))
 }

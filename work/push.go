@@ -93,7 +93,8 @@ type pusher struct {
 type feed struct {
 	p      *pusher
 	id     string
-	unit   *unit  // nil if refused
+	unit   *unit // nil if refused
+	detail func(Status) string
 	reason error  // why it is
 	done   func() // ends the reading of the output
 	queued bool   // in due; under the pusher's mu
@@ -144,7 +145,7 @@ func (p *pusher) read() {
 func (p *pusher) take(q followRequest) bool {
 	f := &feed{p: p, id: q.UnitID, pos: q.StartPos, sum: sha256.New()}
 	if !q.Stop {
-		f.unit, f.done, f.reason = p.find(q)
+		f.done, f.reason = p.find(q, f)
 	}
 	p.mu.Lock()
 	old := p.feeds[q.UnitID]
@@ -167,23 +168,27 @@ func (p *pusher) take(q followRequest) bool {
 	return fits
 }
 
-// find returns the unit of a request, if its client may have it, with its output
-// being read.
-func (p *pusher) find(q followRequest) (u *unit, done func(), err error) {
+// find gives a feed the unit of its request, if its client may have it, with its
+// output being read until done is called.
+func (p *pusher) find(q followRequest, f *feed) (done func(), err error) {
 	r, err := p.m.find(q.UnitID)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if q.StartPos < 0 {
-		return nil, nil, fmt.Errorf("the start position must be 0 or more, not %d", q.StartPos)
+		return nil, fmt.Errorf("the start position must be 0 or more, not %d", q.StartPos)
 	}
 	if err := p.m.checkSignature(order{signature: q.Signature, hash: q.hash()}, r.signed(), p.s); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if done, err = r.read(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return r.base(), sync.OnceFunc(done), nil
+	f.unit, f.detail = r.base(), r.shownDetail
+	if c, ok := r.(*command); ok {
+		f.detail = c.followedDetail
+	}
+	return sync.OnceFunc(done), nil
 }
 
 // end has the unit forget the feed.
@@ -260,7 +265,7 @@ func (f *feed) step(buf []byte) (more bool, err error) {
 	if s.released {
 		return false, f.finish(followMessage{Error: unknownUnit(f.id).Error()})
 	}
-	state := followState{State: s.status.State, Detail: s.status.Detail, Size: s.size}
+	state := followState{State: s.status.State, Detail: f.detail(s.status), Size: s.size}
 	ended := state.State.Terminal()
 	if f.told == nil || !ended && (f.told.State != state.State || f.told.Detail != state.Detail) {
 		f.told = &state
