@@ -4,6 +4,7 @@
 # make test-nginx  links through a reverse proxy (skips without nginx)
 # make container  the images of Containerfile, by buildah or podman
 # make demo       a real mesh of three nodes that runs work, then a simulated one
+# make bench      the speed of real nodes on loopback (BENCH_ARGS: see bench/mesh); RECEPTOR_PEER=PROGRAM: beside deployed ones
 # make bench-sim  the speed of the simulator (docs/performance.md); BENCH_LARGE=1: also at 10,000 nodes
 # make soak       a real mesh that is killed and cut at random for minutes while it works (SOAK_ARGS: see bench/soak)
 # make properties  long runs of the properties, from the seed in sim/testdata/seeds.txt
@@ -23,7 +24,7 @@ LDFLAGS  := -s -w -X receptor/internal/version.Version=$(VERSION)
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: all $(PROGRAMS) soak install test container test-container test-nginx properties next-seeds race fuzz bench-sim lint vet fmt staticcheck demo clean
+.PHONY: all $(PROGRAMS) soak bench install test container test-container test-nginx properties next-seeds race fuzz bench-sim lint vet fmt staticcheck demo clean
 
 all: $(PROGRAMS)
 
@@ -95,6 +96,12 @@ SOAK_ARGS ?= --for 3m
 
 soak: receptor
 	go run ./bench/soak --bin bin $(SOAK_ARGS)
+
+# A quarter of an hour beside deployed nodes; --short: some two minutes.
+BENCH_ARGS ?=
+
+bench: receptor
+	go run ./bench/mesh --ours bin/receptor $(BENCH_ARGS)
 
 # Each fuzz target for a minute; a finding is written to its testdata.
 fuzz:

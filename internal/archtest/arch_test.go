@@ -78,6 +78,7 @@ var rules = map[string]rule{
 	},
 	"cmd/receptorctl": {imports: []string{"control", "internal/completion", "internal/config", "internal/pki", "internal/version", pflag, "golang.org/x/term"}, waits: []string{anyFile}, clock: []string{anyFile}},
 	"bench/soak":      {imports: []string{"control", pflag}, waits: []string{anyFile}, clock: []string{anyFile}},
+	"bench/mesh":      {imports: []string{"control", pflag, quic}, waits: []string{anyFile}, clock: []string{anyFile}, secrets: []string{"quic.go"}},
 	"cmd/meshsim":     {imports: []string{"sim/...", "internal/completion", "internal/version", pflag, "golang.org/x/term"}, clock: []string{"main.go"}},
 }
 
