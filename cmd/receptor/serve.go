@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -16,6 +17,19 @@ import (
 // stopTime is how long the end of the node may take. It takes a few seconds at
 // most, as long as peers may take to read what is sent last.
 const stopTime = 20 * time.Second
+
+// gcPercent is how much garbage may be made before it is collected, in percent
+// of what is in use. A node has little in use and makes a frame's worth of
+// garbage for each frame, so by Go's default, 100, a stream at full speed would
+// collect a hundred times a second (docs/performance.md).
+const gcPercent = 400
+
+// collectLessOften sets gcPercent, unless the environment says another.
+func collectLessOften(getenv func(string) string) {
+	if getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+}
 
 // signals are those that the node heeds.
 type signals struct {
@@ -38,6 +52,7 @@ func (s signals) release() {
 // serve runs the node until SIGTERM or SIGINT, or until it fails. SIGHUP reloads
 // the files of the command line.
 func serve(cl *config.CommandLine, cfg *config.Config, stdout io.Writer) error {
+	collectLessOften(os.Getenv)
 	caught := catchSignals()
 	defer caught.release()
 	log := daemon.NewLog(stdout, transport.System, cfg.LogLevel)
