@@ -14,6 +14,8 @@ import (
 type sink struct {
 	listener net.Listener
 
+	open sync.WaitGroup // connections
+
 	mu    sync.Mutex
 	conns []*atomic.Int64 // bytes of each connection since the last reset
 }
@@ -38,7 +40,7 @@ func (s *sink) serve() {
 		s.mu.Lock()
 		s.conns = append(s.conns, count)
 		s.mu.Unlock()
-		go func() {
+		s.open.Go(func() {
 			defer conn.Close()
 			buf := make([]byte, 256<<10)
 			for {
@@ -48,7 +50,7 @@ func (s *sink) serve() {
 					return
 				}
 			}
-		}()
+		})
 	}
 }
 
@@ -109,11 +111,15 @@ func (s *sink) startFlood(ctx context.Context, addr string, streams int) (*flood
 	}
 }
 
+// stop breaks the streams off, so that what buffers hold need not be brought any
+// more, and returns when the sink has seen them all end.
 func (f *flood) stop() {
 	for _, conn := range f.conns {
+		_ = conn.(*net.TCPConn).SetLinger(0)
 		conn.Close()
 	}
 	f.ends.Wait()
+	f.sink.open.Wait()
 }
 
 // during counts what each stream brings while a function runs.
