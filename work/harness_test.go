@@ -145,6 +145,13 @@ func (c *cluster) dial(ctx context.Context, node, service, tlsClient string) (Co
 	return ours, nil
 }
 
+// dialled is how many connections were tried.
+func (c *cluster) dialled() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.dials
+}
+
 // featuresOf is Options.Features.
 func (c *cluster) featuresOf(node string) (features []string, known bool) {
 	c.mu.Lock()

@@ -95,8 +95,8 @@ func TestSubmissionUnknown(t *testing.T) {
 		t.Errorf("result %q", got)
 	}
 	c.clock.advance(time.Hour)
-	if c.dials != 1 {
-		t.Errorf("%d connections, want just that one", c.dials)
+	if c.dialled() != 1 {
+		t.Errorf("%d connections, want just that one", c.dialled())
 	}
 }
 
@@ -112,8 +112,8 @@ func TestSubmissionUnknownAfterCrash(t *testing.T) {
 	a.stop()
 	a.start()
 	a.await(id, Failed, "it is unknown whether it was started there")
-	if c.dials != 1 {
-		t.Errorf("%d connections, want just that one", c.dials)
+	if c.dialled() != 1 {
+		t.Errorf("%d connections, want just that one", c.dialled())
 	}
 }
 

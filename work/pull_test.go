@@ -36,8 +36,8 @@ func TestFollow(t *testing.T) {
 			id, _ := a.submit("b", "")
 			units, processes = append(units, id), append(processes, b.next())
 		}
-		if c.dials != len(units)+1 {
-			t.Errorf("%d connections, want one for each submission and one for the news", c.dials)
+		if c.dialled() != len(units)+1 {
+			t.Errorf("%d connections, want one for each submission and one for the news", c.dialled())
 		}
 		for i, p := range processes {
 			p.status(Running, fmt.Sprint("Running: PID ", i))
@@ -53,8 +53,8 @@ func TestFollow(t *testing.T) {
 		if took := time.Since(began); took != 0 {
 			t.Errorf("it took %v of waiting", took)
 		}
-		if c.dials != len(units)+1 {
-			t.Errorf("%d connections at the end", c.dials)
+		if c.dialled() != len(units)+1 {
+			t.Errorf("%d connections at the end", c.dialled())
 		}
 		time.Sleep(pullIdle + time.Second) // virtual
 		a.m.exchanges.Wait()

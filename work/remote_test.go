@@ -250,9 +250,9 @@ func TestCancelBeforeStart(t *testing.T) {
 		t.Errorf("answer %s", got)
 	}
 	a.wantStatus(id, Failed, "Locally Cancelled")
-	dials := c.dials
+	dials := c.dialled()
 	c.clock.advance(time.Hour)
-	if c.dials != dials {
+	if c.dialled() != dials {
 		t.Error("it is still tried")
 	}
 }
@@ -351,7 +351,7 @@ func TestRemoteInputIncompleteAtRestart(t *testing.T) {
 	a.await(sub.UnitID, Pending, "Waiting for Input Data")
 	a.stop()
 	a.start()
-	if c.dials != 0 {
+	if c.dialled() != 0 {
 		t.Error("half of the input was submitted")
 	}
 	r, err := a.m.find(sub.UnitID)
@@ -416,11 +416,9 @@ func TestOutputCannotBeStored(t *testing.T) {
 				c.mu.Unlock()
 				time.Sleep(time.Minute)
 				a.wantStatus(id, Running, "Running: PID 7; store the output of unit "+id)
-				c.mu.Lock()
-				if c.dials > 100 {
-					t.Errorf("it was tried %d times in a minute", c.dials)
+				if n := c.dialled(); n > 100 {
+					t.Errorf("it was tried %d times in a minute", n)
 				}
-				c.mu.Unlock()
 				a.fs.setBroken(nil)
 				time.Sleep(time.Minute)
 				a.wantStatus(id, Succeeded, "exit status 0")

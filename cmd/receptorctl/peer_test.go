@@ -370,8 +370,10 @@ var changing = []struct {
 	{regexp.MustCompile(`"Time": "[^"]*"`), `"Time": TIME`},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`), "TIME"},
 	{regexp.MustCompile(`(?m)^(receptorctl  |receptor     ).*$`), "${1}VERSION"},
-	// Certificates, of which this program makes a table.
+	// Certificates, for which this program asks.
 	{regexp.MustCompile(`(?s)\nCertificate .*?\n(tls-.*\n)+`), ""},
+	{regexp.MustCompile(`(?s)\n    "Certificates": \[.*?\n    \],`), ""},
+	{regexp.MustCompile(`\n    "Certificates": \[\],`), ""},
 }
 
 func (p *pair) normalize(s, node, other string) string {
