@@ -85,10 +85,11 @@ type ServiceChanged struct {
 	Withdrawn     bool
 }
 
-// FrameDropped: a frame from a peer could not be used.
+// FrameDropped: a frame could not be used. Peer is empty before it is known who
+// that is; Link is empty for data frames.
 type FrameDropped struct {
-	Peer string
-	Err  error
+	Peer, Link string
+	Err        error
 }
 
 // DropReason says why a datagram went no further.

@@ -109,7 +109,7 @@ func (s *session) Receive(frame []byte) {
 		return
 	}
 	if err := s.receiveControl(n.clock.Now(), frame); err != nil {
-		n.emit(FrameDropped{Peer: s.peer, Err: err})
+		n.emit(FrameDropped{Peer: s.peer, Link: s.link.String(), Err: err})
 	}
 }
 

@@ -77,6 +77,7 @@ type Daemon struct {
 	reach    *reachQueue
 	expiry   daily
 	topology topology
+	dropped  scarce // lines about frames
 	services []service
 	serving  sync.WaitGroup
 	failed   chan error

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"errors"
+	"fmt"
 	"io"
 
 	"receptor/mesh"
@@ -46,7 +47,7 @@ func (d *Daemon) meshEvent(e mesh.Event) {
 		}
 		d.topology.changed()
 	case mesh.FrameDropped:
-		d.log.Warningf("Dropped a frame from peer %q: %v", e.Peer, e.Err)
+		d.frameDropped(e)
 	case mesh.UpdateAccepted:
 		d.log.Debugf("Routing update %d of %s by %s", e.Sequence, e.Node, e.From)
 	case mesh.DatagramDropped:
@@ -60,6 +61,25 @@ func (d *Daemon) meshEvent(e mesh.Event) {
 	case mesh.UnreachReceived:
 		d.log.Debugf("Node %s reports: %s:%s to %s:%s: %s", e.ReportedBy, e.FromNode, e.FromService, e.ToNode, e.ToService, e.Problem)
 	}
+}
+
+func (d *Daemon) frameDropped(e mesh.FrameDropped) {
+	ok, skipped := d.dropped.allow(d.host.Clock.Now())
+	if !ok {
+		return
+	}
+	from := "a peer"
+	switch {
+	case e.Peer != "":
+		from = fmt.Sprintf("peer %q", e.Peer)
+	case e.Link != "":
+		from = e.Link
+	}
+	more := ""
+	if skipped > 0 {
+		more = fmt.Sprintf(" (%d more before, of which the log has nothing)", skipped)
+	}
+	d.log.Warningf("Dropped a frame from %s: %v%s", from, e.Err, more)
 }
 
 func (d *Daemon) duplicateID(e mesh.DuplicateID) {

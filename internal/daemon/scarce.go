@@ -1,0 +1,37 @@
+package daemon
+
+import (
+	"sync"
+	"time"
+)
+
+// scarce bounds how often the log has a line that whoever can send a frame can
+// cause: scarceLines in any scarceTime.
+type scarce struct {
+	mu      sync.Mutex
+	since   time.Time
+	lines   int
+	skipped int
+}
+
+const (
+	scarceTime  = time.Minute
+	scarceLines = 10
+)
+
+// allow reports whether there may be a line now, and how many there were before
+// it that had to be left out.
+func (s *scarce) allow(now time.Time) (ok bool, skipped int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d := now.Sub(s.since); d >= scarceTime || d < 0 {
+		s.since, s.lines = now, 0
+	}
+	if s.lines == scarceLines {
+		s.skipped++
+		return false, 0
+	}
+	s.lines++
+	skipped, s.skipped = s.skipped, 0
+	return true, skipped
+}
