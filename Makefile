@@ -31,6 +31,13 @@ all: $(PROGRAMS)
 $(PROGRAMS):
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/$@ ./cmd/$@
 
+# What the full engine runs is embedded in meshsim.
+meshsim: sim/full/built/guest.wasm
+
+.PHONY: sim/full/built/guest.wasm
+sim/full/built/guest.wasm:
+	GOOS=wasip1 GOARCH=wasm go build -trimpath -ldflags '-s -w' -o $@ ./sim/guest
+
 install: all
 	install -d '$(DESTDIR)$(PREFIX)/bin'
 	install -m 0755 $(PROGRAMS:%=bin/%) '$(DESTDIR)$(PREFIX)/bin/'
@@ -135,4 +142,4 @@ demo: all
 	docs/demo/run.sh bin
 
 clean:
-	rm -rf bin
+	rm -rf bin sim/full/built/guest.wasm

@@ -87,6 +87,9 @@ func Run(s *scenario.Scenario, seed uint64, opts Options) (Report, error) {
 	if err := s.Check(); err != nil {
 		return Report{}, err
 	}
+	if len(s.Units) > 0 {
+		return Report{}, errors.New("the scenario has units of work, which the core engine does not run: want the full engine")
+	}
 	wall := opts.Wall
 	if wall == nil {
 		wall = func() time.Duration { return 0 }

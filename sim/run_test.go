@@ -299,3 +299,14 @@ func TestScenarioIsCheckedBeforeItRuns(t *testing.T) {
 		t.Errorf("error is %v", err)
 	}
 }
+
+func TestCoreEngineRefusesUnits(t *testing.T) {
+	s := &scenario.Scenario{
+		For: time.Second, Nodes: []scenario.Node{{ID: "a"}, {ID: "b"}},
+		Links: []scenario.Link{{From: "a", To: "b", Backend: scenario.TCP, Cost: 1}},
+		Units: []scenario.Unit{{From: "a", To: "b"}},
+	}
+	if _, err := Run(s, 1, Options{}); err == nil || !strings.Contains(err.Error(), "want the full engine") {
+		t.Errorf("error %v, want one that names the full engine", err)
+	}
+}

@@ -27,7 +27,7 @@ const (
 
 const usage = `meshsim runs a mesh of receptor nodes in a simulator and checks that it behaves.
 
-  meshsim run FILE [--seed N] [--engine core] [--for 60s] [--trace FILE] [--resolved FILE] [--html FILE] [--json]
+  meshsim run FILE [--seed N] [--engine core|full] [--for 60s] [--trace FILE] [--resolved FILE] [--html FILE] [--json]
   meshsim run FILE --seeds A:B [--jobs N] [--for 60s] [--json]
   meshsim check FILE... [--seeds A:B] [--shard I/N] [--no-faults] [--jobs N] [--keep-going] [--out DIR] [--json]
   meshsim gen KIND --nodes N [--seed S] [--degree D] [--cost C] [--delay D] [--jitter J] [--loss P] ...

@@ -12,6 +12,7 @@ import (
 	"receptor/internal/version"
 	"receptor/sim"
 	"receptor/sim/campaign"
+	"receptor/sim/full"
 	"receptor/sim/scenario"
 	"receptor/sim/stats"
 	"receptor/sim/stats/page"
@@ -19,7 +20,7 @@ import (
 
 // runFlags are those of the command that runs a scenario file.
 type runFlags struct {
-	path                    string
+	path, engine            string
 	seed                    uint64
 	seedGiven               bool
 	seeds                   string // "": one run
@@ -42,6 +43,9 @@ func (a app) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if flags.engine == full.Engine {
+		return a.runFull(ctx, file, flags)
+	}
 	if flags.seeds != "" {
 		return a.runSeeds(ctx, file, flags)
 	}
@@ -54,7 +58,7 @@ func (a app) parseRun(args []string) (*runFlags, error) {
 	f.Var((*seed)(&r.seed), "seed", "seed of everything random (default: the one in the file, else 1)")
 	f.StringVar(&r.seeds, "seeds", "", "run with each seed of `A:B`, A up to but not B, and print how the mesh behaved in all")
 	f.IntVar(&r.jobs, "jobs", 0, "how many runs of --seeds at once (default: one for each core)")
-	engine := f.String("engine", sim.EngineCore, "what to simulate; core: mesh nodes on a virtual network")
+	engine := f.String("engine", sim.EngineCore, "what to simulate; core: mesh nodes on a virtual network; full: whole daemons, with work")
 	f.DurationVar(&r.length, "for", 0, "how long to run, in virtual time (default: as the file says)")
 	f.StringVar(&r.tracePath, "trace", "", "write every event to `FILE`, one line of JSON each")
 	f.StringVar(&r.resolvedPath, "resolved", "", "write the scenario to `FILE`, with nothing left to draw from the seed")
@@ -69,8 +73,14 @@ func (a app) parseRun(args []string) (*runFlags, error) {
 	if r.path, err = oneArgument(f, "scenario file"); err != nil {
 		return nil, err
 	}
-	if *engine != sim.EngineCore {
-		return nil, fmt.Errorf("engine %q is not available: %s is", *engine, sim.EngineCore)
+	switch r.engine = *engine; r.engine {
+	case sim.EngineCore:
+	case full.Engine:
+		if err := checkFull(f.Changed); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, fmt.Errorf("engine %q is not available: %s and %s are", r.engine, sim.EngineCore, full.Engine)
 	}
 	if f.Changed("for") {
 		if err := checkLength(r.length); err != nil {

@@ -40,6 +40,8 @@ const (
 	RuleReplay    Rule = "replay"     // the same seed gives the same run
 	RuleConverged Rule = "converged"  // as fast as the scenario expects
 	RuleLostPings Rule = "lost_pings" // no more than the scenario expects
+	RuleUnit      Rule = "unit"       // runs once at most, ends as its command does, with its bytes, and leaves nothing
+	RuleGuest     Rule = "guest"      // no node of the full engine panics, or waits for ever
 )
 
 // ReplayDiffers is the violation of RuleReplay by two runs, of which these are

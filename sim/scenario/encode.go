@@ -28,6 +28,7 @@ func (s *Scenario) Encode(comment string) []byte {
 	work.add("pings", listOf(s.Pings, func(p Ping) *yaml.Node { return p.encode().node }))
 	work.add("datagrams", listOf(s.Datagrams, Datagram.encode))
 	work.add("services", listOf(s.Services, Service.encode))
+	work.add("units", listOf(s.Units, Unit.encode))
 	doc.add("workload", work.node)
 	doc.add("timeline", listOf(s.Timeline, Action.encode))
 	doc.add("expect", s.Expect.encode())

@@ -38,6 +38,7 @@ type File struct {
 	pings       []trafficSpec
 	datagrams   []trafficSpec
 	services    []Service
+	units       []Unit
 	timeline    []Action
 	faults      *Faults
 	expect      Expect
@@ -214,7 +215,8 @@ func (d *decoder) workload(n *yaml.Node, f *File) {
 				optional("hops", scalar(d, "hops", &t.Hops, parseCount(0, wire.MaxHops))))
 			f.datagrams = append(f.datagrams, t)
 		})),
-		optional("services", d.list("services", func(n *yaml.Node) { f.services = append(f.services, d.service(n)) })))
+		optional("services", d.list("services", func(n *yaml.Node) { f.services = append(f.services, d.service(n)) })),
+		optional("units", d.list("units", func(n *yaml.Node) { f.units = append(f.units, d.unit(n)) })))
 }
 
 func (d *decoder) service(n *yaml.Node) Service {

@@ -38,6 +38,7 @@ type Scenario struct {
 	Pings     []Ping
 	Datagrams []Datagram
 	Services  []Service
+	Units     []Unit
 	Timeline  []Action
 	Expect    Expect
 }

@@ -14,6 +14,7 @@ func clone(s *scenario.Scenario) *scenario.Scenario {
 	c.Links = slices.Clone(s.Links)
 	c.Pings = slices.Clone(s.Pings)
 	c.Datagrams = slices.Clone(s.Datagrams)
+	c.Units = slices.Clone(s.Units)
 	c.Services = slices.Clone(s.Services)
 	c.Timeline = slices.Clone(s.Timeline)
 	return &c
@@ -103,6 +104,7 @@ func dropDangling(c *scenario.Scenario) {
 		linked[[2]string{l.From, l.To}], linked[[2]string{l.To, l.From}] = true, true
 	}
 	c.Pings = slices.DeleteFunc(c.Pings, func(p scenario.Ping) bool { return !exists[p.From] || !exists[p.To] })
+	c.Units = slices.DeleteFunc(c.Units, func(u scenario.Unit) bool { return !exists[u.From] || !exists[u.To] })
 	c.Datagrams = slices.DeleteFunc(c.Datagrams, func(d scenario.Datagram) bool { return !exists[d.From] || !exists[d.To] })
 	c.Services = slices.DeleteFunc(c.Services, func(v scenario.Service) bool { return !exists[v.Node] })
 	kept := c.Timeline[:0]

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"receptor/sim/check"
+	"receptor/sim/full"
+	"receptor/sim/scenario"
+)
+
+// runFull runs a scenario on the full engine.
+func (a app) runFull(ctx context.Context, file *scenario.File, flags *runFlags) error {
+	seed := file.Seed()
+	if flags.seedGiven {
+		seed = flags.seed
+	}
+	s, err := resolve(file, seed)
+	if err != nil {
+		return err
+	}
+	if flags.length > 0 {
+		s.For = flags.length
+	}
+	guest, err := full.Guest()
+	if err != nil {
+		return err
+	}
+	opts := full.Options{Guest: guest, Wall: a.wall}
+	if dir, err := os.UserCacheDir(); err == nil { // else it is compiled each time
+		opts.CacheDir = filepath.Join(dir, "meshsim")
+	}
+	var trace bytes.Buffer
+	if flags.tracePath != "" || flags.twice {
+		opts.Trace = &trace
+	}
+	report, err := full.Run(ctx, s, opts)
+	if err != nil {
+		return err
+	}
+	if flags.twice {
+		var again bytes.Buffer
+		opts.Trace = &again
+		if _, err := full.Run(ctx, s, opts); err != nil {
+			return err
+		}
+		if text := full.Difference(trace.Bytes(), again.Bytes()); text != "" {
+			report.Violations = append(report.Violations, check.Violation{AtSeconds: report.VirtualSeconds, Rule: check.RuleReplay, Text: text})
+		}
+	}
+	if flags.tracePath != "" {
+		if err := os.WriteFile(flags.tracePath, trace.Bytes(), 0o666); err != nil {
+			return fmt.Errorf("write trace: %w", err)
+		}
+	}
+	if flags.asJSON {
+		err = json.NewEncoder(a.stdout).Encode(report)
+	} else {
+		err = a.summarizeFull(report)
+	}
+	if err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	if len(report.Violations) > 0 {
+		return errViolated
+	}
+	return nil
+}
+
+// checkFull refuses flags that the full engine has no use for.
+func checkFull(changed func(string) bool) error {
+	for _, name := range []string{"seeds", "resolved", "html", "history"} {
+		if changed(name) {
+			return fmt.Errorf("--%s is for the core engine: leave it out", name)
+		}
+	}
+	return nil
+}
+
+func (a app) summarizeFull(r full.Report) error {
+	p := printer{out: a.stdout}
+	p.printf("%-11s %d nodes, %d links, seed %d, %s engine, guest %s\n", "mesh", r.Nodes, r.Links, r.Seed, r.Engine, r.Guest)
+	p.printf("%-11s %v of virtual time in %.2f s\n", "run", virtual(r.VirtualSeconds), r.WallSeconds)
+	p.printf("%-11s %d\n%-11s %s\n", "events", r.Events, "trace hash", r.TraceHash)
+	p.printf("%-11s %d sent, %d answered\n", "pings", r.Pings.Sent, r.Pings.Answered)
+	p.printf("%-11s %d submitted, %d succeeded, %d ended, %d released\n", "units", r.Units.Submitted, r.Units.Succeeded, r.Units.Ended, r.Units.Released)
+	p.printf("%-11s %d\n", "violations", len(r.Violations))
+	for _, v := range r.Violations {
+		p.printf("  %s\n", v)
+	}
+	return p.err
+}

@@ -1,0 +1,43 @@
+// Package eventlog is what the guest of the full engine tells its host: one
+// event a line, as JSON, in the order in which they happened.
+package eventlog
+
+import "encoding/json"
+
+// Kind is what happened.
+type Kind string
+
+// Kinds of events.
+const (
+	Frame     Kind = "frame"     // a link delivered one; Text is the link, Size and Sum those of the frame
+	Disk      Kind = "disk"      // a disk was changed; Text is the operation and the file, Size and Sum what was written
+	LogLine   Kind = "log"       // a daemon logged Text
+	Fault     Kind = "fault"     // Text is the action of the timeline
+	Pinged    Kind = "pinged"    // a ping was answered, or not: Problem
+	Submitted Kind = "submitted" // a node has promised to see to a unit
+	Ran       Kind = "ran"       // a command was started for a unit
+	Seen      Kind = "seen"      // the submitter saw the end of a unit: Text is its state, Size and Sum its output
+	Released  Kind = "released"  // the submitter has released a unit
+	Problem   Kind = "problem"   // a client was told of an error that may pass
+	Left      Kind = "left"      // at the end there are still files of a unit: Text
+	End       Kind = "end"       // the run is over
+)
+
+// Event is one line. Unit counts the units of the scenario from 1.
+type Event struct {
+	At      int64  `json:"at"` // nanoseconds of virtual time since the start
+	Kind    Kind   `json:"kind"`
+	Node    string `json:"node,omitempty"`
+	Unit    int    `json:"unit,omitempty"`
+	Text    string `json:"text,omitempty"`
+	Size    int    `json:"size,omitempty"`
+	Sum     uint64 `json:"sum,omitempty"`
+	Problem string `json:"problem,omitempty"`
+}
+
+// Parse reads one line.
+func Parse(line []byte) (Event, error) {
+	var e Event
+	err := json.Unmarshal(line, &e)
+	return e, err
+}

@@ -1,0 +1,119 @@
+package full
+
+import (
+	"fmt"
+	"time"
+
+	"receptor/sim/check"
+	"receptor/sim/eventlog"
+	"receptor/sim/scenario"
+	"receptor/work"
+)
+
+// judge holds the event log against what must be true of units of work.
+type judge struct {
+	scenario   *scenario.Scenario
+	units      []fate // of the scenario's units
+	left       []eventlog.Event
+	ended      bool
+	violations []check.Violation
+	counts     Units
+	pings      Pings
+}
+
+// fate is what became of a unit.
+type fate struct {
+	submitted, released bool
+	runs                int
+	end                 string // "" until the submitter has seen one
+}
+
+func newJudge(s *scenario.Scenario) *judge {
+	return &judge{scenario: s, units: make([]fate, len(s.Units)), violations: []check.Violation{}}
+}
+
+func (j *judge) report(at time.Duration, node string, rule check.Rule, format string, args ...any) {
+	j.violations = append(j.violations, check.Violation{AtSeconds: at.Seconds(), Node: node, Rule: rule, Text: fmt.Sprintf(format, args...)})
+}
+
+func (j *judge) take(e eventlog.Event) {
+	switch e.Kind {
+	case eventlog.Pinged:
+		j.pings.Sent++
+		if e.Problem == "" {
+			j.pings.Answered++
+		}
+	case eventlog.Left:
+		j.left = append(j.left, e)
+	case eventlog.End:
+		j.ended = true
+	}
+	if e.Unit < 1 || e.Unit > len(j.units) {
+		return
+	}
+	u, f, at := j.scenario.Units[e.Unit-1], &j.units[e.Unit-1], time.Duration(e.At)
+	switch e.Kind {
+	case eventlog.Submitted:
+		f.submitted = true
+		j.counts.Submitted++
+	case eventlog.Ran:
+		if f.runs++; f.runs > 1 {
+			j.report(at, e.Node, check.RuleUnit, "unit %d runs for the %d. time: want once at most", e.Unit, f.runs)
+		}
+	case eventlog.Seen:
+		f.end = e.Text
+		j.counts.Ended++
+		j.judgeEnd(at, e, u, f)
+	case eventlog.Released:
+		f.released = true
+		j.counts.Released++
+	}
+}
+
+// judgeEnd judges a unit whose end its submitter has seen.
+func (j *judge) judgeEnd(at time.Duration, e eventlog.Event, u scenario.Unit, f *fate) {
+	want := work.Succeeded
+	if u.Exit != 0 {
+		want = work.Failed
+	}
+	if e.Text == work.Succeeded.String() {
+		j.counts.Succeeded++
+		switch {
+		case f.runs == 0:
+			j.report(at, e.Node, check.RuleUnit, "unit %d has succeeded, and never ran", e.Unit)
+		case e.Problem != "":
+			j.report(at, e.Node, check.RuleUnit, "unit %d has succeeded with %d bytes: %s", e.Unit, e.Size, e.Problem)
+		}
+	}
+	// Without its submission answered, nobody was promised that it runs.
+	if f.submitted && e.Text != want.String() {
+		j.report(at, e.Node, check.RuleUnit, "unit %d with exit code %d is %s: want %v", e.Unit, u.Exit, e.Text, want)
+	}
+}
+
+// finish judges what only the end of a run can tell.
+func (j *judge) finish(now time.Duration, crash string) {
+	switch {
+	case crash != "":
+		j.report(now, "", check.RuleGuest, "the nodes came to a stop: %s", crash)
+		return
+	case !j.ended:
+		j.report(now, "", check.RuleGuest, "the event log has no end")
+		return
+	}
+	released := true
+	for i, f := range j.units {
+		if f.submitted && f.end == "" {
+			j.report(now, j.scenario.Units[i].From, check.RuleUnit, "unit %d was submitted, and has not ended by the end of the run", i+1)
+		}
+		released = released && f.released
+	}
+	if released {
+		for _, e := range j.left {
+			j.report(now, e.Node, check.RuleUnit, "all units are released, and there are still files of %s", e.Text)
+		}
+	}
+	if most, lost := j.scenario.Expect.LostPings, j.pings.Sent-j.pings.Answered; most >= 0 && lost > most {
+		j.report(now, "", check.RuleLostPings, "%d of %d pings were not answered, expected were %d at most", lost, j.pings.Sent, most)
+	}
+}

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"receptor/control"
+	"receptor/internal/config"
+	"receptor/internal/daemon"
+	"receptor/internal/iprouter"
+	"receptor/sim/eventlog"
+	"receptor/sim/seed"
+	"receptor/transport"
+)
+
+// machine is what a node runs on: its disk and its processes outlive its daemon.
+type machine struct {
+	id          string
+	world       *world
+	disk        *disk
+	supervisors []*supervisor
+	starts      int
+	life        *incarnation // of the daemon that runs, nil while none does
+}
+
+// incarnation is one life of a daemon, with all that it was given. Once it is
+// dead, nothing that is left of the daemon has any effect.
+type incarnation struct {
+	machine  *machine
+	dead     atomic.Bool
+	conns    map[*conn]struct{}
+	backends []*listener
+	address  string      // of its control service
+	sockets  []io.Closer // listeners and connections
+	rands    int
+}
+
+var errDead = errors.New("this process was killed")
+
+func (i *incarnation) check() error {
+	if i.dead.Load() {
+		return errDead
+	}
+	return nil
+}
+
+// Now implements transport.Clock.
+func (i *incarnation) Now() time.Time { return time.Now() }
+
+// AfterFunc implements transport.Clock.
+func (i *incarnation) AfterFunc(d time.Duration, f func()) transport.Timer {
+	return time.AfterFunc(d, func() {
+		if !i.dead.Load() {
+			f()
+		}
+	})
+}
+
+// Write takes the log of the daemon.
+func (i *incarnation) Write(line []byte) (int, error) {
+	if !i.dead.Load() {
+		i.machine.world.log.log(eventlog.Event{Kind: eventlog.LogLine, Node: i.machine.id, Text: strings.TrimSpace(string(line))})
+	}
+	return len(line), nil
+}
+
+// start starts the daemon.
+func (m *machine) start() error {
+	m.starts++
+	life := &incarnation{machine: m, conns: make(map[*conn]struct{})}
+	line, err := config.ParseArgs(m.arguments())
+	if err != nil {
+		return err
+	}
+	cfg, err := line.Config(life.readFile, func() (string, error) { return m.id, nil })
+	if err != nil {
+		return err
+	}
+	m.life = life // its units may run before Start returns
+	d, err := daemon.Start(cfg, life.host(), daemon.NewLog(life, life, cfg.LogLevel))
+	if err != nil {
+		m.life = nil
+		return err
+	}
+	if life.dead.Load() {
+		go d.Close()
+		return nil
+	}
+	m.world.closers[life] = d
+	return nil
+}
+
+// arguments are the command line of the daemon.
+func (m *machine) arguments() []string {
+	args := []string{"--node", "id=" + m.id, "datadir=/data", "--local-only",
+		"--control-service", "service=control", "filename=/run/control",
+		"--work-command", "worktype=" + workType, "command=" + workType, "allowruntimeparams=true"}
+	for n, c := range m.world.cables {
+		cost := "cost=" + strconv.FormatFloat(c.link.Cost, 'g', -1, 64)
+		switch m.id {
+		case c.link.To:
+			args = append(args, "--tcp-listener", "bindaddr=127.0.0.1", "port="+strconv.Itoa(n+1), cost)
+		case c.link.From:
+			args = append(args, "--tcp-peer", "address=127.0.0.1:"+strconv.Itoa(n+1), cost)
+		}
+	}
+	return args
+}
+
+// kill ends the daemon at once: its processes go on, its peers see its links end.
+func (m *machine) kill() {
+	life := m.life
+	if life == nil {
+		return
+	}
+	m.life = nil
+	life.dead.Store(true)
+	for _, l := range life.backends {
+		l.leave()
+	}
+	for _, c := range m.world.cables { // in their order
+		for _, side := range []int{0, 1} {
+			for conn := range life.conns {
+				if conn.cable == c && conn.side == side {
+					conn.Abort()
+				}
+			}
+		}
+	}
+	for _, s := range life.sockets {
+		s.Close()
+	}
+	for _, s := range m.supervisors {
+		s.unwatch(life)
+	}
+	// Nothing of it reaches anybody: this is for its goroutines to end.
+	if d := m.world.closers[life]; d != nil {
+		delete(m.world.closers, life)
+		go d.Close()
+	}
+}
+
+func (i *incarnation) readFile(name string) ([]byte, error) {
+	return nil, fmt.Errorf("open %s: %w", name, fs.ErrNotExist)
+}
+
+var errAbsent = errors.New("the simulated machine has no such thing")
+
+func (i *incarnation) host() daemon.Host {
+	return daemon.Host{
+		Clock: i,
+		NewRand: func() rand.Source {
+			i.rands++
+			return seed.Source(i.machine.world.scenario.Seed, "full daemon", fmt.Sprintf("%s %d %d", i.machine.id, i.machine.starts, i.rands))
+		},
+		Backends: daemon.Backends{TCPListener: i.newListener, TCPDialer: i.newDialer}, // all that arguments asks for
+		ReadFile: i.readFile,
+		ListenUnix: func(string, fs.FileMode) (net.Listener, error) {
+			l, err := net.Listen("tcp", "127.0.0.1:0") // on wasip1 inside this very process, where Unix sockets need a real folder
+			if err == nil {
+				i.address = l.Addr().String()
+				l = &socket{l, i}
+				i.sockets = append(i.sockets, l)
+			}
+			return l, err
+		},
+		Sockets: daemon.Sockets{
+			Listen:       func(string, string) (net.Listener, error) { return nil, errAbsent },
+			ListenPacket: func(string, string) (net.PacketConn, error) { return nil, errAbsent },
+			Dial:         func(context.Context, string, string) (net.Conn, error) { return nil, errAbsent },
+		},
+		RunOnTerminal: func(string, ...string) (io.ReadWriteCloser, error) { return nil, errAbsent },
+		OpenTUN:       func(string, netip.Prefix) (iprouter.Device, error) { return nil, errAbsent },
+		FS:            mortalFS{i.machine.disk, i}, Processes: i,
+		Info: control.NodeInfo{Version: "simulated", SystemCPUCount: 1, SystemMemoryMiB: 1024},
+	}
+}
+
+func (i *incarnation) cable(addr string) *cable {
+	_, port, _ := net.SplitHostPort(addr)
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		panic("guest: an address that arguments has not given: " + addr)
+	}
+	return i.machine.world.cables[n-1]
+}
+
+func (i *incarnation) newListener(addr string, _ *tls.Config, _ func(error)) transport.Backend {
+	l := &listener{cable: i.cable(addr), life: i}
+	i.backends = append(i.backends, l)
+	return l
+}
+
+func (i *incarnation) newDialer(addr string, _ *tls.Config, opts transport.DialOptions) transport.Backend {
+	c := i.cable(addr)
+	return transport.NewDialer("peer "+c.link.Name(), opts, func(ctx context.Context) (transport.Runner, error) { return c.dial(ctx, i) })
+}
+
+// socket is a listener whose connections end with the daemon.
+type socket struct {
+	net.Listener
+	life *incarnation
+}
+
+// Accept implements net.Listener.
+func (s *socket) Accept() (net.Conn, error) {
+	c, err := s.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	if s.life.dead.Load() {
+		c.Close()
+		return nil, net.ErrClosed
+	}
+	s.life.sockets = append(s.life.sockets, c)
+	return c, nil
+}
+
+func (m *machine) forget(s *supervisor) {
+	m.supervisors = slices.DeleteFunc(m.supervisors, func(o *supervisor) bool { return o == s })
+}

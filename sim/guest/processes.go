@@ -1,0 +1,202 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+	"time"
+
+	"receptor/sim/eventlog"
+	"receptor/work"
+)
+
+const (
+	// workType is that of the simulated command, and its name.
+	workType = "simulated"
+	// claimFile is what a supervisor that has claimed a unit leaves in its directory.
+	claimFile = "supervisor"
+	// pieces is in how many parts a command writes its output.
+	pieces = 4
+)
+
+// supervisor is a process of a machine that was started for a unit. It outlives
+// the daemon.
+type supervisor struct {
+	machine  *machine
+	job      work.Job
+	watcher  work.Watcher // nil: nobody watches
+	life     *incarnation // that does
+	outputs  bool         // whether the watcher wants to know of output
+	canceled chan struct{}
+}
+
+// behaviour is what a command does, as its parameter says.
+type behaviour struct {
+	Unit     int // of the scenario
+	Stdout   int
+	Duration time.Duration
+	Exit     int
+}
+
+// Start implements work.Processes.
+func (i *incarnation) Start(job work.Job, w work.Watcher) (work.Process, error) {
+	if err := i.check(); err != nil {
+		return nil, err
+	}
+	m := i.machine
+	if first := m.supervisorOf(job.Dir); first != nil {
+		first.watcher, first.life = w, i
+		return &process{i, first}, nil
+	}
+	s := &supervisor{machine: m, job: job, watcher: w, life: i, canceled: make(chan struct{})}
+	if _, err := m.disk.Open(path.Join(job.Dir, claimFile), work.OpenRead); err == nil {
+		go s.ended(true, "another supervisor had claimed the unit, and is gone")
+		return &process{i, s}, nil
+	}
+	m.supervisors = append(m.supervisors, s)
+	go s.run()
+	return &process{i, s}, nil
+}
+
+// Attach implements work.Processes.
+func (i *incarnation) Attach(dir string, _ int, w work.Watcher) (work.Process, error) {
+	if err := i.check(); err != nil {
+		return nil, err
+	}
+	s := i.machine.supervisorOf(dir)
+	if s == nil {
+		if _, err := i.machine.disk.Open(path.Join(dir, claimFile), work.OpenRead); err != nil {
+			return nil, work.ErrNeverStarted
+		}
+		return nil, work.ErrSupervisorGone
+	}
+	s.watcher, s.life = w, i
+	return &process{i, s}, nil
+}
+
+func (m *machine) supervisorOf(dir string) *supervisor {
+	for _, s := range m.supervisors {
+		if s.job.Dir == dir {
+			return s
+		}
+	}
+	return nil
+}
+
+// unwatch is when a daemon was killed.
+func (s *supervisor) unwatch(life *incarnation) {
+	if s.life == life {
+		s.watcher, s.life, s.outputs = nil, nil, false
+	}
+}
+
+func (s *supervisor) ended(claimed bool, problem string) {
+	s.machine.forget(s)
+	if w := s.watcher; w != nil {
+		w.Ended(claimed, problem)
+	}
+}
+
+// run claims the unit, runs the command, and writes its status.
+func (s *supervisor) run() {
+	if !s.claim() {
+		s.ended(false, "the unit is gone")
+		return
+	}
+	if status, err := work.ReadStatus(s.machine.disk, s.job.Dir); err == nil && status.State.Terminal() {
+		s.ended(true, "")
+		return
+	}
+	var b behaviour
+	if len(s.job.Args) != 1 || json.Unmarshal([]byte(s.job.Args[0]), &b) != nil {
+		s.write(work.Failed, fmt.Sprintf("arguments %q: want one, a JSON object", s.job.Args))
+		s.ended(true, "")
+		return
+	}
+	s.machine.world.log.log(eventlog.Event{Kind: eventlog.Ran, Node: s.machine.id, Unit: b.Unit})
+	s.write(work.Running, "Running: PID 1")
+	state, detail := s.command(b)
+	s.write(state, detail)
+	s.ended(true, "")
+}
+
+// claim leaves, durably, a mark that the unit is this supervisor's.
+func (s *supervisor) claim() bool {
+	f, err := s.machine.disk.Open(path.Join(s.job.Dir, claimFile), work.OpenCreate)
+	return err == nil && f.Sync() == nil && s.machine.disk.SyncDir(s.job.Dir) == nil
+}
+
+// command is what the command does: it reads its input, and writes output that
+// depends on that.
+func (s *supervisor) command(b behaviour) (work.State, string) {
+	input := s.machine.disk.find(path.Join(s.job.Dir, work.StdinFile))
+	out, err := s.machine.disk.Open(path.Join(s.job.Dir, work.StdoutFile), work.OpenAppend)
+	if input == nil || err != nil {
+		return work.Failed, "the unit's files are gone"
+	}
+	output := outputOf(input.data, b.Stdout)
+	for n := range pieces {
+		select {
+		case <-s.canceled:
+			return work.Canceled, "Canceled"
+		case <-time.After(b.Duration / pieces):
+		}
+		out.Write(output[len(output)*n/pieces : len(output)*(n+1)/pieces])
+		if s.watcher != nil && s.outputs {
+			s.watcher.OutputGrew()
+		}
+	}
+	out.Sync()
+	if b.Exit != 0 {
+		return work.Failed, fmt.Sprintf("exit status %d", b.Exit)
+	}
+	return work.Succeeded, "exit status 0"
+}
+
+func (s *supervisor) write(state work.State, detail string) {
+	status, err := work.ReadStatus(s.machine.disk, s.job.Dir)
+	if err != nil {
+		return // the unit was released
+	}
+	status.State, status.Detail, status.Version = state, detail, status.Version+1
+	if f := s.machine.disk.find(path.Join(s.job.Dir, work.StdoutFile)); f != nil && state.Terminal() {
+		status.StdoutSize, status.ExtraData = int64(len(f.data)), nil
+	}
+	if work.WriteStatus(s.machine.disk, s.job.Dir, status) == nil && s.watcher != nil {
+		s.watcher.StatusChanged()
+	}
+}
+
+// process is a supervisor in the hands of a daemon.
+type process struct {
+	life *incarnation
+	s    *supervisor
+}
+
+// Cancel implements work.Process.
+func (p *process) Cancel() error {
+	if err := p.life.check(); err != nil {
+		return err
+	}
+	select {
+	case <-p.s.canceled:
+	default:
+		close(p.s.canceled)
+	}
+	return nil
+}
+
+// WatchOutput implements work.Process.
+func (p *process) WatchOutput(on bool) error {
+	if err := p.life.check(); err != nil {
+		return err
+	}
+	p.s.outputs = on
+	return nil
+}
+
+// Sweep implements work.Process. A command here has no children.
+func (p *process) Sweep() error { return p.life.check() }
+
+// Forget implements work.Process.
+func (p *process) Forget() { p.s.unwatch(p.life) }

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"receptor/control"
+	"receptor/sim/eventlog"
+	"receptor/sim/scenario"
+	"receptor/sim/seed"
+	"receptor/work"
+)
+
+// retryPause is how long a client waits before it asks again.
+const retryPause = time.Second
+
+func (w *world) playWorkload() {
+	for _, p := range w.scenario.Pings {
+		go w.pings(p)
+	}
+	for n, u := range w.scenario.Units {
+		unit := &unit{Unit: u, number: n + 1, world: w}
+		unit.stdin = make([]byte, u.Stdin)
+		r := seed.Rand(w.scenario.Seed, "stdin", strconv.Itoa(unit.number))
+		for i := range unit.stdin {
+			unit.stdin[i] = byte(r.Uint32())
+		}
+		go unit.play()
+	}
+}
+
+// client connects to the control socket of a node.
+func (w *world) client(node string) (*control.Client, error) {
+	life := w.machines[node].life
+	if life == nil || life.address == "" {
+		return nil, errors.New("the node is down")
+	}
+	conn, err := net.Dial("tcp", life.address)
+	if err != nil {
+		return nil, err
+	}
+	c, _, err := control.NewClient(conn)
+	if err != nil {
+		conn.Close()
+	}
+	return c, err
+}
+
+// do asks a node one thing.
+func (w *world) do(node, line string) (json.RawMessage, error) {
+	c, err := w.client(node)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	return c.Do(line)
+}
+
+func (w *world) pings(p scenario.Ping) {
+	time.Sleep(p.At)
+	for range p.Count {
+		go w.ping(p)
+		time.Sleep(p.Every)
+	}
+}
+
+func (w *world) ping(p scenario.Ping) {
+	answer, err := w.do(p.From, "ping "+p.To)
+	var reply struct {
+		Success bool
+		Error   string
+	}
+	if err == nil {
+		err = json.Unmarshal(answer, &reply)
+	}
+	if err == nil && !reply.Success {
+		err = errors.New(reply.Error)
+	}
+	w.log.log(eventlog.Event{Kind: eventlog.Pinged, Node: p.From, Text: p.To, Problem: text(err)})
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// unit is a unit of work of the scenario, and the client that wants it done.
+type unit struct {
+	scenario.Unit
+	number int
+	world  *world
+	stdin  []byte
+	id     string
+	got    []byte
+}
+
+// outputOf is what the simulated command writes.
+func outputOf(stdin []byte, size int) []byte {
+	sum := fnv.New64a()
+	sum.Write(stdin)
+	pattern := strconv.FormatUint(sum.Sum64(), 16) + "\n"
+	return []byte(strings.Repeat(pattern, size/len(pattern)+1)[:size])
+}
+
+func (u *unit) play() {
+	time.Sleep(u.At)
+	for u.id == "" {
+		if err := u.submit(); err != nil {
+			u.tell(eventlog.Problem, err)
+			if u.id != "" {
+				break // it may have arrived: nobody submits it twice
+			}
+			time.Sleep(retryPause)
+		}
+	}
+	for {
+		done, err := u.follow()
+		if done {
+			break
+		}
+		u.tell(eventlog.Problem, err)
+		time.Sleep(retryPause)
+	}
+	for {
+		_, err := u.world.do(u.From, "work release "+u.id)
+		if err == nil {
+			break
+		}
+		u.tell(eventlog.Problem, err)
+		time.Sleep(retryPause)
+	}
+	u.tell(eventlog.Released, nil)
+}
+
+func (u *unit) tell(kind eventlog.Kind, err error) {
+	u.world.log.log(eventlog.Event{Kind: kind, Node: u.From, Unit: u.number, Text: u.id, Problem: text(err)})
+}
+
+func (u *unit) submit() error {
+	c, err := u.world.client(u.From)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	params, err := json.Marshal(behaviour{Unit: u.number, Stdout: u.Stdout, Duration: u.Duration, Exit: u.Exit})
+	if err != nil {
+		return err
+	}
+	s, err := c.Submit(map[string]string{"node": u.To, "worktype": workType, "params": "'" + string(params) + "'"})
+	if err != nil {
+		return err
+	}
+	u.id = s.UnitID
+	if _, err := s.Finish(bytes.NewReader(u.stdin)); err != nil {
+		return err
+	}
+	u.tell(eventlog.Submitted, nil)
+	return nil
+}
+
+// follow reads output until the unit is complete, and tells how it ended.
+func (u *unit) follow() (done bool, err error) {
+	c, err := u.world.client(u.From)
+	if err != nil {
+		return false, err
+	}
+	defer c.Close()
+	results, err := c.Results(u.id, int64(len(u.got)))
+	if err != nil {
+		return false, err
+	}
+	more, err := io.ReadAll(results)
+	u.got = append(u.got, more...)
+	if err != nil {
+		return false, err
+	}
+	answer, err := u.world.do(u.From, "work status "+u.id)
+	if err != nil {
+		return false, err
+	}
+	var status struct {
+		State      work.State
+		Detail     string
+		StdoutSize int64
+	}
+	if err := json.Unmarshal(answer, &status); err != nil {
+		return false, err
+	}
+	if !status.State.Terminal() || int64(len(u.got)) < status.StdoutSize {
+		return false, fmt.Errorf("state %v, %d bytes of %d", status.State, len(u.got), status.StdoutSize)
+	}
+	e := eventlog.Event{Kind: eventlog.Seen, Node: u.From, Unit: u.number, Text: status.State.String(), Size: len(u.got)}
+	if !bytes.Equal(u.got, outputOf(u.stdin, u.Stdout)) {
+		e.Problem = fmt.Sprintf("the output differs from the %d bytes that were written (%s)", u.Stdout, status.Detail)
+	}
+	u.world.log.log(e)
+	return true, nil
+}

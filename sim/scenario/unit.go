@@ -1,0 +1,64 @@
+package scenario
+
+import (
+	"strconv"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Unit is a unit of work, which only the full engine runs.
+type Unit struct {
+	From, To string
+	At       time.Duration
+	// Stdin and Stdout are how many bytes it is given, and writes.
+	Stdin, Stdout int
+	// Duration is how long its command runs.
+	Duration time.Duration
+	// Exit is the exit code of its command.
+	Exit int
+
+	line int
+}
+
+// Bounds of a unit.
+const (
+	maxUnitBytes = 64 << 20
+	maxExit      = 255
+)
+
+func (d *decoder) unit(n *yaml.Node) Unit {
+	u := Unit{line: n.Line}
+	d.mapping(n, "unit",
+		required("from", scalar(d, "unit: from", &u.From, parseText)),
+		required("to", scalar(d, "unit: to", &u.To, parseText)),
+		optional("at", scalar(d, "unit: at", &u.At, ParseDuration)),
+		optional("stdin", scalar(d, "unit: stdin", &u.Stdin, parseCount(0, maxUnitBytes))),
+		optional("stdout", scalar(d, "unit: stdout", &u.Stdout, parseCount(0, maxUnitBytes))),
+		optional("duration", scalar(d, "unit: duration", &u.Duration, ParseDuration)),
+		optional("exit", scalar(d, "unit: exit", &u.Exit, parseCount(0, maxExit))))
+	return u
+}
+
+func (u Unit) encode() *yaml.Node {
+	m := flow()
+	m.text("from", u.From)
+	m.text("to", u.To)
+	m.duration("at", u.At)
+	m.plain("stdin", strconv.Itoa(u.Stdin))
+	m.plain("stdout", strconv.Itoa(u.Stdout))
+	m.duration("duration", u.Duration)
+	m.plain("exit", strconv.Itoa(u.Exit))
+	return m.node
+}
+
+func (c *checker) unit(u Unit) {
+	fromOK, toOK := c.node(u.line, "unit: from", u.From), c.node(u.line, "unit: to", u.To)
+	if fromOK && toOK && u.From == u.To {
+		c.fail(u.line, "unit: from and to are both %q: want another node to run it", u.From)
+	}
+	if u.At < 0 || u.Duration < 0 || u.Stdin < 0 || u.Stdin > maxUnitBytes || u.Stdout < 0 || u.Stdout > maxUnitBytes || u.Exit < 0 || u.Exit > maxExit {
+		c.fail(u.line, "unit: at %v and duration %v must not be negative, stdin %d and stdout %d from 0 to %d, exit %d from 0 to %d",
+			u.At, u.Duration, u.Stdin, u.Stdout, maxUnitBytes, u.Exit, maxExit)
+	}
+}
