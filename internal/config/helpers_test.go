@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -37,14 +38,15 @@ func fromFile(text string) (*Config, error) {
 	return fromArgs(files{"r.yml": text}, "--config", "r.yml")
 }
 
-// wantProblems compares an error with all its lines.
+// wantProblems compares an error with all its lines, in any order; see TestMistakesAreInOrder.
 func wantProblems(t *testing.T, err error, want ...string) {
 	t.Helper()
 	if err == nil {
 		t.Fatalf("no error, want:\n%s", strings.Join(want, "\n"))
 	}
-	if got := err.Error(); got != strings.Join(want, "\n") {
-		t.Errorf("error:\n%s\nwant:\n%s", got, strings.Join(want, "\n"))
+	got := strings.Split(err.Error(), "\n")
+	if !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))) {
+		t.Errorf("error:\n%s\nwant, in any order:\n%s", err, strings.Join(want, "\n"))
 	}
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -112,4 +113,17 @@ func TestNoBackendsInVersion2(t *testing.T) {
 	_, err := fromFile("node: a\ntcp-peers:\n")
 	wantProblems(t, err, "r.yml: the node has no backends: want one of tcp-listeners, tcp-peers, udp-listeners, udp-peers, ws-listeners, ws-peers, "+
 		"or local-only for a node that is to run alone")
+}
+
+// However they are found, mistakes are told in the order of the lines.
+func TestMistakesAreInOrder(t *testing.T) {
+	_, err := fromFile("- node:\n    id: a\n- node:\n    id: b\n- log-level: loud\n- tcp-peer:\n    adress: x\n")
+	var lines []string
+	for line := range strings.Lines(err.Error()) {
+		place, _, _ := strings.Cut(line, ": ")
+		lines = append(lines, place)
+	}
+	if want := []string{"r.yml:3", "r.yml:5", "r.yml:6", "r.yml:7"}; !slices.Equal(lines, want) {
+		t.Errorf("mistakes at %v, want %v", lines, want)
+	}
 }
