@@ -219,6 +219,11 @@ func supported(s *scenario.Scenario) error {
 		if l.Backend != scenario.TCP || l.Forward.Corrupt > 0 || l.Back.Corrupt > 0 {
 			return refuse("UDP-like or corrupting link, which %s is", l.Name())
 		}
+		for _, w := range []scenario.Wire{l.Forward, l.Back} {
+			if w.Burst > 1 || w.Queue > 0 || w.Shape != "" && w.Shape != scenario.Uniform {
+				return refuse("burst, queue or distribution of a wire, which %s has", l.Name())
+			}
+		}
 	}
 	for _, a := range s.Timeline {
 		switch a.Do {
