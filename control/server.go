@@ -35,7 +35,8 @@ type Options struct {
 	// Clock bounds greetings and paces accepts that fail. Required.
 	Clock transport.Clock
 	// MaxSessions limits the sessions open at a time, over all listeners;
-	// 0 means DefaultMaxSessions. Clients beyond it are told so.
+	// 0 means DefaultMaxSessions. Clients beyond it are told so. Sessions by Unix
+	// sockets are counted apart: no client elsewhere can lock the owner out.
 	MaxSessions int
 	// Problem is told of every accept that fails, and of every client that
 	// could not be greeted: with TLS that is a failed handshake. It may be nil.
@@ -64,7 +65,8 @@ type Server struct {
 	closed    bool
 	handlers  map[string]Handler
 	listeners map[net.Listener]struct{}
-	sessions  int // open ones, without refusals
+	sessions  int // open ones, without refusals and those by Unix sockets
+	local     int // open ones by Unix sockets
 	refusals  int
 }
 
@@ -156,7 +158,7 @@ func (s *Server) wait(d time.Duration) bool {
 
 // start runs the session of a new connection on a goroutine of its own.
 func (s *Server) start(conn net.Conn) {
-	count, run := s.admit()
+	count, run := s.admit(isLocal(conn))
 	if count == nil {
 		conn.Close()
 		return
@@ -176,14 +178,18 @@ func (s *Server) start(conn net.Conn) {
 // admit decides what becomes of a new connection: the returned function runs
 // its session, which has been added to *count and to running. The count is nil
 // if the connection must be closed without a word.
-func (s *Server) admit() (count *int, run func(*session)) {
+func (s *Server) admit(local bool) (count *int, run func(*session)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	count = &s.sessions
+	if local {
+		count = &s.local
+	}
 	switch {
 	case s.closed:
 		return nil, nil
-	case s.sessions < s.opts.MaxSessions:
-		count, run = &s.sessions, func(ss *session) { ss.run(s.ctx) }
+	case *count < s.opts.MaxSessions:
+		run = func(ss *session) { ss.run(s.ctx) }
 	case s.refusals < maxRefusals:
 		count, run = &s.refusals, (*session).refuse
 	default:

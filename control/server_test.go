@@ -278,3 +278,32 @@ func TestPayloadIsTold(t *testing.T) {
 		t.Errorf("told %q, want %q", got, want)
 	}
 }
+
+// Whoever opens all sessions that there are, by the mesh or TCP, does not lock out
+// the owner.
+func TestOwnerIsNotLockedOut(t *testing.T) {
+	n := newNode(t, Options{MaxSessions: 1})
+	l := newMemListener()
+	served := make(chan error, 1)
+	go func() { served <- n.Serve(l) }()
+	stranger, _, err := NewClient(l.dial())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stranger.Close()
+	if answer, err := n.client().Do("local"); err != nil || string(answer) != "true" {
+		t.Errorf("the owner: %s, %v", answer, err)
+	}
+	second, _, err := NewClient(l.dial())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	if answer, err := second.Do("local"); err == nil || !strings.HasPrefix(err.Error(), "too many control sessions") {
+		t.Errorf("one more stranger: %s, %v", answer, err)
+	}
+	n.Close()
+	if err := <-served; err != nil {
+		t.Errorf("Serve: %v", err)
+	}
+}

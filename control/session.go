@@ -82,7 +82,9 @@ func (ss *session) FromMesh() bool {
 }
 
 // IsLocal implements Session.
-func (ss *session) IsLocal() bool { return ss.conn.LocalAddr().Network() == "unix" }
+func (ss *session) IsLocal() bool { return isLocal(ss.conn) }
+
+func isLocal(conn net.Conn) bool { return conn.LocalAddr().Network() == "unix" }
 
 // run greets and carries out commands until the client has no more, one of
 // them ends the session, or the connection breaks.
