@@ -274,6 +274,7 @@ func (p *puller) read(r io.Reader) error {
 		if _, err := io.ReadFull(in, output); err != nil {
 			return err
 		}
+		msg.clip()
 		p.mu.Lock()
 		l := p.pulls[msg.UnitID]
 		p.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -298,6 +299,43 @@ func TestPushToNobody(t *testing.T) {
 		s.wantBytes("x")
 		deaf.Close()
 		s.conn.abort()
+		b.stop()
+	})
+}
+
+// A client that asks and does not read is not listened to for long, whatever it
+// asks for.
+func TestPushIsBounded(t *testing.T) {
+	bubble(t, func(t *testing.T, c *cluster) {
+		b := c.node("b")
+		deaf, err := b.client().Follow()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var asked atomic.Int32
+		go func() {
+			for k := 0; k < 10*maxDue; k++ {
+				if _, err := fmt.Fprintf(deaf, `{"unitid":"u%07d"}`+"\n", k); err != nil {
+					return
+				}
+				asked.Store(int32(k))
+			}
+		}()
+		synctest.Wait()
+		const buffered = 2 * followLine / len(`{"unitid":"u0000000"}`) // by the reader
+		if got := int(asked.Load()); got < maxDue/2 || got > maxDue+buffered {
+			t.Errorf("%d requests were taken, want about %d", got, maxDue)
+		}
+		deaf.Close()
+
+		long, err := b.client().Follow()
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(long, `{"unitid":"%s"}`+"\n", strings.Repeat("u", 1000))
+		if answer, _ := io.ReadAll(long); len(answer) != 0 {
+			t.Errorf("answer %.40q to a name that no unit has", answer)
+		}
 		b.stop()
 	})
 }

@@ -21,6 +21,17 @@ type pull struct {
 	sum hash.Hash
 }
 
+// clip cuts the texts of a message to what a person can use.
+func (m *followMessage) clip() {
+	m.Error = clip(m.Error)
+	if m.State != nil {
+		m.State.Detail = clip(m.State.Detail)
+	}
+	if m.End != nil {
+		m.End.Detail = clip(m.End.Detail)
+	}
+}
+
 // receive takes a message in. An error of the unit alone ends only that.
 func (l *pull) receive(msg followMessage, output []byte) {
 	var err error

@@ -29,8 +29,10 @@ const (
 	// followPiece is how much output comes with one message, at most. Units take
 	// turns, piece by piece.
 	followPiece = 64 << 10
-	// maxFeeds bounds the units of a session: whoever can connect can ask.
-	maxFeeds = 1 << 20
+	// maxDue is how many feeds may be due before no more requests are read. It
+	// bounds what a client has of the memory beside a feed for each unit there is:
+	// whoever can connect can ask, and need not read.
+	maxDue = 4096
 )
 
 // followRequest asks for a unit from a byte of its output on, or not to hear of
@@ -85,7 +87,9 @@ type pusher struct {
 	mu    sync.Mutex
 	feeds map[string]*feed // by unit
 	due   []*feed          // those with something to send, in order
-	wake  chan struct{}    // holds a token while due is not empty
+	room  sync.Cond        // there are fewer than maxDue of them, or the session ends
+	ended bool
+	wake  chan struct{} // holds a token while due is not empty
 }
 
 // feed is one unit in a session. All but queued belongs to the goroutine that
@@ -111,6 +115,7 @@ func (m *Manager) handleFollow(ctx context.Context, s control.Session) error {
 		return err
 	}
 	p := &pusher{m: m, s: s, feeds: make(map[string]*feed), wake: make(chan struct{}, 1)}
+	p.room.L = &p.mu
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var reading sync.WaitGroup
@@ -119,6 +124,10 @@ func (m *Manager) handleFollow(ctx context.Context, s control.Session) error {
 		p.read()
 	})
 	p.send(ctx)
+	p.mu.Lock()
+	p.ended = true
+	p.room.Signal()
+	p.mu.Unlock()
 	if c, ok := s.(io.Closer); ok {
 		c.Close() // ends read
 	}
@@ -141,8 +150,12 @@ func (p *pusher) read() {
 	}
 }
 
-// take carries out a request. It reports false if there are too many.
+// take carries out a request. It reports false if that is for nothing that could
+// be a unit.
 func (p *pusher) take(q followRequest) bool {
+	if !validUnitID(q.UnitID) || !p.awaitRoom() {
+		return false
+	}
 	f := &feed{p: p, id: q.UnitID, pos: q.StartPos, sum: sha256.New()}
 	if !q.Stop {
 		f.done, f.reason = p.find(q, f)
@@ -154,7 +167,6 @@ func (p *pusher) take(q followRequest) bool {
 	} else {
 		p.feeds[q.UnitID] = f
 	}
-	fits := len(p.feeds) <= maxFeeds && len(p.due) <= maxFeeds
 	p.mu.Unlock()
 	if old != nil {
 		old.end()
@@ -165,7 +177,18 @@ func (p *pusher) take(q followRequest) bool {
 	if !q.Stop {
 		f.changed()
 	}
-	return fits
+	return true
+}
+
+// awaitRoom waits until one more feed may be due. It reports false if the session
+// ends.
+func (p *pusher) awaitRoom() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.due) >= maxDue && !p.ended {
+		p.room.Wait()
+	}
+	return !p.ended
 }
 
 // find gives a feed the unit of its request, if its client may have it, with its
@@ -225,6 +248,7 @@ func (p *pusher) next() *feed {
 		p.due[0] = nil
 		p.due = p.due[1:]
 		f.queued = false
+		p.room.Signal()
 		if p.feeds[f.id] == f {
 			return f
 		}
