@@ -464,6 +464,30 @@ func TestFollowRelease(t *testing.T) {
 	}
 }
 
+// A release that the remote node refuses is off, and the next one begins anew. The
+// one of a unit that is forgotten here goes on: nobody can order it again.
+func TestFollowReleaseIsRefused(t *testing.T) {
+	s := startedScript(t)
+	s.extra.LocalReleased, s.patience = true, time.Hour
+	s.starts(exRelease)
+	s.ordered(s.now, exRelease, "remote01", &refusal{text: "no"})
+	if s.extra.LocalReleased || !s.extra.ReleasedAt.IsZero() {
+		t.Error("it is not off")
+	}
+	s.advance(2 * time.Hour)
+	s.extra.LocalReleased = true
+	s.starts(exRelease)
+	if s.plan.forget {
+		t.Error("the time of the order before counts")
+	}
+	s.forgotten = true
+	s.ordered(s.now, exRelease, "remote01", &refusal{text: "no"})
+	s.starts()
+	s.wakes(time.Second)
+	s.advance(time.Second)
+	s.starts(exRelease)
+}
+
 func TestFollowReleaseWhileSubmitting(t *testing.T) {
 	s := newScript(t, RemoteExtra{})
 	s.starts(exSubmit)

@@ -248,9 +248,12 @@ func (f *follower) ordered(now time.Time, x exchange, id string, err error) {
 	case errors.Is(err, errStopped):
 	case err != nil && !isRefusal:
 		f.failed(now, x, err)
-	case x == exRelease:
-		f.released = err == nil || refused.unknown
-		f.extra.LocalReleased = f.released
+	case x == exRelease && (err == nil || refused.unknown):
+		f.released = true
+	case x == exRelease && f.forgotten:
+		f.retry.fail(now) // nobody is left who could order it again
+	case x == exRelease: // one that is refused is off
+		f.extra.LocalReleased, f.extra.ReleasedAt = false, time.Time{}
 	case err == nil && id == "":
 		f.canceledThere, f.abandoned = true, false
 		f.finish(Failed, detailLocally)
