@@ -87,6 +87,10 @@ func (m *Manager) handleEnd(ctx context.Context, o order, s control.Session) (an
 		o.unitID = id
 	}
 	if _, damaged := m.isDamaged(o.unitID); damaged && o.subcommand == "force-release" {
+		// It may be of any work type.
+		if err := m.checkSignature(o, o.signature != "" || m.signsAny(), s); err != nil {
+			return nil, err
+		}
 		return map[string]string{done: o.unitID}, m.removeDamaged(o.unitID)
 	}
 	r, err := m.find(o.unitID)

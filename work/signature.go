@@ -32,6 +32,18 @@ func (m *Manager) checkSignature(o order, signed bool, s control.Session) error 
 	return m.verify(o.signature, o.hash)
 }
 
+// signsAny tells whether orders about any work type are to be signed.
+func (m *Manager) signsAny() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, t := range m.types {
+		if t.VerifySignature {
+			return true
+		}
+	}
+	return false
+}
+
 // signs returns what signs the commands to the remote node; nil for a unit
 // whose commands are not to be signed.
 func (r *remote) signs() (func(fields map[string]any) (string, error), error) {

@@ -276,3 +276,18 @@ func TestCommandHash(t *testing.T) {
 		t.Errorf("hash %s, want %s", got, want)
 	}
 }
+
+// A damaged directory may be of a type whose orders are to be signed.
+func TestDamagedUnitIsReleasedByItsOwner(t *testing.T) {
+	n := newCluster(t).node("a")
+	n.stop()
+	n.fs.put("/data/a/empty000/status", "")
+	n.types = []Type{{Name: "signed", Command: "cat", VerifySignature: true}}
+	n.start()
+	if got := n.do("work force-release empty000"); !strings.Contains(got, "signature is empty") {
+		t.Errorf("a stranger: %s", got)
+	}
+	if _, err := n.owner().Do("work force-release empty000"); err != nil {
+		t.Errorf("the owner: %v", err)
+	}
+}
