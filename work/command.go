@@ -23,7 +23,10 @@ type command struct {
 	process   Process       // nil unless a supervisor is watched
 	canceling bool          // the supervisor was told to end the command
 	releasing bool          // the unit goes when it is terminal
-	alarm     alarm         // when a unit whose submitter does not come back is given up
+	// alarm is when a unit is given up whose submitter does not come back, or when
+	// retry is called, which requires mu.
+	alarm alarm
+	retry func()
 }
 
 func newCommand(u *unit) *command {
@@ -132,7 +135,7 @@ func (c *command) terminal() {
 		return
 	}
 	if err := c.remove(); err != nil {
-		c.m.emit(UnitProblem{Unit: c.id, Err: err})
+		c.tryAgain(err, c.terminal)
 	}
 }
 
@@ -190,23 +193,24 @@ func (c *command) StatusChanged() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.closed {
-		c.adopt()
+		_ = c.adopt() // there will be another notice
 	}
 }
 
 // adopt makes the status that the supervisor has written the unit's own. It
 // requires mu. A file that is unusable may be in the middle of being written
-// by the supervisor of a deployed node: there will be another notice.
-func (c *command) adopt() {
+// by the supervisor of a deployed node. The error is one of reading it.
+func (c *command) adopt() error {
 	old := c.load().status
 	s, err := ReadStatus(c.m.store.fs, c.dir)
 	if err != nil || !s.follows(old) {
-		return
+		return err
 	}
 	c.publish(func(v *snapshot) { v.adopt(s) })
 	if s.State.Terminal() {
 		c.terminal()
 	}
+	return nil
 }
 
 // Ended implements Watcher.
@@ -214,10 +218,19 @@ func (c *command) Ended(claimed bool, problem string) {
 	defer c.m.settle(c)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.ended(claimed, problem)
+}
+
+// ended requires mu. As long as the status cannot be read, nobody knows whether
+// the supervisor has left a result.
+func (c *command) ended(claimed bool, problem string) {
 	if c.closed {
 		return
 	}
-	c.adopt()
+	if err := c.adopt(); isUnread(err) {
+		c.tryAgain(err, func() { c.ended(claimed, problem) })
+		return
+	}
 	process := c.process
 	c.process = nil
 	if claimed {
@@ -286,7 +299,7 @@ func (c *command) askToEnd(release bool) error {
 		return nil
 	case c.process != nil:
 		return c.askProcess(release)
-	case state == Running:
+	case state == Running, c.retry != nil:
 		return fmt.Errorf("cancel unit %s: %w", c.id, errNotFound)
 	}
 	c.releasing = release

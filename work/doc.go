@@ -29,6 +29,8 @@
 //	away.go     the same about nodes that cannot be reached
 //	remote.go   the monitor that carries those decisions out
 //	exchange.go what is said to the other node
+//	pull.go     the session in which another node tells of its units; pulled.go,
+//	            one unit in it; push.go, the same at that node
 //	resubmit.go submissions to it, the first and later ones
 //	owed.go     releases that wait for a node that is long away
 //	manager.go  the table of units, start and close, the timer
@@ -41,7 +43,7 @@
 //
 // A caller must call Start once, after AddType and Register and before any
 // command arrives, and Close when no command is being carried out any more.
-// Goroutines are started in two places: in exchange.go for each exchange under
-// way with another node, and in control.go for each stream of results. A unit
-// that is complete has none.
+// Goroutines are started in exchange.go, for each exchange under way with another
+// node; in pull.go and push.go, for each session in which units are followed; and
+// in control.go, for each stream of results. A unit that is complete has none.
 package work

@@ -20,6 +20,7 @@ type memFS struct {
 	root *memNode
 	// broken, if set, decides about each change; op is "create", "rename"…
 	broken func(op, name string) error
+	unread string   // what cannot be opened to be read
 	ops    []string // all changes, in order
 	free   int64    // bytes, for who asks
 }
@@ -41,6 +42,13 @@ func (m *memFS) setBroken(broken func(op, name string) error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.broken = broken
+}
+
+// setUnread has a file that cannot be opened to be read, "" for none.
+func (m *memFS) setUnread(name string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.unread = name
 }
 
 func (m *memFS) check(op, name string) error {
@@ -82,6 +90,8 @@ func (m *memFS) Open(name string, mode OpenMode) (File, error) {
 		return nil, fmt.Errorf("open %s: %w", name, fs.ErrNotExist)
 	case node != nil && node.entries != nil:
 		return nil, fmt.Errorf("open %s: it is a directory", name)
+	case mode == OpenRead && name == m.unread:
+		return nil, fmt.Errorf("open %s: too many open files", name)
 	case mode == OpenRead:
 		return &memFile{fs: m, node: node, name: name}, nil
 	}

@@ -115,7 +115,7 @@ func (m *Manager) restoreOwed(id string) (*remote, error) {
 		return nil, err
 	}
 	u := newUnit(m, id, s, identity{})
-	u.dir = dir
+	u.owed = true
 	r, err := restoreRemote(u)
 	if err != nil {
 		return nil, err
@@ -136,7 +136,7 @@ func (r *remote) forget() {
 		return // the next try to release it brings the next to forget it
 	}
 	r.f.forgotten = true
-	r.dir = r.m.store.owedDir(r.id)
+	r.owed = true
 	if r.stdout != nil {
 		r.stdout.Close()
 		r.stdout = nil

@@ -32,6 +32,8 @@ type remote struct {
 	// on record in the status file.
 	stdout File
 	synced int64
+	// unsaved is why the disk does not have the latest status, nil if it has.
+	unsaved error
 	// pulling is the exFollow that is under way.
 	pulling *pull
 	// peer is kept from one question for the status to the next. It belongs to
@@ -163,6 +165,12 @@ func (r *remote) startFollowing() (setbacks int, err error) {
 		return 0, err
 	}
 	r.f.detail = detailStarting
+	if r.record(); r.unsaved != nil { // its client must not be told that it is safe
+		err := r.unsaved
+		r.f.finish(Failed, fmt.Sprintf("Error starting worker: %v", err))
+		r.act()
+		return 0, err
+	}
 	r.act()
 	return s.setbacks, nil
 }
@@ -219,7 +227,10 @@ func (r *remote) act() {
 		r.begin(x)
 	}
 	if p.remove {
-		r.gone()
+		if !r.gone() {
+			r.f.retry.fail(r.m.clock.Now())
+			r.m.expect(r, r.target.RemoteNode, r.f.retry.until)
+		}
 		return
 	}
 	if p.forget {
@@ -232,21 +243,22 @@ func (r *remote) act() {
 	r.m.expect(r, r.target.RemoteNode, p.wake)
 }
 
-// record writes the status if it has changed. It requires mu.
+// record writes the status if it has changed, or the disk did not take it before.
+// It requires mu.
 func (r *remote) record() {
 	old := r.load().status
 	s := Status{
 		State: r.f.state, Detail: r.f.shownDetail(), StdoutSize: old.StdoutSize,
 		WorkType: old.WorkType, ExtraData: mustJSON(r.f.extra),
 	}
-	if s.State == old.State && s.Detail == old.Detail && bytes.Equal(s.ExtraData, old.ExtraData) {
+	if r.unsaved == nil && s.State == old.State && s.Detail == old.Detail && bytes.Equal(s.ExtraData, old.ExtraData) {
 		return
 	}
 	if !old.State.Terminal() {
 		r.syncStdout()
 		s.StdoutSize = r.synced
 	}
-	_ = r.save(s) // reported as an event
+	r.unsaved = r.save(s)
 	if r.f.extra.RemoteStarted && !r.load().started {
 		r.publish(func(v *snapshot) { v.started = true })
 	}
@@ -324,7 +336,7 @@ func (r *remote) saveProgress() {
 	}
 	r.syncStdout()
 	s.StdoutSize = r.synced
-	_ = r.save(s) // reported as an event
+	r.unsaved = r.save(s)
 }
 
 func (r *remote) stop() {
@@ -350,15 +362,15 @@ func (r *remote) rest() {
 	}
 }
 
-// gone removes the unit. It requires mu.
-func (r *remote) gone() {
+// gone removes the unit, and reports whether it could. It requires mu.
+func (r *remote) gone() bool {
 	remove := r.remove
 	if r.f.forgotten {
 		remove = r.settle
 	}
 	if err := remove(); err != nil {
 		r.setBack(err)
-		return
+		return false
 	}
 	for _, stop := range r.stops {
 		if stop != nil {
@@ -366,6 +378,7 @@ func (r *remote) gone() {
 		}
 	}
 	r.rest()
+	return true
 }
 
 // setBack tells those who wait that something went wrong. It requires mu.
@@ -391,10 +404,8 @@ func (r *remote) release(ctx context.Context, force bool) (pending bool, err err
 	if r.closed {
 		return false, r.closedError()
 	}
-	seen := r.load().setbacks
-	r.gone()
-	if s := r.load(); s.setbacks > seen {
-		return false, s.setback
+	if !r.gone() {
+		return false, r.load().setback
 	}
 	return false, nil
 }
@@ -412,11 +423,22 @@ func (r *remote) order(ctx context.Context, give func(), done func(*snapshot) bo
 	var refused *refusal
 	switch {
 	case err != nil:
-		return true, nil
+		return r.pending()
 	case s.released || done(s):
 		return false, nil
 	case errors.As(s.setback, &refused):
 		return false, s.setback
+	}
+	return r.pending()
+}
+
+// pending is what is said of an order that is still to be carried out, if it
+// would be after a crash.
+func (r *remote) pending() (bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.unsaved != nil {
+		return false, fmt.Errorf("the order is tried until this node stops, and then lost, as it cannot be written down: %w", r.unsaved)
 	}
 	return true, nil
 }

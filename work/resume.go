@@ -6,18 +6,37 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"time"
 )
 
 // awaitInput has the unit given up when its submitter stays away for as long as
 // keys are kept.
 func (c *command) awaitInput() { c.m.wakeAt(&c.alarm, c.m.clock.Now().Add(keyLife)) }
 
-// wake is called when that time has come.
+// retryPause is the pause before what this machine did not do is tried again.
+const retryPause = 10 * time.Second
+
+// tryAgain has f, which requires mu as this does, called after a pause: something
+// failed that may not be for good, such as a want of open files or of disk.
+func (c *command) tryAgain(err error, f func()) {
+	c.m.emit(UnitProblem{Unit: c.id, Err: err})
+	c.retry = f
+	c.m.wakeAt(&c.alarm, c.m.clock.Now().Add(retryPause))
+}
+
+// wake is called when the time of the alarm has come.
 func (c *command) wake() {
+	defer c.m.settle(c)
+	defer func() { c.m.startWaiting(c.m.places.fillAll()) }()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	retry := c.retry
+	c.retry = nil
 	switch {
-	case c.closed || !c.needsInput():
+	case c.closed:
+	case retry != nil:
+		retry()
+	case !c.needsInput():
 	case c.intake.inUse():
 		c.awaitInput()
 	default:
@@ -77,10 +96,15 @@ func (c *command) resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.recall()
+	c.takeUp()
+}
+
+// takeUp finds what has become of the unit. It requires mu.
+func (c *command) takeUp() {
 	if c.load().status.State.Terminal() {
 		if c.releasing {
 			if err := c.removeComplete(); err != nil {
-				c.m.emit(UnitProblem{Unit: c.id, Err: err})
+				c.tryAgain(err, c.takeUp)
 			}
 		}
 		return
@@ -100,7 +124,7 @@ func (c *command) resume() {
 		if c.canceling {
 			_ = process.Cancel() // an error means that it has ended, and that is told
 		}
-		c.adopt() // what changed before it was watched
+		_ = c.adopt() // what changed before it was watched; it tells of what comes
 		if size := c.stdoutSize(); !c.closed && !c.load().status.State.Terminal() {
 			c.publish(func(v *snapshot) { v.size, v.errSize = max(v.size, size), max(v.errSize, c.fileSize(StderrFile)) })
 		}
@@ -121,11 +145,14 @@ func (c *command) resume() {
 	case errors.Is(err, ErrNeverStarted) && pending:
 		c.end(Failed, detailAtRestart)
 	case errors.Is(err, ErrNeverStarted), errors.Is(err, ErrSupervisorGone):
-		c.adopt() // it may have written a result just before it ended
+		if err := c.adopt(); isUnread(err) { // it may have written a result just before it ended
+			c.tryAgain(err, c.takeUp)
+			return
+		}
 		c.sweep(process)
 		c.lost("while this node was down")
 	default:
-		c.m.emit(UnitProblem{Unit: c.id, Err: fmt.Errorf("find the supervisor: %w", err)})
+		c.tryAgain(fmt.Errorf("find the supervisor: %w", err), c.takeUp)
 	}
 }
 

@@ -101,6 +101,19 @@ func randomUnitID(r *rand.Rand) string {
 	return string(b)
 }
 
+// badStatus is for a status file that was read, and cannot be used.
+type badStatus struct{ error }
+
+// Unwrap makes the reason known.
+func (e *badStatus) Unwrap() error { return e.error }
+
+// isUnread tells of an error of ReadStatus that says nothing about the status: it
+// could not be read just now, for want of open files perhaps.
+func isUnread(err error) bool {
+	var bad *badStatus
+	return err != nil && !errors.As(err, &bad) && !errors.Is(err, fs.ErrNotExist)
+}
+
 // ReadStatus reads the status file in the directory of a unit.
 func ReadStatus(fsys FS, dir string) (Status, error) {
 	name := path.Join(dir, StatusFile)
@@ -110,7 +123,7 @@ func ReadStatus(fsys FS, dir string) (Status, error) {
 	}
 	s, err := decodeStatus(b)
 	if err != nil {
-		return Status{}, fmt.Errorf("%s is unusable: %w", name, err)
+		return Status{}, &badStatus{fmt.Errorf("%s is unusable: %w", name, err)}
 	}
 	return s, nil
 }
@@ -125,7 +138,11 @@ var ErrTerminal = errors.New("the unit is complete already")
 // supervisor, the supervisor until it ends, then the daemon again. Whoever
 // writes, a terminal status stays.
 func WriteStatus(fsys FS, dir string, s Status) error {
-	if old, err := ReadStatus(fsys, dir); err == nil && old.contradicts(s) {
+	old, err := ReadStatus(fsys, dir)
+	switch {
+	case isUnread(err):
+		return fmt.Errorf("write the status of a unit, which may be complete: %w", err)
+	case err == nil && old.contradicts(s):
 		return fmt.Errorf("write the status of a unit: %w: it is %v (%s), not %v (%s)", ErrTerminal, old.State, old.Detail, s.State, s.Detail)
 	}
 	if err := replaceFile(fsys, path.Join(dir, StatusFile), s.encode()); err != nil {
@@ -250,6 +267,14 @@ func (st store) remove(id string) error {
 		return fmt.Errorf("remove the directory of unit %s: %w", id, err)
 	}
 	return nil
+}
+
+// empty makes room on the disk: it removes what can be large of a unit that is
+// about to be removed.
+func (st store) empty(dir string) {
+	for _, name := range []string{StdinFile, StdoutFile, StderrFile} {
+		_ = st.fs.RemoveAll(path.Join(dir, name)) // or else remove does it
+	}
 }
 
 // makeDir makes a directory, and those above it, safe from a crash.

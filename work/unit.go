@@ -17,11 +17,12 @@ import (
 type unit struct {
 	id     string
 	m      *Manager
-	dir    string
+	dir    string   // does not change
 	of     identity // of its submission; does not change
 	intake intake
 
 	mu     sync.Mutex
+	owed   bool    // a tombstone: all that is left is the status, in another directory
 	closed bool    // the manager is closed, or the unit released: changes nothing more
 	feeds  []*feed // told of every new snapshot
 	view   atomic.Pointer[snapshot]
@@ -128,9 +129,13 @@ func (u *unit) save(s Status) error {
 		panic(fmt.Sprintf("work: unit %s would go from %v to %v", u.id, old.State, s.State))
 	}
 	s.Version = old.Version + 1
-	err := WriteStatus(u.m.store.fs, u.dir, s)
+	dir := u.dir
+	if u.owed {
+		dir = u.m.store.owedDir(u.id)
+	}
+	err := WriteStatus(u.m.store.fs, dir, s)
 	if errors.Is(err, ErrTerminal) {
-		if on, readErr := ReadStatus(u.m.store.fs, u.dir); readErr == nil {
+		if on, readErr := ReadStatus(u.m.store.fs, dir); readErr == nil {
 			s = on
 		}
 	}
@@ -153,7 +158,13 @@ func (v *snapshot) adopt(s Status) {
 
 // remove removes the unit from disk and from the manager. It requires mu.
 func (u *unit) remove() error {
-	if err := u.buryKey(); err != nil {
+	err := u.buryKey()
+	if err != nil && u.load().status.State.Terminal() {
+		// The disk may be full, and the unit be released for that reason.
+		u.m.store.empty(u.dir)
+		err = u.buryKey()
+	}
+	if err != nil {
 		return err
 	}
 	if err := u.m.store.remove(u.id); err != nil {
