@@ -27,7 +27,8 @@
 //	            as an argument
 //	outcome.go  what those decisions take in: how exchanges have ended
 //	away.go     the same about nodes that cannot be reached
-//	remote.go   the monitor that carries those decisions out
+//	remote.go   the monitor that carries those decisions out; output.go, the output
+//	            that comes
 //	exchange.go what is said to the other node
 //	pull.go     the session in which another node tells of its units; pulled.go,
 //	            one unit in it; push.go, the same at that node
