@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -217,13 +216,11 @@ func (p *puller) run(ctx context.Context) error {
 		}
 		if err := p.send(s); err != nil {
 			c.conn.Abort("broken off")
-			return errors.Join(p.cause(ctx, err), discard(<-ended))
+			<-ended
+			return p.cause(ctx, err)
 		}
 	}
 }
-
-// discard is for an error that says nothing new.
-func discard(error) error { return nil }
 
 // cause prefers the reason for which the session was ended from here.
 func (p *puller) cause(ctx context.Context, err error) error {
