@@ -94,7 +94,12 @@ func (n *testNode) start() {
 	n.events = make(chan Event, 10_000)
 	n.m = NewManager(Options{
 		NodeID: n.id, Dir: "/data/" + n.id, FS: n.fs, Clock: n.c.time, Rand: rand.NewPCG(n.seed, 1),
-		Processes: n.processes, Dial: n.c.dial, Features: n.c.featuresOf, MaxPendingRelease: n.c.patience, Sign: n.signWith, Events: func(e Event) { n.events <- e },
+		Processes: n.processes, Dial: n.c.dial, Features: n.c.featuresOf, MaxPendingRelease: n.c.patience, Sign: n.signWith, Events: func(e Event) {
+			if p, ok := e.(UnitProblem); ok && errors.Is(p.Err, errContradiction) {
+				n.t.Errorf("unit %s on %s: %v", p.Unit, n.id, p.Err)
+			}
+			n.events <- e
+		},
 	})
 	types := append([]Type{{Name: "cat", Command: "cat"}, {Name: "sh", Command: "sh", Params: "-c", AllowRuntimeParams: true}}, n.types...)
 	for _, t := range types {

@@ -138,6 +138,10 @@ func (w *world) observe(node string, e Event) {
 		if over && end != e.State {
 			w.complain("unit %s on %s was %v, and is %v (%s)", e.Unit, node, end, e.State, e.Detail)
 		}
+	case UnitProblem:
+		if errors.Is(e.Err, errContradiction) {
+			w.complain("unit %s on %s: %v", e.Unit, node, e.Err)
+		}
 	case UnitUnreadable:
 		w.complain("unit %s on %s is damaged: %v", e.Unit, node, e.Err)
 	}

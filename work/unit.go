@@ -120,13 +120,19 @@ func (u *unit) publish(change func(*snapshot)) {
 	}
 }
 
+// errContradiction is for a status that cannot follow the one before: a mistake
+// of this package. Tests fail by it; a node in production goes on with what it had.
+var errContradiction = errors.New("a status that cannot follow, which is a bug")
+
 // save writes a new status to disk and publishes it. It requires mu. When the
 // disk does not take it the status is published all the same: the unit is in
 // that state, and the next write, or the next start, has another chance.
 func (u *unit) save(s Status) error {
 	old := u.load().status
 	if !old.State.canBecome(s.State) && !old.State.Terminal() || old.contradicts(s) {
-		panic(fmt.Sprintf("work: unit %s would go from %v to %v", u.id, old.State, s.State))
+		err := fmt.Errorf("%w: from %v (%s) to %v (%s)", errContradiction, old.State, old.Detail, s.State, s.Detail)
+		u.m.emit(UnitProblem{Unit: u.id, Err: err})
+		return err
 	}
 	s.Version = old.Version + 1
 	dir := u.dir
