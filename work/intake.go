@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"sync"
+
+	"receptor/work/vfs"
 )
 
 // incompleteText begins the error of a submission whose stdin did not come to
@@ -25,7 +27,7 @@ type intake struct {
 // input is what one session sends of a unit's stdin.
 type input struct {
 	u     *unit
-	file  File
+	file  vfs.File
 	from  int64     // the first byte that is wanted
 	close io.Closer // the session, nil if it cannot be closed
 	// marker sees all that is written, if it is wanted and that begins with the
@@ -52,7 +54,7 @@ func (u *unit) beginInput(session any, marks bool) (*input, error) {
 			old.close.Close()
 		}
 	}
-	f, err := u.m.store.fs.Open(u.stdinPath(), OpenAppend)
+	f, err := u.m.store.fs.Open(u.stdinPath(), vfs.Append)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +148,7 @@ func (in *input) mark() (stdinMark, error) {
 	if in.marker != nil {
 		return in.marker.mark(), nil
 	}
-	f, err := in.u.m.store.fs.Open(in.u.stdinPath(), OpenRead)
+	f, err := in.u.m.store.fs.Open(in.u.stdinPath(), vfs.Read)
 	if err != nil {
 		return stdinMark{}, err
 	}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"receptor/work/vfs"
 )
 
 const (
@@ -51,7 +53,7 @@ type keys struct {
 	over   map[string]time.Time
 	order  []tombstone // of over, the oldest first
 	lines  int         // in the file
-	file   File        // nil until it is needed
+	file   vfs.File    // nil until it is needed
 }
 
 func newKeys(st store) *keys {
@@ -188,7 +190,7 @@ func (k *keys) rewrite(list []tombstone) error {
 	if err := replaceFile(k.store.fs, k.path(), content.Bytes()); err != nil {
 		return err
 	}
-	f, err := k.store.fs.Open(k.path(), OpenAppend)
+	f, err := k.store.fs.Open(k.path(), vfs.Append)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"receptor/work/vfs"
 )
 
 // machine is what a node runs on: it outlives the node, and its supervisors do
@@ -79,7 +81,7 @@ func (m *machine) drop(s *simSupervisor) {
 }
 
 func (m *machine) hasClaim(dir string) bool {
-	_, err := m.fs.Open(path.Join(dir, simClaim), OpenRead)
+	_, err := m.fs.Open(path.Join(dir, simClaim), vfs.Read)
 	return err == nil
 }
 
@@ -135,7 +137,7 @@ func (s *simSupervisor) start() {
 }
 
 func (s *simSupervisor) end(state State, detail string) {
-	if f, err := s.m.fs.Open(path.Join(s.dir, StdoutFile), OpenAppend); err == nil {
+	if f, err := s.m.fs.Open(path.Join(s.dir, StdoutFile), vfs.Append); err == nil {
 		f.Sync()
 	}
 	s.write(state, detail)
@@ -230,8 +232,8 @@ func (p *simProcess) Sweep() error { return nil }
 func (p *simProcess) WatchOutput(bool) error { return nil }
 func (p *simProcess) Forget()                {}
 
-// Open implements FS.
-func (i *incarnation) Open(name string, mode OpenMode) (File, error) {
+// Open implements vfs.FS.
+func (i *incarnation) Open(name string, mode vfs.Mode) (vfs.File, error) {
 	if err := i.check(); err != nil {
 		return nil, err
 	}
@@ -242,12 +244,12 @@ func (i *incarnation) Open(name string, mode OpenMode) (File, error) {
 	return &mortalFile{File: f, i: i}, nil
 }
 
-// MkdirAll implements FS.
+// MkdirAll implements vfs.FS.
 func (i *incarnation) MkdirAll(name string) error {
 	return errors.Join(i.check(), i.unlessDead(func() error { return i.m.fs.MkdirAll(name) }))
 }
 
-// ReadDir implements FS.
+// ReadDir implements vfs.FS.
 func (i *incarnation) ReadDir(name string) ([]string, error) {
 	if err := i.check(); err != nil {
 		return nil, err
@@ -255,22 +257,22 @@ func (i *incarnation) ReadDir(name string) ([]string, error) {
 	return i.m.fs.ReadDir(name)
 }
 
-// Rename implements FS.
+// Rename implements vfs.FS.
 func (i *incarnation) Rename(oldName, newName string) error {
 	return i.unlessDead(func() error { return i.m.fs.Rename(oldName, newName) })
 }
 
-// RemoveAll implements FS.
+// RemoveAll implements vfs.FS.
 func (i *incarnation) RemoveAll(name string) error {
 	return i.unlessDead(func() error { return i.m.fs.RemoveAll(name) })
 }
 
-// SyncDir implements FS.
+// SyncDir implements vfs.FS.
 func (i *incarnation) SyncDir(name string) error {
 	return i.unlessDead(func() error { return i.m.fs.SyncDir(name) })
 }
 
-// Free implements FS.
+// Free implements vfs.FS.
 func (i *incarnation) Free(name string) (int64, error) { return i.m.fs.Free(name) }
 
 func (i *incarnation) unlessDead(f func() error) error {
@@ -282,7 +284,7 @@ func (i *incarnation) unlessDead(f func() error) error {
 
 // mortalFile is a file that was opened by an incarnation.
 type mortalFile struct {
-	File
+	vfs.File
 	i *incarnation
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"receptor/mesh/wire"
 	"receptor/transport"
+	"receptor/work/vfs"
 )
 
 // Conn is a stream to a service of another node.
@@ -43,7 +44,7 @@ type Options struct {
 	NodeID string
 	// Dir is where they are kept, DATADIR/NODEID; nobody else changes it.
 	Dir string
-	FS  FS
+	FS  vfs.FS
 	// Clock is the only source of time.
 	Clock transport.Clock
 	// Rand makes unit IDs. The Manager alone uses it.

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"receptor/work/vfs"
 )
 
 // memFS is a file system in memory that can crash: then only what was synced is
@@ -81,18 +83,18 @@ func (m *memFS) dirOf(name string) *memNode {
 	return nil
 }
 
-func (m *memFS) Open(name string, mode OpenMode) (File, error) {
+func (m *memFS) Open(name string, mode vfs.Mode) (vfs.File, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	node, dir := m.find(name), m.dirOf(name)
 	switch {
-	case mode == OpenRead && node == nil, dir == nil:
+	case mode == vfs.Read && node == nil, dir == nil:
 		return nil, fmt.Errorf("open %s: %w", name, fs.ErrNotExist)
 	case node != nil && node.entries != nil:
 		return nil, fmt.Errorf("open %s: it is a directory", name)
-	case mode == OpenRead && name == m.unread:
+	case mode == vfs.Read && name == m.unread:
 		return nil, fmt.Errorf("open %s: too many open files", name)
-	case mode == OpenRead:
+	case mode == vfs.Read:
 		return &memFile{fs: m, node: node, name: name}, nil
 	}
 	if err := m.check("create", name); err != nil {
@@ -102,7 +104,7 @@ func (m *memFS) Open(name string, mode OpenMode) (File, error) {
 		node = new(memNode)
 		dir.entries[path.Base(name)] = node
 	}
-	if mode == OpenCreate {
+	if mode == vfs.Create {
 		node.data = nil
 	}
 	return &memFile{fs: m, node: node, name: name}, nil

@@ -1,6 +1,10 @@
 package work
 
-import "fmt"
+import (
+	"fmt"
+
+	"receptor/work/vfs"
+)
 
 // syncEvery is how many bytes of output may be on disk without being synced.
 // They are fetched again after a crash, or a stop that was none of Close.
@@ -9,7 +13,7 @@ const syncEvery = 16 << 20
 // openStdout opens the output at its end, and cuts off what no status accounts
 // for. It requires mu.
 func (r *remote) openStdout() error {
-	f, err := r.m.store.fs.Open(r.stdoutPath(), OpenAppend)
+	f, err := r.m.store.fs.Open(r.stdoutPath(), vfs.Append)
 	if err != nil {
 		return fmt.Errorf("open the output of unit %s: %w", r.id, err)
 	}

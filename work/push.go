@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"receptor/control"
+	"receptor/work/vfs"
 )
 
 // FeatureFollow is the feature of nodes with the command "work follow".
@@ -335,7 +336,7 @@ func (f *feed) piece(buf []byte, size int64) (int, error) {
 // readOutput reads output at a position; fewer bytes than fit mean that there
 // are no more on disk.
 func (u *unit) readOutput(b []byte, at int64) (int, error) {
-	out, err := u.m.store.fs.Open(u.stdoutPath(), OpenRead)
+	out, err := u.m.store.fs.Open(u.stdoutPath(), vfs.Read)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"receptor/control"
+	"receptor/work/vfs"
 )
 
 // remote is a unit that another node runs. Each exchange with that node has a
@@ -26,7 +27,7 @@ type remote struct {
 	stops [exchanges]context.CancelCauseFunc
 	// stdout is open while output arrives. Of its bytes, the first synced are
 	// on record in the status file.
-	stdout File
+	stdout vfs.File
 	synced int64
 	// unsaved is why the disk does not have the latest status, nil if it has.
 	unsaved error

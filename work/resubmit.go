@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"receptor/control"
+	"receptor/work/vfs"
 )
 
 // closeSubmit closes the session of a submission. The end of a stdin that is not
@@ -35,7 +36,7 @@ func (r *remote) submit(ctx context.Context) submission {
 
 // trySubmit is submit when before is on record.
 func (r *remote) trySubmit(ctx context.Context, before RemoteExtra) submission {
-	stdin, err := r.m.store.fs.Open(r.stdinPath(), OpenRead)
+	stdin, err := r.m.store.fs.Open(r.stdinPath(), vfs.Read)
 	if err != nil {
 		return submission{err: err}
 	}
@@ -79,7 +80,7 @@ func (r *remote) trySubmit(ctx context.Context, before RemoteExtra) submission {
 
 // markStdin returns the mark of the whole stdin, which it reads only if it was
 // not marked when it came.
-func (r *remote) markStdin(stdin File) (stdinMark, error) {
+func (r *remote) markStdin(stdin vfs.File) (stdinMark, error) {
 	r.mu.Lock()
 	known := r.mark
 	r.mu.Unlock()

@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"path"
+
+	"receptor/work/vfs"
 )
 
 func (u *unit) results(ctx context.Context, pos int64, w io.Writer) error {
@@ -15,7 +17,7 @@ func (u *unit) results(ctx context.Context, pos int64, w io.Writer) error {
 
 // copyFile does so for a file of which size knows how long it is.
 func (u *unit) copyFile(ctx context.Context, name string, size func(*snapshot) int64, pos int64, w io.Writer) error {
-	f, err := u.m.store.fs.Open(path.Join(u.dir, name), OpenRead)
+	f, err := u.m.store.fs.Open(path.Join(u.dir, name), vfs.Read)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // resume has made one for every unit that can still have output
 	}
@@ -44,7 +46,7 @@ func (u *unit) copyFile(ctx context.Context, name string, size func(*snapshot) i
 
 // copyRange copies the bytes of f from pos up to end, or up to where the file
 // ends: a crash may have taken what was not synced. It returns how many.
-func copyRange(w io.Writer, f File, pos, end int64, buf []byte) (copied int64, err error) {
+func copyRange(w io.Writer, f vfs.File, pos, end int64, buf []byte) (copied int64, err error) {
 	for pos+copied < end {
 		at := pos + copied
 		n, readErr := f.ReadAt(buf[:min(int64(len(buf)), end-at)], at)

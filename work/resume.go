@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"path"
 	"time"
+
+	"receptor/work/vfs"
 )
 
 // awaitInput has the unit given up when its submitter stays away for as long as
@@ -109,7 +111,7 @@ func (c *command) takeUp() {
 		}
 		return
 	}
-	if f, err := c.m.store.fs.Open(c.stdoutPath(), OpenAppend); err == nil {
+	if f, err := c.m.store.fs.Open(c.stdoutPath(), vfs.Append); err == nil {
 		f.Close() // the supervisor of a deployed node may not have come to that
 	}
 	e := c.extra()

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"path"
+
+	"receptor/work/vfs"
 )
 
 // hasStderr tells of a unit whose stderr is, or will be, in a file of its own.
@@ -20,7 +22,7 @@ func (c *command) stderr(ctx context.Context, pos int64) (func(w io.Writer) erro
 		return nil, fmt.Errorf("unit %s keeps no stderr apart: it is part of the output unless the work type has stderr: separate", c.id)
 	}
 	// Before the command has started there is no file, and it may never start.
-	f, err := c.m.store.fs.Open(path.Join(c.dir, StderrFile), OpenAppend)
+	f, err := c.m.store.fs.Open(path.Join(c.dir, StderrFile), vfs.Append)
 	if err != nil {
 		return nil, fmt.Errorf("open the stderr of unit %s: %w", c.id, err)
 	}

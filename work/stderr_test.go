@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"receptor/control"
+	"receptor/work/vfs"
 )
 
 // apart adds the work type "apart", which keeps stderr apart.
@@ -29,7 +30,7 @@ func (n *testNode) stderr(unit string, pos int64) io.Reader {
 
 // errOutput is what the command writes to stderr.
 func (p *testProcess) errOutput(s string) {
-	f, err := p.fs.Open(path.Join(p.Dir, StderrFile), OpenAppend)
+	f, err := p.fs.Open(path.Join(p.Dir, StderrFile), vfs.Append)
 	if err == nil {
 		_, err = f.Write([]byte(s))
 	}

@@ -8,54 +8,9 @@ import (
 	"math/rand/v2"
 	"path"
 	"strings"
+
+	"receptor/work/vfs"
 )
-
-// FS is where units are kept. Paths are separated by slashes. Files have the
-// mode 0600 and directories 0700. Errors for what does not exist match
-// fs.ErrNotExist. All methods may be called from any goroutine.
-type FS interface {
-	// Open opens a file. Flags are os-independent, see OpenMode.
-	Open(name string, mode OpenMode) (File, error)
-	// MkdirAll makes a directory and those above it.
-	MkdirAll(name string) error
-	// ReadDir returns the names in a directory, sorted.
-	ReadDir(name string) ([]string, error)
-	// Rename replaces newName by oldName in one step.
-	Rename(oldName, newName string) error
-	// RemoveAll removes a file or a directory with all that is in it.
-	RemoveAll(name string) error
-	// SyncDir returns once the entries of a directory would survive a crash.
-	SyncDir(name string) error
-	// Free returns how many bytes can still be written to the disk that a
-	// directory is on.
-	Free(name string) (int64, error)
-}
-
-// OpenMode says what a file is opened for.
-type OpenMode int
-
-const (
-	// OpenRead reads an existing file.
-	OpenRead OpenMode = iota
-	// OpenCreate writes a file that is made, or emptied, for it.
-	OpenCreate
-	// OpenAppend writes at the end of a file, which is made if need be.
-	OpenAppend
-)
-
-// File is an open file. Reads and Size may be made from any goroutine, the
-// rest by one at a time.
-type File interface {
-	io.ReaderAt
-	io.Writer
-	io.Closer
-	// Sync returns once what was written would survive a crash.
-	Sync() error
-	// Size returns the length in bytes.
-	Size() (int64, error)
-	// Truncate cuts the file to a length in bytes.
-	Truncate(size int64) error
-}
 
 // Names of the files in a unit's directory.
 const (
@@ -115,7 +70,7 @@ func isUnread(err error) bool {
 }
 
 // ReadStatus reads the status file in the directory of a unit.
-func ReadStatus(fsys FS, dir string) (Status, error) {
+func ReadStatus(fsys vfs.FS, dir string) (Status, error) {
 	name := path.Join(dir, StatusFile)
 	b, err := readFile(fsys, name)
 	if err != nil {
@@ -137,7 +92,7 @@ var ErrTerminal = errors.New("the unit is complete already")
 // one process may do so at a time: the daemon until it has started the
 // supervisor, the supervisor until it ends, then the daemon again. Whoever
 // writes, a terminal status stays.
-func WriteStatus(fsys FS, dir string, s Status) error {
+func WriteStatus(fsys vfs.FS, dir string, s Status) error {
 	old, err := ReadStatus(fsys, dir)
 	switch {
 	case isUnread(err):
@@ -153,7 +108,7 @@ func WriteStatus(fsys FS, dir string, s Status) error {
 
 // replaceFile replaces a file in one step: a crash leaves the old one or the
 // new one, and after it has returned the new one.
-func replaceFile(fsys FS, name string, content []byte) error {
+func replaceFile(fsys vfs.FS, name string, content []byte) error {
 	err := writeFile(fsys, name+endingTemp, content)
 	if err == nil {
 		err = fsys.Rename(name+endingTemp, name)
@@ -165,8 +120,8 @@ func replaceFile(fsys FS, name string, content []byte) error {
 }
 
 // writeFile makes a file with the given content and syncs it.
-func writeFile(fsys FS, name string, content []byte) error {
-	f, err := fsys.Open(name, OpenCreate)
+func writeFile(fsys vfs.FS, name string, content []byte) error {
+	f, err := fsys.Open(name, vfs.Create)
 	if err != nil {
 		return err
 	}
@@ -178,8 +133,8 @@ func writeFile(fsys FS, name string, content []byte) error {
 }
 
 // readFile returns the content of a file.
-func readFile(fsys FS, name string) ([]byte, error) {
-	f, err := fsys.Open(name, OpenRead)
+func readFile(fsys vfs.FS, name string) ([]byte, error) {
+	f, err := fsys.Open(name, vfs.Read)
 	if err != nil {
 		return nil, err
 	}
@@ -188,11 +143,11 @@ func readFile(fsys FS, name string) ([]byte, error) {
 }
 
 // fileReader reads a file from a byte to its present end.
-func fileReader(f File, pos int64) io.Reader { return io.NewSectionReader(f, pos, 1<<62-pos) }
+func fileReader(f vfs.File, pos int64) io.Reader { return io.NewSectionReader(f, pos, 1<<62-pos) }
 
 // store is the directory of a node: one directory per unit.
 type store struct {
-	fs  FS
+	fs  vfs.FS
 	dir string
 }
 
@@ -243,7 +198,7 @@ func (st store) markDamaged(id string, why error) {
 // unmarkDamaged takes the mark from a unit that can be used again.
 func (st store) unmarkDamaged(id string) {
 	name := path.Join(st.unitDir(id), DamagedFile)
-	if f, err := st.fs.Open(name, OpenRead); err == nil {
+	if f, err := st.fs.Open(name, vfs.Read); err == nil {
 		f.Close()
 		_ = st.fs.RemoveAll(name) // or else the next start does it
 	}

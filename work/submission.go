@@ -13,6 +13,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"receptor/work/vfs"
 )
 
 // FeatureSubmission is the feature that a node names in the tag "features" of
@@ -120,7 +122,7 @@ func (m *marker) mark() stdinMark {
 }
 
 // markOf reads a file to its end.
-func markOf(f File) (stdinMark, error) {
+func markOf(f vfs.File) (stdinMark, error) {
 	m := newMarker()
 	_, err := io.Copy(m, fileReader(f, 0))
 	return m.mark(), err

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"receptor/work/vfs"
 )
 
 // unit is one unit of work. Its owner (a command or a remote) changes it under
@@ -224,7 +226,7 @@ func (u *unit) detach(f *feed) {
 func (u *unit) stdoutSize() int64 { return u.fileSize(StdoutFile) }
 
 func (u *unit) fileSize(name string) int64 {
-	f, err := u.m.store.fs.Open(path.Join(u.dir, name), OpenRead)
+	f, err := u.m.store.fs.Open(path.Join(u.dir, name), vfs.Read)
 	if err != nil {
 		return 0
 	}

@@ -40,9 +40,10 @@ var rules = map[string]rule{
 		waits:   []string{"server.go", "bridge.go"},
 	},
 	"work": {
-		imports: []string{"control", "mesh/wire", "transport", shlex},
+		imports: []string{"control", "mesh/wire", "transport", "work/vfs", shlex},
 		waits:   []string{"exchange.go", "push.go", "pull.go", "control.go", "unit.go", "results.go"},
 	},
+	"work/vfs":             {},
 	"internal/version":     {},
 	"internal/suggest":     {},
 	"internal/completion":  {imports: []string{pflag}},
@@ -53,11 +54,11 @@ var rules = map[string]rule{
 	"internal/iprouter":    {imports: []string{"mesh", "transport"}, waits: []string{"router.go"}},
 	"internal/proxy":       {imports: []string{"transport"}, waits: []string{"proxy.go", "join.go", "streams.go", "datagrams.go"}},
 	"internal/host": {
-		imports: []string{"control", "internal/daemon", "internal/iprouter", "internal/version", "transport/...", "work", unix, pion + "/stdnet"},
+		imports: []string{"control", "internal/daemon", "internal/iprouter", "internal/version", "transport/...", "work", "work/vfs", unix, pion + "/stdnet"},
 		waits:   []string{anyFile}, clock: []string{anyFile}, secrets: []string{"daemon.go"},
 	},
 	"internal/daemon": {
-		imports: []string{"control", "work", "mesh", "mesh/wire", "transport", "internal/config", "internal/pki", "internal/proxy", "internal/signing", "internal/iprouter"},
+		imports: []string{"control", "work", "work/vfs", "mesh", "mesh/wire", "transport", "internal/config", "internal/pki", "internal/proxy", "internal/signing", "internal/iprouter"},
 		waits:   []string{"reach.go", "daemon.go", "control.go", "services.go", "reload.go"},
 	},
 	"internal/archtest": {},
@@ -67,7 +68,7 @@ var rules = map[string]rule{
 	"sim/eventlog":      {},
 	"sim/full":          {imports: []string{"sim/check", "sim/eventlog", "sim/scenario", "sim/seed", "work", "github.com/tetratelabs/wazero/..."}},
 	"sim/guest": {
-		imports: []string{"control", "internal/config", "internal/daemon", "internal/iprouter", "sim/eventlog", "sim/scenario", "sim/seed", "transport", "work"},
+		imports: []string{"control", "internal/config", "internal/daemon", "internal/iprouter", "sim/eventlog", "sim/scenario", "sim/seed", "transport", "work", "work/vfs"},
 		waits:   []string{anyFile}, clock: []string{anyFile},
 	},
 	"sim/check":      {imports: []string{"mesh/...", "sim/scenario", "transport", highway}},

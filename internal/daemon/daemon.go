@@ -22,6 +22,7 @@ import (
 	"receptor/mesh"
 	"receptor/transport"
 	"receptor/work"
+	"receptor/work/vfs"
 )
 
 // controlService is the service by which nodes give work to each other
@@ -50,7 +51,7 @@ type Host struct {
 	// OpenTUN makes a network interface for an ip-router; see package host.
 	OpenTUN func(name string, local netip.Prefix) (iprouter.Device, error)
 	// FS and Processes are for units of work.
-	FS        work.FS
+	FS        vfs.FS
 	Processes work.Processes
 	// Info is what status tells of the machine and the program.
 	Info control.NodeInfo

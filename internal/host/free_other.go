@@ -4,5 +4,5 @@ package host
 
 import "math"
 
-// Free implements work.FS. Nothing is known here, so nothing is refused.
+// Free implements vfs.FS. Nothing is known here, so nothing is refused.
 func (FS) Free(string) (int64, error) { return math.MaxInt64, nil }

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Free implements work.FS: what is left for who is not root.
+// Free implements vfs.FS: what is left for who is not root.
 func (FS) Free(name string) (int64, error) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(name, &s); err != nil {

@@ -5,7 +5,7 @@ import (
 	"os"
 	"slices"
 
-	"receptor/work"
+	"receptor/work/vfs"
 )
 
 const (
@@ -16,15 +16,15 @@ const (
 // FS is the machine's file system. The zero value is ready for use.
 type FS struct{}
 
-var _ work.FS = FS{}
+var _ vfs.FS = FS{}
 
-// Open implements work.FS.
-func (FS) Open(name string, mode work.OpenMode) (work.File, error) {
+// Open implements vfs.FS.
+func (FS) Open(name string, mode vfs.Mode) (vfs.File, error) {
 	flags := os.O_RDONLY
 	switch mode {
-	case work.OpenCreate:
+	case vfs.Create:
 		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-	case work.OpenAppend:
+	case vfs.Append:
 		flags = os.O_WRONLY | os.O_CREATE | os.O_APPEND
 	}
 	f, err := os.OpenFile(name, flags, fileMode)
@@ -34,10 +34,10 @@ func (FS) Open(name string, mode work.OpenMode) (work.File, error) {
 	return file{f}, nil
 }
 
-// MkdirAll implements work.FS.
+// MkdirAll implements vfs.FS.
 func (FS) MkdirAll(name string) error { return os.MkdirAll(name, dirMode) }
 
-// ReadDir implements work.FS.
+// ReadDir implements vfs.FS.
 func (FS) ReadDir(name string) ([]string, error) {
 	entries, err := os.ReadDir(name)
 	if err != nil {
@@ -51,13 +51,13 @@ func (FS) ReadDir(name string) ([]string, error) {
 	return names, nil
 }
 
-// Rename implements work.FS.
+// Rename implements vfs.FS.
 func (FS) Rename(oldName, newName string) error { return os.Rename(oldName, newName) }
 
-// RemoveAll implements work.FS.
+// RemoveAll implements vfs.FS.
 func (FS) RemoveAll(name string) error { return os.RemoveAll(name) }
 
-// SyncDir implements work.FS.
+// SyncDir implements vfs.FS.
 func (FS) SyncDir(name string) error {
 	d, err := os.Open(name)
 	if err != nil {
@@ -69,7 +69,7 @@ func (FS) SyncDir(name string) error {
 // file is an open file.
 type file struct{ *os.File }
 
-// Size implements work.File.
+// Size implements vfs.File.
 func (f file) Size() (int64, error) {
 	info, err := f.Stat()
 	if err != nil {

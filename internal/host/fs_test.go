@@ -9,7 +9,7 @@ import (
 	"slices"
 	"testing"
 
-	"receptor/work"
+	"receptor/work/vfs"
 )
 
 func TestFS(t *testing.T) {
@@ -18,7 +18,7 @@ func TestFS(t *testing.T) {
 	if err := fsys.MkdirAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	write := func(mode work.OpenMode, s string) work.File {
+	write := func(mode vfs.Mode, s string) vfs.File {
 		t.Helper()
 		f, err := fsys.Open(dir+"/f", mode)
 		if err != nil {
@@ -32,9 +32,9 @@ func TestFS(t *testing.T) {
 		}
 		return f
 	}
-	write(work.OpenCreate, "old content").Close()
-	write(work.OpenCreate, "new").Close()
-	f := write(work.OpenAppend, "er!!")
+	write(vfs.Create, "old content").Close()
+	write(vfs.Create, "new").Close()
+	f := write(vfs.Append, "er!!")
 	if err := f.Truncate(5); err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestFS(t *testing.T) {
 	if err := fsys.Rename(dir+"/f", dir+"/g"); err != nil {
 		t.Fatal(err)
 	}
-	g, err := fsys.Open(dir+"/g", work.OpenRead)
+	g, err := fsys.Open(dir+"/g", vfs.Read)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestFS(t *testing.T) {
 		t.Error(err)
 	}
 	for name, err := range map[string]error{
-		"Open":    func() error { _, err := fsys.Open(dir+"/g", work.OpenRead); return err }(),
+		"Open":    func() error { _, err := fsys.Open(dir+"/g", vfs.Read); return err }(),
 		"ReadDir": func() error { _, err := fsys.ReadDir(dir); return err }(),
 		"Rename":  fsys.Rename(dir, dir+"x"),
 	} {

@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"receptor/sim/eventlog"
-	"receptor/work"
+	"receptor/work/vfs"
 )
 
 // freeSpace is what is told to who asks how much the disk still holds.
@@ -60,29 +60,29 @@ func (d *disk) changed(op, name string, content []byte) {
 	d.machine.world.log.log(eventlog.Event{Kind: eventlog.Disk, Node: d.machine.id, Text: op + " " + name, Size: len(content), Sum: sum.Sum64()})
 }
 
-// Open implements work.FS.
-func (d *disk) Open(name string, mode work.OpenMode) (work.File, error) {
+// Open implements vfs.FS.
+func (d *disk) Open(name string, mode vfs.Mode) (vfs.File, error) {
 	node, dir := d.find(name), d.dirOf(name)
 	switch {
-	case mode == work.OpenRead && node == nil, dir == nil:
+	case mode == vfs.Read && node == nil, dir == nil:
 		return nil, fmt.Errorf("open %s: %w", name, fs.ErrNotExist)
 	case node != nil && node.entries != nil:
 		return nil, fmt.Errorf("open %s: it is a directory", name)
-	case mode == work.OpenRead:
+	case mode == vfs.Read:
 		return &file{d, node, name}, nil
 	}
 	if node == nil {
 		node = new(inode)
 		dir.entries[path.Base(name)] = node
 	}
-	if mode == work.OpenCreate {
+	if mode == vfs.Create {
 		node.data = nil
 	}
 	d.changed("open", name, nil)
 	return &file{d, node, name}, nil
 }
 
-// MkdirAll implements work.FS.
+// MkdirAll implements vfs.FS.
 func (d *disk) MkdirAll(name string) error {
 	node := d.root
 	for part := range strings.SplitSeq(strings.Trim(name, "/"), "/") {
@@ -98,7 +98,7 @@ func (d *disk) MkdirAll(name string) error {
 	return nil
 }
 
-// ReadDir implements work.FS.
+// ReadDir implements vfs.FS.
 func (d *disk) ReadDir(name string) ([]string, error) {
 	node := d.find(name)
 	if node == nil || node.entries == nil {
@@ -107,7 +107,7 @@ func (d *disk) ReadDir(name string) ([]string, error) {
 	return slices.Sorted(maps.Keys(node.entries)), nil
 }
 
-// Rename implements work.FS.
+// Rename implements vfs.FS.
 func (d *disk) Rename(oldName, newName string) error {
 	node, from, to := d.find(oldName), d.dirOf(oldName), d.dirOf(newName)
 	if node == nil || to == nil {
@@ -119,7 +119,7 @@ func (d *disk) Rename(oldName, newName string) error {
 	return nil
 }
 
-// RemoveAll implements work.FS.
+// RemoveAll implements vfs.FS.
 func (d *disk) RemoveAll(name string) error {
 	if dir := d.dirOf(name); dir != nil {
 		delete(dir.entries, path.Base(name))
@@ -128,7 +128,7 @@ func (d *disk) RemoveAll(name string) error {
 	return nil
 }
 
-// SyncDir implements work.FS.
+// SyncDir implements vfs.FS.
 func (d *disk) SyncDir(name string) error {
 	if node := d.find(name); node == nil || node.entries == nil {
 		return fmt.Errorf("sync %s: %w", name, fs.ErrNotExist)
@@ -137,7 +137,7 @@ func (d *disk) SyncDir(name string) error {
 	return nil
 }
 
-// Free implements work.FS.
+// Free implements vfs.FS.
 func (d *disk) Free(string) (int64, error) { return freeSpace, nil }
 
 // file is an open file.
@@ -166,16 +166,16 @@ func (f *file) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Sync implements work.File.
+// Sync implements vfs.File.
 func (f *file) Sync() error {
 	f.disk.changed("sync", f.name, nil)
 	return nil
 }
 
-// Size implements work.File.
+// Size implements vfs.File.
 func (f *file) Size() (int64, error) { return int64(len(f.node.data)), nil }
 
-// Truncate implements work.File.
+// Truncate implements vfs.File.
 func (f *file) Truncate(size int64) error {
 	if size < 0 || size > int64(len(f.node.data)) {
 		return fmt.Errorf("truncate %s to %d bytes: it has %d", f.name, size, len(f.node.data))
@@ -194,8 +194,8 @@ type mortalFS struct {
 	life *incarnation
 }
 
-// Open implements work.FS.
-func (m mortalFS) Open(name string, mode work.OpenMode) (work.File, error) {
+// Open implements vfs.FS.
+func (m mortalFS) Open(name string, mode vfs.Mode) (vfs.File, error) {
 	if err := m.life.check(); err != nil {
 		return nil, err
 	}
@@ -213,29 +213,29 @@ func (m mortalFS) alive(f func() error) error {
 	return f()
 }
 
-// MkdirAll implements work.FS.
+// MkdirAll implements vfs.FS.
 func (m mortalFS) MkdirAll(name string) error {
 	return m.alive(func() error { return m.disk.MkdirAll(name) })
 }
 
-// Rename implements work.FS.
+// Rename implements vfs.FS.
 func (m mortalFS) Rename(oldName, newName string) error {
 	return m.alive(func() error { return m.disk.Rename(oldName, newName) })
 }
 
-// RemoveAll implements work.FS.
+// RemoveAll implements vfs.FS.
 func (m mortalFS) RemoveAll(name string) error {
 	return m.alive(func() error { return m.disk.RemoveAll(name) })
 }
 
-// SyncDir implements work.FS.
+// SyncDir implements vfs.FS.
 func (m mortalFS) SyncDir(name string) error {
 	return m.alive(func() error { return m.disk.SyncDir(name) })
 }
 
 // mortalFile is a file that such a daemon has opened.
 type mortalFile struct {
-	work.File
+	vfs.File
 	life *incarnation
 }
 
@@ -247,7 +247,7 @@ func (f mortalFile) Write(p []byte) (int, error) {
 	return f.File.Write(p)
 }
 
-// Sync implements work.File.
+// Sync implements vfs.File.
 func (f mortalFile) Sync() error {
 	if err := f.life.check(); err != nil {
 		return err
@@ -255,7 +255,7 @@ func (f mortalFile) Sync() error {
 	return f.File.Sync()
 }
 
-// Truncate implements work.File.
+// Truncate implements vfs.File.
 func (f mortalFile) Truncate(size int64) error {
 	if err := f.life.check(); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 
 	"receptor/sim/eventlog"
 	"receptor/work"
+	"receptor/work/vfs"
 )
 
 const (
@@ -49,7 +50,7 @@ func (i *incarnation) Start(job work.Job, w work.Watcher) (work.Process, error) 
 		return &process{i, first}, nil
 	}
 	s := &supervisor{machine: m, job: job, watcher: w, life: i, canceled: make(chan struct{})}
-	if _, err := m.disk.Open(path.Join(job.Dir, claimFile), work.OpenRead); err == nil {
+	if _, err := m.disk.Open(path.Join(job.Dir, claimFile), vfs.Read); err == nil {
 		go s.ended(true, "another supervisor had claimed the unit, and is gone")
 		return &process{i, s}, nil
 	}
@@ -65,7 +66,7 @@ func (i *incarnation) Attach(dir string, _ int, w work.Watcher) (work.Process, e
 	}
 	s := i.machine.supervisorOf(dir)
 	if s == nil {
-		if _, err := i.machine.disk.Open(path.Join(dir, claimFile), work.OpenRead); err != nil {
+		if _, err := i.machine.disk.Open(path.Join(dir, claimFile), vfs.Read); err != nil {
 			return nil, work.ErrNeverStarted
 		}
 		return nil, work.ErrSupervisorGone
@@ -122,7 +123,7 @@ func (s *supervisor) run() {
 
 // claim leaves, durably, a mark that the unit is this supervisor's.
 func (s *supervisor) claim() bool {
-	f, err := s.machine.disk.Open(path.Join(s.job.Dir, claimFile), work.OpenCreate)
+	f, err := s.machine.disk.Open(path.Join(s.job.Dir, claimFile), vfs.Create)
 	return err == nil && f.Sync() == nil && s.machine.disk.SyncDir(s.job.Dir) == nil
 }
 
@@ -130,7 +131,7 @@ func (s *supervisor) claim() bool {
 // depends on that.
 func (s *supervisor) command(b behaviour) (work.State, string) {
 	input := s.machine.disk.find(path.Join(s.job.Dir, work.StdinFile))
-	out, err := s.machine.disk.Open(path.Join(s.job.Dir, work.StdoutFile), work.OpenAppend)
+	out, err := s.machine.disk.Open(path.Join(s.job.Dir, work.StdoutFile), vfs.Append)
 	if input == nil || err != nil {
 		return work.Failed, "the unit's files are gone"
 	}
