@@ -87,8 +87,8 @@ func Run(s *scenario.Scenario, seed uint64, opts Options) (Report, error) {
 	if err := s.Check(); err != nil {
 		return Report{}, err
 	}
-	if len(s.Units) > 0 {
-		return Report{}, errors.New("the scenario has units of work, which the core engine does not run: want the full engine")
+	if len(s.Units)+len(s.Streams) > 0 {
+		return Report{}, errors.New("the scenario has units of work or streams, which the core engine does not have: want the full engine")
 	}
 	wall := opts.Wall
 	if wall == nil {

@@ -29,6 +29,7 @@ func (s *Scenario) Encode(comment string) []byte {
 	work.add("datagrams", listOf(s.Datagrams, Datagram.encode))
 	work.add("services", listOf(s.Services, Service.encode))
 	work.add("units", listOf(s.Units, Unit.encode))
+	work.add("streams", listOf(s.Streams, Stream.encode))
 	doc.add("workload", work.node)
 	doc.add("timeline", listOf(s.Timeline, Action.encode))
 	doc.add("expect", s.Expect.encode())

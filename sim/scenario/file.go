@@ -39,6 +39,7 @@ type File struct {
 	datagrams   []trafficSpec
 	services    []Service
 	units       []Unit
+	streams     []Stream
 	timeline    []Action
 	faults      *Faults
 	expect      Expect
@@ -216,7 +217,8 @@ func (d *decoder) workload(n *yaml.Node, f *File) {
 			f.datagrams = append(f.datagrams, t)
 		})),
 		optional("services", d.list("services", func(n *yaml.Node) { f.services = append(f.services, d.service(n)) })),
-		optional("units", d.list("units", func(n *yaml.Node) { f.units = append(f.units, d.unit(n)) })))
+		optional("units", d.list("units", func(n *yaml.Node) { f.units = append(f.units, d.unit(n)) })),
+		optional("streams", d.list("streams", func(n *yaml.Node) { f.streams = append(f.streams, d.stream(n)) })))
 }
 
 func (d *decoder) service(n *yaml.Node) Service {

@@ -17,7 +17,7 @@ import (
 func (f *File) Resolve(seed uint64) (*Scenario, error) {
 	s := &Scenario{
 		Name: f.name, Description: f.description, Seed: seed, For: f.duration,
-		Services: slices.Clone(f.services), Units: slices.Clone(f.units), Timeline: slices.Clone(f.timeline), Expect: f.expect,
+		Services: slices.Clone(f.services), Units: slices.Clone(f.units), Streams: slices.Clone(f.streams), Timeline: slices.Clone(f.timeline), Expect: f.expect,
 	}
 	if f.generate != nil {
 		nodes, links, err := f.generate.build(seed)
@@ -250,6 +250,9 @@ func (c *checker) eventsOf(s *Scenario) {
 	c.overlaps(s.Services)
 	for _, u := range s.Units {
 		c.unit(u)
+	}
+	for _, v := range s.Streams {
+		c.stream(v)
 	}
 	for i := range s.Timeline {
 		c.action(&s.Timeline[i])

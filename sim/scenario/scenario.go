@@ -39,6 +39,7 @@ type Scenario struct {
 	Datagrams []Datagram
 	Services  []Service
 	Units     []Unit
+	Streams   []Stream
 	Timeline  []Action
 	Expect    Expect
 }

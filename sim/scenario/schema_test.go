@@ -126,6 +126,7 @@ workload:
   datagrams: [{from: a, to: b, at: 0, every: 0s, count: 3, size: 16384, hops: 0}, {pairs: 2, size: 8}]
   services: [{node: a, name: web, at: 1s, for: 2s}]
   units: [{from: a, to: b, at: 1s, stdin: 10, stdout: 20, duration: 2s, exit: 3}]
+  streams: [{from: a, to: b, at: 1s, send: 10, receive: 20, idle: 2s, half_close: true, by: connect}, {from: b, to: a, by: proxy}]
 faults: {from: 1s, until: 20s, rate: 0.1..2, duration: 10ms..1s, kinds: [down, flap, clog, split, pause, slow, crash, wipe, duplicate, clock, forge]}
 timeline:
   - {at: 1s, do: flap, link: [a, b], one_way: true, for: 1s, every: 10ms}
@@ -335,7 +336,7 @@ func TestSchemaRefusesWhatTheDecoderRefuses(t *testing.T) {
 	}
 	for _, work := range []string{
 		"pings: [{at: 1s}]", "pings: [{from: a}]", "pings: [{from: a, to: b, pairs: 1}]", "pings: [{from: a, to: b, count: 0}]",
-		"datagrams: [{pairs: 1, size: 7}]", "datagrams: [{pairs: 1, hops: 31}]", "datagrams: [{pairs: 0}]", "services: [{node: a}]", "units: [{from: a}]", "units: [{from: a, to: b, exit: 256}]", "services: [{node: a, name: muchtoolong}]",
+		"datagrams: [{pairs: 1, size: 7}]", "datagrams: [{pairs: 1, hops: 31}]", "datagrams: [{pairs: 0}]", "services: [{node: a}]", "units: [{from: a}]", "units: [{from: a, to: b, exit: 256}]", "streams: [{from: a}]", "streams: [{from: a, to: b, by: hand}]", "streams: [{from: a, to: b, send: -1}]", "services: [{node: a, name: muchtoolong}]",
 	} {
 		refusedByBoth(t, s, "{nodes: [a, b], workload: {"+work+"}}")
 	}

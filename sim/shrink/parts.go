@@ -15,6 +15,7 @@ func clone(s *scenario.Scenario) *scenario.Scenario {
 	c.Pings = slices.Clone(s.Pings)
 	c.Datagrams = slices.Clone(s.Datagrams)
 	c.Units = slices.Clone(s.Units)
+	c.Streams = slices.Clone(s.Streams)
 	c.Services = slices.Clone(s.Services)
 	c.Timeline = slices.Clone(s.Timeline)
 	return &c
@@ -44,6 +45,11 @@ func (s *shrinker) leaveOut() {
 	s.reduce(len(s.best.Datagrams), func(best *scenario.Scenario, out []bool) *scenario.Scenario {
 		c := clone(best)
 		c.Datagrams = keep(c.Datagrams, out)
+		return c
+	})
+	s.reduce(len(s.best.Streams), func(best *scenario.Scenario, out []bool) *scenario.Scenario {
+		c := clone(best)
+		c.Streams = keep(c.Streams, out)
 		return c
 	})
 	s.reduce(len(s.best.Services), func(best *scenario.Scenario, out []bool) *scenario.Scenario {
@@ -105,6 +111,7 @@ func dropDangling(c *scenario.Scenario) {
 	}
 	c.Pings = slices.DeleteFunc(c.Pings, func(p scenario.Ping) bool { return !exists[p.From] || !exists[p.To] })
 	c.Units = slices.DeleteFunc(c.Units, func(u scenario.Unit) bool { return !exists[u.From] || !exists[u.To] })
+	c.Streams = slices.DeleteFunc(c.Streams, func(v scenario.Stream) bool { return !exists[v.From] || !exists[v.To] })
 	c.Datagrams = slices.DeleteFunc(c.Datagrams, func(d scenario.Datagram) bool { return !exists[d.From] || !exists[d.To] })
 	c.Services = slices.DeleteFunc(c.Services, func(v scenario.Service) bool { return !exists[v.Node] })
 	kept := c.Timeline[:0]
