@@ -41,6 +41,8 @@ const (
 	RuleConverged Rule = "converged"  // as fast as the scenario expects
 	RuleLostPings Rule = "lost_pings" // no more than the scenario expects
 	RuleUnit      Rule = "unit"       // runs once at most, ends as its command does, with its bytes, and leaves nothing
+	RuleStream    Rule = "stream"     // bytes in order, complete or an error at both ends in time
+	RuleLeak      Rule = "leak"       // nothing is left of a node that has stopped
 	RuleGuest     Rule = "guest"      // no node of the full engine panics, or waits for ever
 )
 

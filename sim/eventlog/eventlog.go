@@ -19,20 +19,38 @@ const (
 	Seen      Kind = "seen"      // the submitter saw the end of a unit: Text is its state, Size and Sum its output
 	Released  Kind = "released"  // the submitter has released a unit
 	Problem   Kind = "problem"   // a client was told of an error that may pass
+	Opened    Kind = "opened"    // an end of a stream is there; Text is which: client, service
+	Closed    Kind = "closed"    // it is over: Size is what it has read, Problem why it ended early
+	Open      Kind = "open"      // at the end of a run it is not over: Quiet is how long nothing has moved
+	Died      Kind = "died"      // a daemon was killed
+	Stopping  Kind = "stopping"  // the time of the run is over, and the daemons are stopped
+	Leak      Kind = "leak"      // a daemon ended a while ago, and has left Text
 	Left      Kind = "left"      // at the end there are still files of a unit: Text
 	End       Kind = "end"       // the run is over
 )
 
-// Event is one line. Unit counts the units of the scenario from 1.
+// Flaw is what the bytes that came out of a stream lacked.
+type Flaw string
+
+// Flaws of streams.
+const (
+	Cut     Flaw = "cut"     // an end of data before there should be one
+	Altered Flaw = "altered" // other bytes than those written
+)
+
+// Event is one line. Unit and Stream count those of the scenario from 1.
 type Event struct {
 	At      int64  `json:"at"` // nanoseconds of virtual time since the start
 	Kind    Kind   `json:"kind"`
 	Node    string `json:"node,omitempty"`
 	Unit    int    `json:"unit,omitempty"`
+	Stream  int    `json:"stream,omitempty"`
 	Text    string `json:"text,omitempty"`
 	Size    int    `json:"size,omitempty"`
 	Sum     uint64 `json:"sum,omitempty"`
 	Problem string `json:"problem,omitempty"`
+	Flaw    Flaw   `json:"flaw,omitempty"`
+	Quiet   int64  `json:"quiet,omitempty"` // nanoseconds
 }
 
 // Parse reads one line.

@@ -59,6 +59,7 @@ type Report struct {
 	Violations []check.Violation `json:"violations"` // never nil
 	Units      Units             `json:"units"`
 	Pings      Pings             `json:"pings"`
+	Streams    Streams           `json:"streams"`
 }
 
 // Units counts units of work.
@@ -101,11 +102,14 @@ func Run(ctx context.Context, s *scenario.Scenario, opts Options) (Report, error
 		return Report{}, out.err
 	}
 	j.finish(now, crash)
+	if j.stopping > 0 {
+		now = j.stopping // what is left of the nodes is looked at later
+	}
 	return Report{
 		Seed: s.Seed, Engine: Engine, Nodes: len(s.Nodes), Links: len(s.Links),
 		VirtualSeconds: now.Seconds(), WallSeconds: (wall() - began).Seconds(), Events: out.events,
 		TraceHash: hex.EncodeToString(out.hash.Sum(nil)[:16]), Guest: hex.EncodeToString(digest[:8]),
-		Violations: j.violations, Units: j.counts, Pings: j.pings,
+		Violations: j.violations, Units: j.counts, Pings: j.pings, Streams: j.opened,
 	}, nil
 }
 

@@ -19,7 +19,13 @@ type judge struct {
 	violations []check.Violation
 	counts     Units
 	pings      Pings
+	streams    *streamJudge
+	opened     Streams
+	stopping   time.Duration // when the time of the run was over
 }
+
+// lingering is what the guest gives a daemon that has ended.
+const lingering = time.Minute
 
 // fate is what became of a unit.
 type fate struct {
@@ -29,7 +35,9 @@ type fate struct {
 }
 
 func newJudge(s *scenario.Scenario) *judge {
-	return &judge{scenario: s, units: make([]fate, len(s.Units)), violations: []check.Violation{}}
+	j := &judge{scenario: s, units: make([]fate, len(s.Units)), violations: []check.Violation{}}
+	j.streams = judgeStreams(s, j.report)
+	return j
 }
 
 func (j *judge) report(at time.Duration, node string, rule check.Rule, format string, args ...any) {
@@ -37,7 +45,12 @@ func (j *judge) report(at time.Duration, node string, rule check.Rule, format st
 }
 
 func (j *judge) take(e eventlog.Event) {
+	j.streams.take(e)
 	switch e.Kind {
+	case eventlog.Stopping:
+		j.stopping = time.Duration(e.At)
+	case eventlog.Leak:
+		j.report(time.Duration(e.At), e.Node, check.RuleLeak, "%v after its end a daemon has left %s", lingering, e.Text)
 	case eventlog.Pinged:
 		j.pings.Sent++
 		if e.Problem == "" {
@@ -101,6 +114,7 @@ func (j *judge) finish(now time.Duration, crash string) {
 		j.report(now, "", check.RuleGuest, "the event log has no end")
 		return
 	}
+	j.opened = j.streams.finish()
 	released := true
 	for i, f := range j.units {
 		if f.submitted && f.end == "" {

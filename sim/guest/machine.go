@@ -32,6 +32,7 @@ type machine struct {
 	disk        *disk
 	supervisors []*supervisor
 	starts      int
+	sockets     *sockets
 	life        *incarnation // of the daemon that runs, nil while none does
 }
 
@@ -39,11 +40,11 @@ type machine struct {
 // dead, nothing that is left of the daemon has any effect.
 type incarnation struct {
 	machine  *machine
+	number   int // of those of its machine, from 1
 	dead     atomic.Bool
 	conns    map[*conn]struct{}
 	backends []*listener
-	address  string      // of its control service
-	sockets  []io.Closer // listeners and connections
+	holdings holdings
 	rands    int
 }
 
@@ -63,6 +64,7 @@ func (i *incarnation) Now() time.Time { return time.Now() }
 func (i *incarnation) AfterFunc(d time.Duration, f func()) transport.Timer {
 	return time.AfterFunc(d, func() {
 		if !i.dead.Load() {
+			i.own()
 			f()
 		}
 	})
@@ -79,7 +81,7 @@ func (i *incarnation) Write(line []byte) (int, error) {
 // start starts the daemon.
 func (m *machine) start() error {
 	m.starts++
-	life := &incarnation{machine: m, conns: make(map[*conn]struct{})}
+	life := &incarnation{machine: m, number: m.starts, conns: make(map[*conn]struct{})}
 	line, err := config.ParseArgs(m.arguments())
 	if err != nil {
 		return err
@@ -88,6 +90,8 @@ func (m *machine) start() error {
 	if err != nil {
 		return err
 	}
+	life.own()
+	defer disown()
 	m.life = life // its units may run before Start returns
 	d, err := daemon.Start(cfg, life.host(), daemon.NewLog(life, life, cfg.LogLevel))
 	if err != nil {
@@ -95,7 +99,7 @@ func (m *machine) start() error {
 		return err
 	}
 	if life.dead.Load() {
-		go d.Close()
+		life.close(d)
 		return nil
 	}
 	m.world.closers[life] = d
@@ -105,7 +109,7 @@ func (m *machine) start() error {
 // arguments are the command line of the daemon.
 func (m *machine) arguments() []string {
 	args := []string{"--node", "id=" + m.id, "datadir=/data", "--local-only",
-		"--control-service", "service=control", "filename=/run/control",
+		"--control-service", "service=control", "filename=" + controlSocket,
 		"--work-command", "worktype=" + workType, "command=" + workType, "allowruntimeparams=true"}
 	for n, c := range m.world.cables {
 		cost := "cost=" + strconv.FormatFloat(c.link.Cost, 'g', -1, 64)
@@ -116,7 +120,7 @@ func (m *machine) arguments() []string {
 			args = append(args, "--tcp-peer", "address=127.0.0.1:"+strconv.Itoa(n+1), cost)
 		}
 	}
-	return args
+	return append(args, streamArguments(m.world.scenario, m.id)...)
 }
 
 // kill ends the daemon at once: its processes go on, its peers see its links end.
@@ -127,6 +131,7 @@ func (m *machine) kill() {
 	}
 	m.life = nil
 	life.dead.Store(true)
+	m.world.log.log(eventlog.Event{Kind: eventlog.Died, Node: m.id})
 	for _, l := range life.backends {
 		l.leave()
 	}
@@ -139,17 +144,37 @@ func (m *machine) kill() {
 			}
 		}
 	}
-	for _, s := range life.sockets {
-		s.Close()
-	}
+	life.holdings.closeSockets()
 	for _, s := range m.supervisors {
 		s.unwatch(life)
 	}
 	// Nothing of it reaches anybody: this is for its goroutines to end.
 	if d := m.world.closers[life]; d != nil {
 		delete(m.world.closers, life)
-		go d.Close()
+		life.close(d)
 	}
+	time.AfterFunc(lingering, life.judgeLeft)
+}
+
+// close closes the daemon, which takes a while.
+func (i *incarnation) close(d *daemon.Daemon) {
+	go func() {
+		i.own()
+		d.Close()
+	}()
+}
+
+// stop stops the daemon as an operator does.
+func (m *machine) stop() *incarnation {
+	life := m.life
+	if life == nil {
+		return nil
+	}
+	m.life = nil
+	d := m.world.closers[life]
+	delete(m.world.closers, life)
+	life.close(d)
+	return life
 }
 
 func (i *incarnation) readFile(name string) ([]byte, error) {
@@ -165,25 +190,17 @@ func (i *incarnation) host() daemon.Host {
 			i.rands++
 			return seed.Source(i.machine.world.scenario.Seed, "full daemon", fmt.Sprintf("%s %d %d", i.machine.id, i.machine.starts, i.rands))
 		},
-		Backends: daemon.Backends{TCPListener: i.newListener, TCPDialer: i.newDialer}, // all that arguments asks for
-		ReadFile: i.readFile,
-		ListenUnix: func(string, fs.FileMode) (net.Listener, error) {
-			l, err := net.Listen("tcp", "127.0.0.1:0") // on wasip1 inside this very process, where Unix sockets need a real folder
-			if err == nil {
-				i.address = l.Addr().String()
-				l = &socket{l, i}
-				i.sockets = append(i.sockets, l)
-			}
-			return l, err
-		},
+		Backends:   daemon.Backends{TCPListener: i.newListener, TCPDialer: i.newDialer}, // all that arguments asks for
+		ReadFile:   i.readFile,
+		ListenUnix: func(name string, _ fs.FileMode) (net.Listener, error) { return i.listen("unix", name) },
 		Sockets: daemon.Sockets{
-			Listen:       func(string, string) (net.Listener, error) { return nil, errAbsent },
+			Listen:       i.listen,
 			ListenPacket: func(string, string) (net.PacketConn, error) { return nil, errAbsent },
-			Dial:         func(context.Context, string, string) (net.Conn, error) { return nil, errAbsent },
+			Dial:         i.dialSocket,
 		},
 		RunOnTerminal: func(string, ...string) (io.ReadWriteCloser, error) { return nil, errAbsent },
 		OpenTUN:       func(string, netip.Prefix) (iprouter.Device, error) { return nil, errAbsent },
-		FS:            mortalFS{i.machine.disk, i}, Processes: i,
+		FS:            heldFS{mortalFS{i.machine.disk, i}, &i.holdings}, Processes: i,
 		Info: control.NodeInfo{Version: "simulated", SystemCPUCount: 1, SystemMemoryMiB: 1024},
 	}
 }
@@ -208,24 +225,26 @@ func (i *incarnation) newDialer(addr string, _ *tls.Config, opts transport.DialO
 	return transport.NewDialer("peer "+c.link.Name(), opts, func(ctx context.Context) (transport.Runner, error) { return c.dial(ctx, i) })
 }
 
-// socket is a listener whose connections end with the daemon.
-type socket struct {
-	net.Listener
-	life *incarnation
-}
-
-// Accept implements net.Listener.
-func (s *socket) Accept() (net.Conn, error) {
-	c, err := s.Listener.Accept()
+func (i *incarnation) listen(network, address string) (net.Listener, error) {
+	if err := i.check(); err != nil {
+		return nil, err
+	}
+	l, err := i.machine.sockets.listen(network, address, i)
 	if err != nil {
 		return nil, err
 	}
-	if s.life.dead.Load() {
-		c.Close()
-		return nil, net.ErrClosed
+	return l, nil
+}
+
+func (i *incarnation) dialSocket(_ context.Context, network, address string) (net.Conn, error) {
+	if err := i.check(); err != nil {
+		return nil, err
 	}
-	s.life.sockets = append(s.life.sockets, c)
-	return c, nil
+	s, err := i.machine.sockets.dial(network, address, i)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 func (m *machine) forget(s *supervisor) {

@@ -45,6 +45,7 @@ func run(in io.Reader, out io.Writer) error {
 	}
 	w.playTimeline()
 	w.playWorkload()
+	w.playStreams()
 	time.Sleep(time.Until(log.start.Add(s.For)))
 	w.end()
 	return log.err

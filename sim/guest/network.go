@@ -100,7 +100,9 @@ func (c *cable) dial(ctx context.Context, life *incarnation) (transport.Runner, 
 	near, far := newConn(c, 0, life), newConn(c, 1, l.life)
 	near.peer, far.peer = far, near
 	c.conns[near], c.conns[far] = struct{}{}, struct{}{}
+	l.life.own() // what runs the far end is not the dialer's
 	l.links.Run(transport.NewLink(far, l.life, transport.MaxFrame), l.accept, func() {})
+	life.own()
 	return transport.NewLink(near, life, transport.MaxFrame), nil
 }
 

@@ -100,6 +100,7 @@ func (s *supervisor) ended(claimed bool, problem string) {
 
 // run claims the unit, runs the command, and writes its status.
 func (s *supervisor) run() {
+	disown()
 	if !s.claim() {
 		s.ended(false, "the unit is gone")
 		return

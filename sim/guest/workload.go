@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
-	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +20,9 @@ import (
 
 // retryPause is how long a client waits before it asks again.
 const retryPause = time.Second
+
+// controlSocket is the file of every node's control service.
+const controlSocket = "/run/control"
 
 func (w *world) playWorkload() {
 	for _, p := range w.scenario.Pings {
@@ -39,11 +41,7 @@ func (w *world) playWorkload() {
 
 // client connects to the control socket of a node.
 func (w *world) client(node string) (*control.Client, error) {
-	life := w.machines[node].life
-	if life == nil || life.address == "" {
-		return nil, errors.New("the node is down")
-	}
-	conn, err := net.Dial("tcp", life.address)
+	conn, err := w.machines[node].sockets.dial("unix", controlSocket, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ type world struct {
 	machines map[string]*machine
 	cables   []*cable // in the order of the scenario's links
 	closers  map[*incarnation]*daemon.Daemon
+	ends     streamEnds
 }
 
 func newWorld(s *scenario.Scenario, log *logger) *world {
@@ -23,7 +24,7 @@ func newWorld(s *scenario.Scenario, log *logger) *world {
 		w.cables = append(w.cables, newCable(l, s.Seed, log))
 	}
 	for _, n := range s.Nodes {
-		m := &machine{id: n.ID, world: w}
+		m := &machine{id: n.ID, world: w, sockets: newSockets()}
 		m.disk = &disk{machine: m, root: newDir()}
 		w.machines[n.ID] = m
 	}
@@ -90,5 +91,22 @@ func (w *world) end() {
 			}
 		}
 	}
+	w.ends.tell(w.log)
+	w.log.log(eventlog.Event{Kind: eventlog.Stopping})
+	w.stop()
 	w.log.log(eventlog.Event{Kind: eventlog.End})
+}
+
+// stop stops every daemon, and tells what is left of them after a while.
+func (w *world) stop() {
+	var ended []*incarnation
+	for _, n := range w.scenario.Nodes {
+		if life := w.machines[n.ID].stop(); life != nil {
+			ended = append(ended, life)
+		}
+	}
+	time.Sleep(lingering)
+	for _, life := range ended {
+		life.judgeLeft()
+	}
 }

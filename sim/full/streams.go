@@ -1,0 +1,149 @@
+package full
+
+import (
+	"time"
+
+	"receptor/sim/check"
+	"receptor/sim/eventlog"
+	"receptor/sim/scenario"
+)
+
+// noticed is how long after one end of a stream the other must have ended: the
+// idle timeout of 30 s, which begins anew with the first keep-alive that nobody
+// answers, 15 s later at most; and what lies between the nodes.
+const noticed = 50 * time.Second
+
+// Streams counts streams.
+type Streams struct {
+	Opened int `json:"opened"` // at both ends
+	// Complete were read to their end, at both.
+	Complete int `json:"complete"`
+}
+
+// streamEnd is what became of one end of a stream.
+type streamEnd struct {
+	node           string
+	opened, closed bool
+	at             time.Duration // when it was opened
+	problem        string        // with which it was closed
+	gone           time.Duration // when its process or its node had ended; 0: not yet
+}
+
+// streamJudge holds the event log against what must be true of streams: bytes in
+// order, complete or an error at both ends, in time; none outlives its node.
+type streamJudge struct {
+	streams []scenario.Stream
+	ends    [][2]streamEnd // by the number of the stream; client, service
+	deaths  map[string]time.Duration
+	calm    bool // nothing happens to the mesh
+	report  check.Report
+	ended   time.Duration // when the time of the run was over
+}
+
+// judgeStreams returns the judge of the streams of a scenario.
+func judgeStreams(s *scenario.Scenario, report check.Report) *streamJudge {
+	j := &streamJudge{streams: s.Streams, ends: make([][2]streamEnd, len(s.Streams)), deaths: make(map[string]time.Duration), report: report}
+	j.calm = len(s.Timeline) == 0
+	for n, v := range s.Streams {
+		j.ends[n] = [2]streamEnd{{node: v.From}, {node: v.To}}
+	}
+	for _, l := range s.Links {
+		for _, w := range []scenario.Wire{l.Forward, l.Back} {
+			j.calm = j.calm && w.Loss+w.Corrupt+w.Bandwidth == 0
+		}
+	}
+	return j
+}
+
+// rooted is how long after the start of a run every node knows the way to every
+// other if nothing happens.
+const rooted = 5 * time.Second
+
+func (j *streamJudge) take(e eventlog.Event) {
+	at := time.Duration(e.At)
+	switch e.Kind {
+	case eventlog.Died:
+		j.deaths[e.Node] = at
+	case eventlog.Stopping:
+		j.ended = at
+	}
+	if e.Stream < 1 || e.Stream > len(j.ends) || j.ended > 0 && e.Kind != eventlog.Stopping {
+		return
+	}
+	side := 0
+	if e.Text == "service" {
+		side = 1
+	}
+	end := &j.ends[e.Stream-1][side]
+	switch e.Kind {
+	case eventlog.Opened:
+		end.opened, end.at = true, at
+	case eventlog.Closed:
+		end.closed, end.problem, end.gone = true, e.Problem, at
+		j.judgeBytes(at, e, end)
+	case eventlog.Open:
+		if quiet := time.Duration(e.Quiet); quiet > noticed {
+			j.report(at, e.Node, check.RuleStream, "stream %d: its %s has neither got nor written a byte for %v, and no error: want one within %v",
+				e.Stream, e.Text, quiet, noticed)
+		}
+	}
+}
+
+// judgeBytes judges what an end of a stream has read until it was over.
+func (j *streamJudge) judgeBytes(at time.Duration, e eventlog.Event, end *streamEnd) {
+	v := j.streams[e.Stream-1]
+	died, hasDied := j.deaths[end.node]
+	// A kernel closes the sockets of a process that was killed, as that might have
+	// done itself; and a client of the control protocol cannot tell at all.
+	blind := hasDied && died >= end.at || e.Text == "client" && v.By == scenario.ByConnect
+	switch {
+	case e.Flaw == eventlog.Altered:
+		j.report(at, e.Node, check.RuleStream, "stream %d: its %s read what the other end has not written: %s", e.Stream, e.Text, e.Problem)
+	case e.Flaw == eventlog.Cut && !blind:
+		j.report(at, e.Node, check.RuleStream, "stream %d: its %s took a part for the whole: %s", e.Stream, e.Text, e.Problem)
+	case e.Problem != "" && j.calm && v.At >= rooted:
+		j.report(at, e.Node, check.RuleStream, "stream %d: its %s has failed, although nothing was in the way: %s", e.Stream, e.Text, e.Problem)
+	}
+}
+
+// finish judges what only the end of a run can tell, and counts.
+func (j *streamJudge) finish() (counts Streams) {
+	for n := range j.ends {
+		client, service := &j.ends[n][0], &j.ends[n][1]
+		j.judgeTimes(n+1, client, service, "service")
+		j.judgeTimes(n+1, service, client, "client")
+		if client.opened && service.opened {
+			counts.Opened++
+			if client.closed && service.closed && client.problem == "" && service.problem == "" {
+				counts.Complete++
+			}
+		}
+	}
+	return counts
+}
+
+// judgeTimes judges whether the end of one end has been noticed by the other.
+func (j *streamJudge) judgeTimes(number int, end, other *streamEnd, which string) {
+	gone := end.gone
+	if died, ok := j.deaths[end.node]; ok && end.opened && died >= end.at && (!end.closed || died < gone) {
+		if until := j.overAt(end); until > died {
+			j.report(until, end.node, check.RuleStream, "stream %d: one end is there until %v, and its node has died at %v", number, until, died)
+		}
+		gone = died
+	}
+	if !end.opened || !other.opened || gone == 0 {
+		return
+	}
+	over := j.overAt(other)
+	if took := over - max(gone, other.at); took > noticed {
+		j.report(over, other.node, check.RuleStream, "stream %d: its %s did not end within %v after the other end, but %v after", number, which, noticed, took)
+	}
+}
+
+// overAt returns until when an end was there.
+func (j *streamJudge) overAt(end *streamEnd) time.Duration {
+	if end.closed {
+		return end.gone
+	}
+	return j.ended
+}

@@ -1,0 +1,90 @@
+package full
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"receptor/sim/check"
+	"receptor/sim/eventlog"
+	"receptor/sim/scenario"
+)
+
+const streams = `
+for: 100s
+nodes: [a, b, c]
+links:
+  - {from: a, to: b, delay: 5ms, jitter: 3ms}
+  - {from: b, to: c, delay: 10ms}
+workload:
+  streams:
+    - {from: a, to: c, at: 8s, send: 300000, receive: 200000}
+    - {from: c, to: a, at: 9s, send: 100000, receive: 50000, half_close: true, by: connect}
+    - {from: a, to: b, at: 10s, send: 10, receive: 20, idle: 50s}
+    - {from: b, to: a, at: 10s}
+`
+
+func TestStreamsAreComplete(t *testing.T) {
+	r, trace := play(t, streams, 1)
+	if len(r.Violations) > 0 || r.Streams != (Streams{4, 4}) {
+		t.Errorf("streams %+v, violations %v, want all complete; log:\n%.20000s", r.Streams, r.Violations, trace[max(0, len(trace)-20000):])
+	}
+}
+
+func TestStreamsFailAtBothEnds(t *testing.T) {
+	const faults = `
+timeline:
+  - {at: 8.1s, do: crash, node: c, for: 3s}
+  - {at: 12s, do: down, link: [a, b]}
+`
+	r, trace := play(t, streams+faults, 1)
+	if len(r.Violations) > 0 || r.Streams != (Streams{3, 1}) {
+		t.Errorf("streams %+v, violations %v, want three of which one is complete; log:\n%.20000s", r.Streams, r.Violations, trace[max(0, len(trace)-20000):])
+	}
+}
+
+func TestStreamJudge(t *testing.T) {
+	at := func(seconds int, e eventlog.Event) eventlog.Event {
+		e.At, e.Stream = int64(seconds)*int64(time.Second), 1
+		return e
+	}
+	client, service := eventlog.Event{Text: "client", Node: "a"}, eventlog.Event{Text: "service", Node: "b"}
+	opened := func(e eventlog.Event) eventlog.Event { e.Kind = eventlog.Opened; return e }
+	closed := func(e eventlog.Event, problem string, flaw eventlog.Flaw) eventlog.Event {
+		e.Kind, e.Problem, e.Flaw = eventlog.Closed, problem, flaw
+		return e
+	}
+	died := eventlog.Event{Kind: eventlog.Died, Node: "a"}
+	open := service
+	open.Kind, open.Quiet = eventlog.Open, int64(time.Minute)
+	for name, c := range map[string]struct {
+		log  []eventlog.Event
+		by   scenario.By
+		want string
+	}{
+		"all is well":       {[]eventlog.Event{at(10, closed(client, "", "")), at(11, closed(service, "", ""))}, "", ""},
+		"an error at both":  {[]eventlog.Event{at(10, closed(client, "reset", "")), at(30, closed(service, "reset", ""))}, "", "although nothing was in the way"},
+		"altered":           {[]eventlog.Event{at(10, closed(client, "x", eventlog.Altered)), at(11, closed(service, "", ""))}, "", "has not written"},
+		"cut":               {[]eventlog.Event{at(10, closed(client, "x", eventlog.Cut)), at(11, closed(service, "", ""))}, "", "a part for the whole"},
+		"too late":          {[]eventlog.Event{at(10, closed(client, "", "")), at(70, closed(service, "", ""))}, "", "did not end within"},
+		"never":             {[]eventlog.Event{at(10, closed(client, "", ""))}, "", "did not end within"},
+		"outlives its node": {[]eventlog.Event{at(10, died), at(70, closed(client, "", "")), at(11, closed(service, "", ""))}, "", "its node has died"},
+		"its peer has died": {[]eventlog.Event{at(10, died), at(70, closed(service, "", ""))}, "", "did not end within"},
+		"hangs":             {[]eventlog.Event{at(80, open)}, "", "no error"},
+	} {
+		var texts []string
+		s := &scenario.Scenario{Streams: []scenario.Stream{{From: "a", To: "b", At: 9 * time.Second, By: c.by}}}
+		j := judgeStreams(s, func(_ time.Duration, _ string, rule check.Rule, format string, args ...any) {
+			texts = append(texts, check.Violation{Rule: rule, Text: strings.TrimSpace(format)}.Text)
+		})
+		for _, e := range append([]eventlog.Event{at(9, opened(client)), at(9, opened(service))}, c.log...) {
+			j.take(e)
+		}
+		j.take(at(80, eventlog.Event{Kind: eventlog.Stopping}))
+		j.finish()
+		if (c.want == "") != (len(texts) == 0) || c.want != "" && !slices.ContainsFunc(texts, func(s string) bool { return strings.Contains(s, c.want) }) {
+			t.Errorf("%s: violations %q, want %q", name, texts, c.want)
+		}
+	}
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"regexp"
+	"runtime/pprof"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"receptor/sim/eventlog"
+	"receptor/work"
+)
+
+// lingering is how long after its end something of a daemon may be left: QUIC
+// closes connections in seconds, and gives up on silent ones after 30 s.
+const lingering = time.Minute
+
+// lifeLabel is the label of goroutines that names the incarnation they belong
+// to. A goroutine hands it on to those that it starts.
+const lifeLabel = "life"
+
+// holdings is what a daemon has been given and not given back.
+type holdings struct {
+	mu        sync.Mutex
+	sockets   []*socket
+	listeners []*socketListener
+	files     []*heldFile
+}
+
+// name tells the incarnations of a run apart.
+func (i *incarnation) name() string { return fmt.Sprintf("%s %d", i.machine.id, i.number) }
+
+// own makes the calling goroutine, and all that it starts, one of this daemon.
+func (i *incarnation) own() {
+	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels(lifeLabel, i.name())))
+}
+
+// disown makes the calling goroutine one of no daemon.
+func disown() { pprof.SetGoroutineLabels(context.Background()) }
+
+// ownSocket, ownListener and their opposites keep the books.
+func (h *holdings) ownSocket(s *socket) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.sockets = append(h.sockets, s)
+	s.release = func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.sockets = slices.DeleteFunc(h.sockets, func(o *socket) bool { return o == s })
+	}
+}
+
+func (h *holdings) ownListener(l *socketListener) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.listeners = append(h.listeners, l)
+	l.release = func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.listeners = slices.DeleteFunc(h.listeners, func(o *socketListener) bool { return o == l })
+	}
+}
+
+// closeSockets is what a kernel does when a process has ended.
+func (h *holdings) closeSockets() {
+	h.mu.Lock()
+	listeners, sockets := slices.Clone(h.listeners), slices.Clone(h.sockets)
+	h.mu.Unlock()
+	for _, l := range listeners {
+		l.Close()
+	}
+	for _, s := range sockets {
+		s.Close()
+	}
+}
+
+// heldFS keeps the books about open files.
+type heldFS struct {
+	work.FS
+	holdings *holdings
+}
+
+// Open implements work.FS.
+func (f heldFS) Open(name string, mode work.OpenMode) (work.File, error) {
+	opened, err := f.FS.Open(name, mode)
+	if err != nil {
+		return nil, err
+	}
+	h := &heldFile{opened, name, f.holdings}
+	f.holdings.mu.Lock()
+	defer f.holdings.mu.Unlock()
+	f.holdings.files = append(f.holdings.files, h)
+	return h, nil
+}
+
+type heldFile struct {
+	work.File
+	name     string
+	holdings *holdings
+}
+
+// Close implements io.Closer.
+func (f *heldFile) Close() error {
+	f.holdings.mu.Lock()
+	f.holdings.files = slices.DeleteFunc(f.holdings.files, func(o *heldFile) bool { return o == f })
+	f.holdings.mu.Unlock()
+	return f.File.Close()
+}
+
+// left says what a daemon that has ended still has.
+func (i *incarnation) left() (all []string) {
+	i.holdings.mu.Lock()
+	for _, s := range i.holdings.sockets {
+		all = append(all, "a connection over "+s.name.String())
+	}
+	for _, l := range i.holdings.listeners {
+		all = append(all, "a listener on "+l.name.String())
+	}
+	for _, f := range i.holdings.files {
+		all = append(all, "the open file "+f.name)
+	}
+	i.holdings.mu.Unlock()
+	for _, c := range i.machine.world.cables {
+		c.mu.Lock()
+		for conn := range i.conns {
+			if conn.cable == c {
+				all = append(all, "a connection over the link "+c.link.Name())
+			}
+		}
+		c.mu.Unlock()
+	}
+	return append(all, goroutinesOf(i.name())...)
+}
+
+// judgeLeft tells, when enough time has passed, what a daemon has left.
+func (i *incarnation) judgeLeft() {
+	for _, what := range i.left() {
+		i.machine.world.log.log(eventlog.Event{Kind: eventlog.Leak, Node: i.machine.id, Text: what})
+	}
+}
+
+// frameAddress is what a line of a profile has beside the names of functions.
+var frameAddress = regexp.MustCompile(`(?m)^#\t0x[0-9a-f]+\t(\S+)\+0x[0-9a-f]+\s+(\S+)$`)
+
+// goroutinesOf returns the stacks of goroutines with a label.
+func goroutinesOf(life string) (stacks []string) {
+	var profile bytes.Buffer
+	if err := pprof.Lookup("goroutine").WriteTo(&profile, 1); err != nil {
+		panic("guest: a buffer takes all: " + err.Error())
+	}
+	for block := range strings.SplitSeq(profile.String(), "\n\n") {
+		if !strings.Contains(block, fmt.Sprintf("# labels: {%q:%q}\n", lifeLabel, life)) {
+			continue
+		}
+		count, _, _ := strings.Cut(block, " ")
+		var stack []string
+		for _, m := range frameAddress.FindAllStringSubmatch(block, -1) {
+			stack = append(stack, m[1]+" "+m[2])
+		}
+		stacks = append(stacks, count+" goroutines in "+strings.Join(stack, " < "))
+	}
+	return stacks
+}
