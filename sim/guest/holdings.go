@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"receptor/sim/eventlog"
-	"receptor/work"
+	"receptor/work/vfs"
 )
 
 // lingering is how long after its end something of a daemon may be left: QUIC
@@ -80,12 +80,12 @@ func (h *holdings) closeSockets() {
 
 // heldFS keeps the books about open files.
 type heldFS struct {
-	work.FS
+	vfs.FS
 	holdings *holdings
 }
 
-// Open implements work.FS.
-func (f heldFS) Open(name string, mode work.OpenMode) (work.File, error) {
+// Open implements vfs.FS.
+func (f heldFS) Open(name string, mode vfs.Mode) (vfs.File, error) {
 	opened, err := f.FS.Open(name, mode)
 	if err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func (f heldFS) Open(name string, mode work.OpenMode) (work.File, error) {
 }
 
 type heldFile struct {
-	work.File
+	vfs.File
 	name     string
 	holdings *holdings
 }
