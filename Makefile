@@ -36,7 +36,7 @@ meshsim: sim/full/built/guest.wasm
 
 .PHONY: sim/full/built/guest.wasm
 sim/full/built/guest.wasm:
-	GOOS=wasip1 GOARCH=wasm go build -trimpath -ldflags '-s -w' -o $@ ./sim/guest
+	GOOS=wasip1 GOARCH=wasm go build -trimpath -ldflags '-s -w' -o $@ ./sim/guest/wasm
 
 install: all
 	install -d '$(DESTDIR)$(PREFIX)/bin'

@@ -71,6 +71,7 @@ var rules = map[string]rule{
 		imports: []string{"control", "internal/config", "internal/daemon", "internal/iprouter", "sim/eventlog", "sim/scenario", "sim/seed", "transport", "work", "work/vfs"},
 		waits:   []string{anyFile}, clock: []string{anyFile},
 	},
+	"sim/guest/wasm": {imports: []string{"sim/guest"}},
 	"sim/check":      {imports: []string{"mesh/...", "sim/scenario", "transport", highway}},
 	"sim/probe":      {imports: []string{"mesh/...", "transport"}},
 	"sim/graphfile":  {imports: []string{"mesh/wire", "sim/scenario"}},

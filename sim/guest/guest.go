@@ -1,29 +1,23 @@
-// Command guest is the program that the full engine runs: the daemons of a
-// scenario with their real QUIC, TLS, control protocol and work, on a virtual
-// network, disks and processes. Compiled for wasip1 it replays bit for bit under
-// package full, which supplies time and randomness. It reads a scenario with
-// nothing left to draw from stdin, and writes an event log to stdout.
-package main
+// Package guest is the inside of the full engine: the daemons of a scenario with
+// their real QUIC, TLS, control protocol and work, on a virtual network, disks
+// and processes. Compiled for wasip1 it replays bit for bit under package full,
+// which supplies time and randomness. In a bubble of testing/synctest it has
+// virtual time too, and the race detector, but is not replayed.
+package guest
 
 import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"receptor/sim/eventlog"
 	"receptor/sim/scenario"
 )
 
-func main() {
-	if err := run(os.Stdin, os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
-
-func run(in io.Reader, out io.Writer) error {
+// Run reads a scenario with nothing left to draw from in, runs it, and writes
+// the event log to out.
+func Run(in io.Reader, out io.Writer) error {
 	text, err := io.ReadAll(in)
 	if err != nil {
 		return err
