@@ -100,7 +100,8 @@ func (c *command) start() error {
 		return c.startFailed(err)
 	}
 	process, err := c.m.processes.Start(Job{
-		Dir: c.dir, Command: t.Command, Args: args, MaxOutput: t.MaxOutput, SeparateStderr: t.SeparateStderr,
+		Dir: c.dir, Command: t.Command, Args: args,
+		MaxOutput: t.MaxOutput, MinFree: c.m.floor.min, SeparateStderr: t.SeparateStderr,
 	}, c)
 	if err != nil {
 		return c.startFailed(err)

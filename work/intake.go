@@ -89,11 +89,24 @@ func (in *input) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	defer release()
+	if err := in.u.m.floor.Take(len(p)); err != nil {
+		return 0, in.giveUp(fmt.Errorf("no space for it: %w", err))
+	}
 	n, err := in.file.Write(p)
+	if err != nil {
+		return n, in.giveUp(err)
+	}
 	if in.marker != nil {
 		in.marker.Write(p[:n])
 	}
-	return n, err
+	return n, nil
+}
+
+// giveUp gives back the space of a stdin that this node cannot store: its unit
+// fails. The caller holds the intake.
+func (in *input) giveUp(err error) error {
+	_ = in.file.Truncate(0) // or else it goes when the unit is released
+	return &unstored{err}
 }
 
 // end gives the turn back.

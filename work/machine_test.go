@@ -23,7 +23,11 @@ type machine struct {
 	runs        map[string]int   // by stdin: how often a command has run with it
 }
 
-func newMachine() *machine { return &machine{fs: newMemFS(), runs: make(map[string]int)} }
+func newMachine() *machine {
+	m := &machine{fs: newMemFS(), runs: make(map[string]int)}
+	m.fs.setFree(2 * roomy)
+	return m
+}
 
 const simClaim = "supervisor"
 

@@ -69,8 +69,8 @@ type Options struct {
 	// because its node cannot be reached, before the unit is forgotten here; the
 	// release is carried out when the node returns. Zero means no limit.
 	MaxPendingRelease time.Duration
-	// MinFree is how many bytes must be free on the disk of Dir for a unit to be
-	// submitted; 0 means that nobody looks.
+	// MinFree is how many bytes on the disk of Dir the inputs and outputs of units
+	// must leave free; 0 means that nobody looks.
 	MinFree int64
 	// Events is called for every event, possibly with a lock held: it must not
 	// block nor call into the Manager. Calls may overlap.
@@ -91,7 +91,7 @@ type Manager struct {
 	sign      func(node, command string) (string, error)
 	verify    func(signature, command string) error
 	patience  time.Duration // MaxPendingRelease
-	minFree   int64
+	floor     *Floor
 	events    func(Event)
 
 	// ctx ends at Close, and with it the exchanges with other nodes, which
@@ -126,7 +126,7 @@ func NewManager(o Options) *Manager {
 		features:  o.Features,
 		sign:      o.Sign,
 		verify:    o.Verify,
-		minFree:   o.MinFree,
+		floor:     NewFloor(o.FS, o.Dir, o.MinFree),
 		events:    o.Events,
 		rand:      rand.New(o.Rand),
 		types:     make(map[string]Type),

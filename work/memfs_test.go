@@ -46,6 +46,19 @@ func (m *memFS) setBroken(broken func(op, name string) error) {
 	m.broken = broken
 }
 
+// setFree changes how many bytes are free, for who asks.
+func (m *memFS) setFree(free int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.free = free
+}
+
+func (m *memFS) space() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.free
+}
+
 // setUnread has a file that cannot be opened to be read, "" for none.
 func (m *memFS) setUnread(name string) {
 	m.mu.Lock()

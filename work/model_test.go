@@ -44,7 +44,7 @@ type job struct {
 	accepted  bool   // the client was told that it has started, or will
 	canceled  bool   // that was asked for
 	released  bool   // that too
-	disturbed bool   // it was under way on a machine that lost its power
+	disturbed bool   // it was under way on a machine that lost its power, or had no space
 }
 
 // world is two nodes on two machines, and what the model knows of their units.
@@ -93,7 +93,7 @@ func (w *world) start(id string) {
 	w.seed++
 	n.m = NewManager(Options{
 		NodeID: id, Dir: "/data/" + id, FS: i, Clock: transport.System, Rand: rand.NewPCG(w.seed, 1),
-		Processes: i, Features: w.c.featuresOf,
+		Processes: i, Features: w.c.featuresOf, MinFree: roomy,
 		Dial: func(ctx context.Context, node, service, tlsClient string) (Conn, error) {
 			if err := i.check(); err != nil {
 				return nil, err
@@ -178,6 +178,24 @@ func (w *world) powerCut(id string) {
 	w.machines[id].powerCut(func() bool { return w.rand.IntN(2) == 0 })
 }
 
+// roomy is the space on a disk that is not nearly full.
+const roomy = 1 << 20
+
+// fill has the disk of a machine nearly full, or not any more.
+func (w *world) fill(id string) {
+	disk := w.machines[id].fs
+	if disk.space() < roomy {
+		disk.setFree(2 * roomy)
+		return
+	}
+	disk.setFree(0)
+	for _, j := range w.jobs {
+		j.mu.Lock()
+		j.disturbed = j.disturbed || j.target == id
+		j.mu.Unlock()
+	}
+}
+
 // part cuts the nodes off from each other, or joins them again.
 func (w *world) part(parted bool) {
 	w.parted = parted
@@ -202,6 +220,7 @@ func (w *world) submit(size int) {
 	if size%5 == 4 {
 		j.target = "a"
 	}
+	j.disturbed = w.machines[j.target].fs.space() < roomy
 	w.jobs = append(w.jobs, j)
 	w.ask(func(client *control.Client) {
 		sub, err := client.Submit(map[string]string{"node": j.target, "worktype": "cat"})
@@ -251,7 +270,7 @@ type action struct{ kind, node, k, l int }
 
 var actionKinds = []string{
 	"submit", "submit", "submit", "step", "step", "step", "step", "break", "break", "cut", "part", "join",
-	"kill", "power cut", "start", "start", "cancel", "release", "wait", "wait",
+	"kill", "power cut", "start", "start", "cancel", "release", "wait", "wait", "fill",
 }
 
 func (a action) String() string {
@@ -288,6 +307,8 @@ func (w *world) do(a action) {
 		w.kill(node)
 	case "power cut":
 		w.powerCut(node)
+	case "fill":
+		w.fill(node)
 	case "start":
 		if w.nodes[node] == nil {
 			w.start(node)
@@ -312,6 +333,7 @@ func (w *world) heal() {
 	w.c.breaks = nil
 	w.c.mu.Unlock()
 	for _, id := range []string{"a", "b"} {
+		w.machines[id].fs.setFree(2 * roomy)
 		if w.nodes[id] == nil {
 			w.start(id)
 		}

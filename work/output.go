@@ -47,8 +47,11 @@ func (r *remote) syncStdout() {
 	r.synced = r.f.have
 }
 
-// unstored is how an exchange ends whose output this node could not store.
+// unstored is for output, or a stdin, that this node could not store.
 type unstored struct{ error }
+
+// Unwrap makes the reason known.
+func (e *unstored) Unwrap() error { return e.error }
 
 func (r *remote) notStored(err error) error {
 	return &unstored{fmt.Errorf("store the output of unit %s: %w", r.id, err)}
@@ -77,6 +80,9 @@ func (r *remote) append(b []byte) error {
 func (r *remote) keep(b []byte) error {
 	if r.closed || r.stdout == nil {
 		return errStopped
+	}
+	if err := r.m.floor.Take(len(b)); err != nil {
+		return r.notStored(err)
 	}
 	n, err := r.stdout.Write(b)
 	r.f.received(r.m.clock.Now(), int64(n))

@@ -12,9 +12,12 @@ type Job struct {
 	// Args are its arguments, handed over as they are: no shell sees them.
 	Args []string
 	// MaxOutput is how many bytes of output are stored, and of a stderr that is
-	// kept apart, 0 for no limit. With more
-	// all processes of the unit are killed, and it fails.
+	// kept apart, 0 for no limit. With more all processes of the unit are killed,
+	// and it fails.
 	MaxOutput int64
+	// MinFree is how many bytes the output must leave free on the disk of Dir, 0
+	// for none. If it does not, the unit ends in the same way.
+	MinFree int64
 	// SeparateStderr has stderr in a file of its own.
 	SeparateStderr bool
 }

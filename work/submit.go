@@ -33,7 +33,8 @@ func (m *Manager) handleSubmit(ctx context.Context, o order, s control.Session) 
 		return m.answerAgain(r, o, s)
 	}
 	if err := receiveInput(r, o, s); err != nil {
-		if o.submission == "" {
+		var here *unstored
+		if o.submission == "" || errors.As(err, &here) {
 			r.fail(fmt.Sprintf("Error reading input data: %v", err))
 		} // or else it may be submitted again
 		return nil, fmt.Errorf("receive the stdin of unit %s: %w", id, err)
@@ -142,7 +143,7 @@ func (m *Manager) existing(id string, o order, s control.Session) (runner, error
 }
 
 func (m *Manager) newFromOrder(o order) (runner, error) {
-	if err := m.checkSpace(); err != nil {
+	if err := m.floor.checkNew(); err != nil {
 		return nil, err
 	}
 	if o.node == m.nodeID || strings.EqualFold(o.node, localhost) {

@@ -60,7 +60,7 @@ type Node struct {
 	DataDir                  string          `param:"datadir" kind:"path" default:"/tmp/receptor" help:"directory for the units of work, in a directory named by the node ID"`
 	FirewallRules            []firewall.Rule `param:"firewallrules" kind:"firewall-rules" unset:"accept everything" help:"rules for the messages that the node sends, takes and passes on; the first that matches decides"`
 	MaxIdleConnectionTimeout time.Duration   `param:"maxidleconnectiontimeout" kind:"idle-time" default:"21s" help:"a link on which nothing arrived for so long is dropped"`
-	MinFreeSpace             int64           `param:"minfreespace" kind:"size" default:"10M" help:"no unit of work is taken while the disk of datadir has less space left; 0 for no limit"`
+	MinFreeSpace             int64           `param:"minfreespace" kind:"size" default:"10M" help:"space on the disk of datadir that units of work must leave free; 0 for no limit"`
 	MaxPendingRelease        time.Duration   `param:"maxpendingrelease" kind:"duration" default:"168h" help:"a unit that another node could not be told to release for so long is forgotten here, and released there when that node returns"`
 }
 

@@ -17,8 +17,8 @@
 //     whatever process has that ID by now;
 //   - runs the command in a process group of its own, with stdin from the
 //     unit's stdin file, and stdout and stderr appended to its stdout file, or
-//     to one each; with a limit on the output, it reads that from pipes and
-//     stores it itself;
+//     to one each; with a limit on the output, or space that it must leave free,
+//     it reads that from pipes and stores it itself;
 //   - writes the status when the command has started and when it has ended.
 //
 // The daemon learns of a new status from inotify, by one watch for all units: a

@@ -57,6 +57,12 @@ type testDaemon struct {
 // runs a script and "cat".
 func startDaemon(t *testing.T, dir string) *testDaemon {
 	t.Helper()
+	return startDaemonWith(t, dir, 0)
+}
+
+// startDaemonWith starts one with a work.Options.MinFree.
+func startDaemonWith(t *testing.T, dir string, minFree int64) *testDaemon {
+	t.Helper()
 	processes, err := NewProcesses()
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +70,7 @@ func startDaemon(t *testing.T, dir string) *testDaemon {
 	d := &testDaemon{t: t, dir: filepath.Join(dir, "node"), socket: filepath.Join(dir, "sock"),
 		processes: processes, events: make(chan work.Event, 1000)}
 	d.manager = work.NewManager(work.Options{
-		NodeID: "node", Dir: d.dir, FS: FS{}, Clock: transport.System,
+		NodeID: "node", Dir: d.dir, FS: FS{}, Clock: transport.System, MinFree: minFree,
 		Rand:      rand.NewPCG(uint64(time.Now().UnixNano()), 0),
 		Processes: processes, Events: func(e work.Event) { d.events <- e },
 	})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -15,44 +16,48 @@ import (
 )
 
 // unitOutput is where the output of a unit's command goes: to its files at once,
-// or, if there is a limit, by way of pipes and this process, so that not a byte
-// more is stored.
+// or, if there is a limit or space to be left free, by way of pipes and this
+// process, so that not a byte more is stored.
 type unitOutput struct {
+	job    work.Job
 	stdout *os.File
 	stderr *os.File // the same unless it is kept apart
-	limit  int64    // in bytes, of each; 0 for none
-	pipes  []*pipe
+	floor  *work.Floor
+	pipes  []*pipe // none if nothing bounds the output
 
-	// over is closed once there is more than the limit, or it cannot be stored.
+	// over is closed once there is more than may be stored, or than can be.
 	over chan struct{}
 
-	mu     sync.Mutex
-	excess bool
-	broken error // of storing it
+	mu      sync.Mutex
+	failure string // why not all of it is stored, "" if it is
 }
 
 // pipe leads from the command to a file.
 type pipe struct {
 	read, write *os.File
 	to          *os.File
-	left        int64         // of the limit
+	left        int64         // of what may be stored
 	done        chan struct{} // closed when nobody reads any more
 }
 
-func openOutput(dir string, limit int64, separate bool) (*unitOutput, error) {
-	o := &unitOutput{limit: limit, over: make(chan struct{})}
+func openOutput(job work.Job) (*unitOutput, error) {
+	o := &unitOutput{job: job, floor: work.NewFloor(FS{}, job.Dir, job.MinFree), over: make(chan struct{})}
 	var err error
-	if o.stdout, err = openAppend(filepath.Join(dir, work.StdoutFile)); err != nil {
+	if o.stdout, err = openAppend(filepath.Join(job.Dir, work.StdoutFile)); err != nil {
 		return nil, err
 	}
 	o.stderr = o.stdout
-	if separate {
-		if o.stderr, err = openAppend(filepath.Join(dir, work.StderrFile)); err != nil {
+	if job.SeparateStderr {
+		if o.stderr, err = openAppend(filepath.Join(job.Dir, work.StderrFile)); err != nil {
 			return nil, err
 		}
 	}
-	if limit == 0 {
+	limit := job.MaxOutput
+	switch {
+	case limit == 0 && job.MinFree == 0:
 		return o, nil
+	case limit == 0:
+		limit = math.MaxInt64
 	}
 	for _, to := range o.files() {
 		r, w, err := os.Pipe()
@@ -77,7 +82,7 @@ func (o *unitOutput) files() []*os.File {
 
 // ends returns what the command gets as its stdout and stderr.
 func (o *unitOutput) ends() (stdout, stderr *os.File) {
-	if o.limit == 0 {
+	if len(o.pipes) == 0 {
 		return o.stdout, o.stderr
 	}
 	return o.pipes[0].write, o.pipes[len(o.pipes)-1].write
@@ -89,12 +94,17 @@ func (o *unitOutput) started() {
 		p.write.Close()
 		go func() {
 			defer close(p.done)
-			_, _ = io.Copy(storer{o, p}, onlyReader{p.read}) // to its end, or to the deadline of finish
+			// To its end, or to the deadline of finish.
+			_, _ = io.CopyBuffer(storer{o, p}, onlyReader{p.read}, make([]byte, pipeSize))
 		}()
 	}
 }
 
-// onlyReader and storer have io.Copy use a buffer: the count must be exact.
+// pipeSize is what a pipe holds at first.
+const pipeSize = 64 << 10
+
+// onlyReader and storer have io.CopyBuffer use its buffer: the count must be
+// exact.
 type onlyReader struct{ io.Reader }
 
 type storer struct {
@@ -107,16 +117,30 @@ func (s storer) Write(b []byte) (int, error) {
 	o := s.o
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	store := b[:min(int64(len(b)), s.p.left)]
-	s.p.left -= int64(len(store))
-	if o.broken == nil {
-		_, o.broken = s.p.to.Write(store)
-	}
-	if !o.excess && (len(store) < len(b) || o.broken != nil) {
-		o.excess = true
+	if failure := s.store(b); failure != "" && o.failure == "" {
+		o.failure = failure
 		close(o.over)
 	}
 	return len(b), nil
+}
+
+// store stores what may be of b, and returns why that is not all.
+func (s storer) store(b []byte) (failure string) {
+	o, p := s.o, s.p
+	part := b[:min(int64(len(b)), p.left)]
+	p.left -= int64(len(part))
+	if err := o.floor.Take(len(part)); err != nil {
+		p.left = 0 // there is no output after a gap
+		return fmt.Sprintf("No space for more output of unit %s: %v", filepath.Base(o.job.Dir), err)
+	}
+	if _, err := p.to.Write(part); err != nil {
+		p.left = 0
+		return fmt.Sprintf("Error storing the output: %v", err)
+	}
+	if len(part) < len(b) {
+		return fmt.Sprintf("Output exceeds %d bytes, the maxoutput of the work type", o.job.MaxOutput)
+	}
+	return ""
 }
 
 // finish returns when all is stored that was written up to now, and drops what
@@ -149,13 +173,7 @@ func (o *unitOutput) finish() (stdout, stderr int64, failure string, err error) 
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	switch {
-	case o.broken != nil:
-		failure = fmt.Sprintf("Error storing the output: %v", o.broken)
-	case o.excess:
-		failure = fmt.Sprintf("Output exceeds %d bytes, the maxoutput of the work type", o.limit)
-	}
-	return sizes[0], sizes[1], failure, nil
+	return sizes[0], sizes[1], o.failure, nil
 }
 
 // drain takes what is in the pipe, without waiting for more.
@@ -165,7 +183,7 @@ func (p *pipe) drain(to io.Writer) error {
 		return err
 	}
 	var readErr error
-	buf := make([]byte, 64<<10)
+	buf := make([]byte, pipeSize)
 	err = conn.Control(func(fd uintptr) {
 		size := 0 // a process in the background may write for ever
 		for size <= maxPipe {

@@ -75,6 +75,37 @@ func TestMaxOutput(t *testing.T) {
 	}
 }
 
+// A command that would fill the disk is ended before; another that writes little
+// goes on beside it.
+func TestMinFree(t *testing.T) {
+	dir, err := os.MkdirTemp("/dev/shm", "receptor-test-")
+	if err != nil {
+		t.Skip("there is no file system in memory, where nobody else writes much:", err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	free, err := FS{}.Free(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const room = 16 << 20
+	d := startDaemonWith(t, dir, free-room)
+	g := gate(t)
+	quiet := d.script("echo one; read x <" + g + "; echo two")
+	unit := d.script("cat /dev/zero")
+	size := len(d.rest(d.results(unit)))
+	d.wantStatus(unit, work.Failed, "No space for more output of unit "+unit+": its disk has ")
+	d.wantStatus(unit, work.Failed, "(minfreespace)")
+	if size == 0 || size > 2*room {
+		t.Errorf("%d bytes were stored where there was space for %d", size, room)
+	}
+	d.do("work release %s", unit)
+	open(t, g)
+	if got := d.rest(d.results(quiet)); got != "one\ntwo\n" {
+		t.Errorf("output of the other %q", got)
+	}
+	d.wantStatus(quiet, work.Succeeded, "exit status 0")
+}
+
 // What a unit has left in the background may write on, and is not stored.
 func TestBackgroundOutputWithLimit(t *testing.T) {
 	t.Setenv(quickCancel, "1")
@@ -130,14 +161,14 @@ func TestSupervisorArguments(t *testing.T) {
 	for _, job := range []work.Job{
 		{Dir: "/d", Command: "c", Args: []string{}},
 		{Dir: "/d", Command: "--maxoutput=3", Args: []string{"--stderr=separate", "", "a b\n"}, MaxOutput: 7},
-		{Dir: "/d", Command: "c", Args: []string{"--"}, MaxOutput: 1 << 60, SeparateStderr: true},
+		{Dir: "/d", Command: "c", Args: []string{"--"}, MaxOutput: 1 << 60, MinFree: 10, SeparateStderr: true},
 	} {
 		got, ok := parseJob(supervisorArgs(job))
 		if !ok || fmt.Sprintf("%#v", got) != fmt.Sprintf("%#v", job) {
 			t.Errorf("%#v became %#v, %v", job, got, ok)
 		}
 	}
-	for _, args := range [][]string{nil, {"/d"}, {"--x", "/d", "c"}, {"--maxoutput=x", "/d", "c"}, {"--maxoutput=-1", "/d", "c"}} {
+	for _, args := range [][]string{nil, {"/d"}, {"--x", "/d", "c"}, {"--maxoutput=x", "/d", "c"}, {"--maxoutput=-1", "/d", "c"}, {"--minfreespace=-1", "/d", "c"}} {
 		if job, ok := parseJob(args); ok {
 			t.Errorf("%q: %+v", args, job)
 		}

@@ -83,6 +83,9 @@ func supervisorArgs(job work.Job) []string {
 	if job.MaxOutput > 0 {
 		args = append(args, maxOutputOption+strconv.FormatInt(job.MaxOutput, 10))
 	}
+	if job.MinFree > 0 {
+		args = append(args, minFreeOption+strconv.FormatInt(job.MinFree, 10))
+	}
 	if job.SeparateStderr {
 		args = append(args, separateOption)
 	}
@@ -92,22 +95,26 @@ func supervisorArgs(job work.Job) []string {
 // Options of supervisors. What follows the directory is the command's.
 const (
 	maxOutputOption = "--maxoutput="
+	minFreeOption   = "--minfreespace="
 	separateOption  = "--stderr=separate"
 )
 
 func parseJob(args []string) (job work.Job, ok bool) {
 	for len(args) > 0 && strings.HasPrefix(args[0], "--") {
 		limit, isLimit := strings.CutPrefix(args[0], maxOutputOption)
+		free, isFree := strings.CutPrefix(args[0], minFreeOption)
 		var err error
 		switch {
 		case isLimit:
 			job.MaxOutput, err = strconv.ParseInt(limit, 10, 64)
+		case isFree:
+			job.MinFree, err = strconv.ParseInt(free, 10, 64)
 		case args[0] == separateOption:
 			job.SeparateStderr = true
 		default:
 			return job, false
 		}
-		if err != nil || job.MaxOutput < 0 {
+		if err != nil || job.MaxOutput < 0 || job.MinFree < 0 {
 			return job, false
 		}
 		args = args[1:]
@@ -164,7 +171,7 @@ func (u *unitRun) start() (*tree, error) {
 		return nil, err
 	}
 	defer stdin.Close()
-	output, err := openOutput(u.job.Dir, u.job.MaxOutput, u.job.SeparateStderr)
+	output, err := openOutput(u.job)
 	if err != nil {
 		return nil, err
 	}
