@@ -18,7 +18,9 @@ import (
 )
 
 const (
-	// requestTimeout bounds how long a peer may take to ask for a link.
+	// requestTimeout bounds how long a peer may take to ask for a link, whatever it
+	// asks for: also to send the body that a request announces, and to take the
+	// answer.
 	requestTimeout = 15 * time.Second
 	// maxHeader bounds a request, in bytes.
 	maxHeader = 64 << 10
@@ -51,10 +53,11 @@ type Listener struct {
 func NewListener(addr string, opts ListenOptions) *Listener {
 	l := &Listener{addr: addr, opts: opts}
 	l.server = http.Server{
-		Handler:           http.HandlerFunc(l.serve),
-		ReadHeaderTimeout: requestTimeout,
-		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          log.New(warner{l}, "", 0),
+		Handler:        http.HandlerFunc(l.serve),
+		ReadTimeout:    requestTimeout,
+		WriteTimeout:   requestTimeout,
+		MaxHeaderBytes: maxHeader,
+		ErrorLog:       log.New(warner{l}, "", 0),
 	}
 	l.server.SetKeepAlivesEnabled(false)
 	l.upgrader = websocket.Upgrader{

@@ -2,6 +2,7 @@ package ws
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -10,8 +11,10 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 
@@ -247,6 +250,38 @@ func TestRequests(t *testing.T) {
 				t.Errorf("the answer is %d (%v), want %d", answer.StatusCode, err, test.status)
 			}
 		})
+	}
+}
+
+// Whoever announces a body and does not send it, or asks for nothing at all, does
+// not keep its connection.
+func TestSlowRequests(t *testing.T) {
+	l := NewListener(loopback, ListenOptions{Path: "/mesh", Warn: ignore})
+	for _, bound := range []*time.Duration{&l.server.ReadTimeout, &l.server.ReadHeaderTimeout} {
+		*bound = min(*bound, 20*time.Millisecond) // none stays none
+	}
+	if err := l.Start(transporttest.Record(make(chan *transporttest.Recorder, 10))); err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, request := range []string{
+		"",
+		"GET /mesh HTTP/1.1\r\nHost: a\r\n",
+		"POST /mesh HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n",
+		"POST /other HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+	} {
+		conn, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conn.SetDeadline(time.Now().Add(10 * time.Second)) // it has hung
+		if _, err := io.WriteString(conn, request); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("after %q the connection stays open", request)
+		}
 	}
 }
 
