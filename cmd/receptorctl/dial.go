@@ -84,6 +84,9 @@ func parseAddress(socket, home string) (address, error) {
 		}
 		a := address{network: "tcp", addr: rest}
 		if scheme == "tls" {
+			if host == "" { // of no host, and so of none that a certificate could name
+				return bad("the host is missing")
+			}
 			a.host = host
 		}
 		return a, nil

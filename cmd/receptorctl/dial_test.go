@@ -37,7 +37,7 @@ func TestParseAddress(t *testing.T) {
 			t.Errorf("%s: got %+v, %v", tt.socket, got, err)
 		}
 	}
-	for _, socket := range []string{"unix:", "unix://", "tcp://host", "tls:", "host:1", "http://host:1"} {
+	for _, socket := range []string{"unix:", "unix://", "tcp://host", "tls:", "tls://:7323", "host:1", "http://host:1"} {
 		if got, err := parseAddress(socket, ""); err == nil || !strings.Contains(err.Error(), "tls://HOST:PORT") {
 			t.Errorf("%s: got %+v, %v", socket, got, err)
 		}

@@ -126,8 +126,15 @@ func NewClient(item config.TLSClient, opts Options) (*Client, error) {
 }
 
 // HostConfig returns the configuration to dial a host, whose name or IP address
-// the certificate must have.
-func (c *Client) HostConfig(host string) *tls.Config { return c.config(host, host, "") }
+// the certificate must have. An address such as ":2222" has none to verify: then
+// only a client that verifies nothing connects.
+func (c *Client) HostConfig(host string) *tls.Config {
+	cfg := c.config(host, host, "")
+	if host == "" && !c.policy.insecure {
+		cfg.VerifyConnection = func(tls.ConnectionState) error { return errNoHost }
+	}
+	return cfg
+}
 
 // NodeConfig returns the configuration to dial a service of a node, whose ID
 // the certificate must have.

@@ -67,6 +67,27 @@ func longSHA(der []byte) []byte {
 // nobody is an address of no node.
 var nobody = &net.TCPAddr{}
 
+// Without a host there is no name to verify, which must not mean any name.
+func TestNoHostToVerify(t *testing.T) {
+	for _, insecure := range []bool{false, true} {
+		w := newWorld(t)
+		server, err := NewServer(serverItem(), w.opts())
+		if err != nil {
+			t.Fatal(err)
+		}
+		item := clientItem()
+		item.InsecureSkipVerify = insecure
+		client, err := NewClient(item, w.opts())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = shake(t, server.Config(), client.HostConfig(""), nil)
+		if insecure != (err == nil) || !insecure && !strings.Contains(err.Error(), "want HOST:PORT") {
+			t.Errorf("insecureskipverify %v: %v", insecure, err)
+		}
+	}
+}
+
 func TestWhoIsBelieved(t *testing.T) {
 	tests := []struct {
 		name   string

@@ -26,6 +26,7 @@ type policy struct {
 
 var (
 	errNoCertificate = errors.New("the peer has no certificate")
+	errNoHost        = errors.New("the address that was dialled has no host that the certificate could name: want HOST:PORT")
 	errNotPinned     = errors.New("the peer's certificate is none of those that are pinned")
 )
 
