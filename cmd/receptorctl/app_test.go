@@ -176,7 +176,7 @@ func TestUsageErrors(t *testing.T) {
 		{"status x", `unexpected argument "x"`},
 		{"ping", "missing argument: ping takes NODE (see receptorctl ping --help)"},
 		{"ping a b", `unexpected argument "b"`},
-		{"ping --count 0 a", "--count 0: it must be at least 1"},
+		{"ping --count -1 a", "--count -1: it must be 0 or more"},
 		{"ping --count x a", "invalid argument"},
 		{"ping --delay -1 a", "--delay -1: it must be from 0"},
 		{"ping --delay NaN a", "--delay NaN: it must be from 0"},

@@ -25,11 +25,11 @@ func pingCommand() command {
 		about: "Ping a node.",
 		exits: "  2    at least one ping failed\n",
 		setup: func(fs *pflag.FlagSet) runner {
-			count := fs.Int("count", 4, "How many pings to send")
+			count := fs.Int("count", 4, "How many pings to send; with 0, only connect to the node of the socket")
 			delay := fs.Float64("delay", 1, "How long to wait between two pings, in `SECONDS`")
 			return func(ctx context.Context, a *app, args []string) error {
-				if *count < 1 {
-					return fmt.Errorf("--count %d: it must be at least 1", *count)
+				if *count < 0 {
+					return fmt.Errorf("--count %d: it must be 0 or more", *count)
 				}
 				if !(*delay >= 0 && *delay <= maxDelay.Seconds()) {
 					return fmt.Errorf("--delay %v: it must be from 0 to %v", *delay, maxDelay.Seconds())

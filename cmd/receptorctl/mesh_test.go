@@ -13,6 +13,7 @@ import (
 
 func TestPing(t *testing.T) {
 	n := newFakeNode(t, map[string]any{"ping": `{"From":"b","Success":true,"Time":1200000,"TimeStr":"1.2ms"}`})
+	n.ctl("ping", "b", "--count", "0").want(t, 0, "", "")
 	n.ctl("ping", "b", "--count", "2", "--delay=0").want(t, 0, strings.Repeat("Reply from b in 1.2ms\n", 2), "")
 	n.wantRequests(`ping {"target":"b"}`, `ping {"target":"b"}`)
 }

@@ -49,6 +49,7 @@ var sides = []side{
 	{args: "work submit --help", differs: "a text of its own"},
 	{args: "ping OTHER --count 2 --delay 0", stdout: "Reply from OTHER in TIME\nReply from OTHER in TIME\n"},
 	{args: "ping --count=1 NODE", stdout: "Reply from NODE in TIME\n"},
+	{args: "ping OTHER --count 0"},
 	{args: "ping nosuch --count 1", code: 2},
 	{args: "ping OTHER --count 0", code: 1, differs: "0 for a ping of nothing"},
 	{args: "ping OTHER --count x", code: 1},
