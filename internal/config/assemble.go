@@ -1,6 +1,8 @@
 package config
 
 import (
+	"errors"
+	"io/fs"
 	"path"
 	"reflect"
 	"slices"
@@ -25,7 +27,7 @@ func (cl *CommandLine) Config(readFile func(name string) ([]byte, error), hostna
 		}
 		data, err := readFile(s.file)
 		if err != nil {
-			p.add(Position{}, "reading the configuration file %s: %w", quote(s.file), err)
+			p.add(Position{}, "reading the configuration file %s: %w", quote(s.file), withoutName(err))
 			items = append(items, Item{})
 			continue
 		}
@@ -181,4 +183,13 @@ func defaultID(hostname func() (string, error), where Position, p *problems) str
 		p.add(where, "node: id is missing, and the host name is %s: want %s", quote(name), wantNodeID)
 	}
 	return name
+}
+
+// withoutName is what is wrong with a file, for who has named it already.
+func withoutName(err error) error {
+	var named *fs.PathError
+	if errors.As(err, &named) {
+		return named.Err
+	}
+	return err
 }

@@ -154,14 +154,14 @@ func TestFilesAndLineAreOneConfiguration(t *testing.T) {
 		`command line: work-command: worktype is missing: want a name without control characters, other than "remote"`,
 		`command line: work-command: command is missing: want the name of a file or directory`,
 		`a.yml:2: tcp-peer: address is "x": want HOST:PORT, such as "mesh.example.org:2222"`,
-		`command line: reading the configuration file "none.yml": open none.yml: file does not exist`,
+		`command line: reading the configuration file "none.yml": file does not exist`,
 		`command line: node is given again: want it once, as at a.yml:1`,
 		`b.yml:1: node is given again: want it once, as at a.yml:1`)
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the error hides that a file does not exist: %v", err)
 	}
 	_, err = fromArgs(nil, "-c", "none.yml")
-	wantProblems(t, err, `command line: reading the configuration file "none.yml": open none.yml: file does not exist`)
+	wantProblems(t, err, `command line: reading the configuration file "none.yml": file does not exist`)
 }
 
 func TestHostNameIsTheDefaultID(t *testing.T) {
