@@ -126,16 +126,21 @@ func connectTarget(req *Request) (node, service, tlsName string, err error) {
 		}
 	} else {
 		for _, f := range []struct {
-			name string
-			to   *string
-		}{{"node", &node}, {"service", &service}, {"tls", &tlsName}} {
+			name, meaning string
+			to            *string
+		}{{"node", "target node", &node}, {"service", "target service", &service}, {"tls", "tls name", &tlsName}} {
 			if *f.to, _, err = req.stringField(f.name); err != nil {
-				return "", "", "", err
+				return "", "", "", fmt.Errorf("connect %s must be string", f.meaning)
 			}
 		}
 	}
-	if node == "" || service == "" {
+	switch {
+	case req.Fields == nil && (node == "" || service == ""):
 		return "", "", "", errors.New("no connect target")
+	case node == "":
+		return "", "", "", errors.New("no connect target node")
+	case service == "":
+		return "", "", "", errors.New("no connect target service")
 	}
 	return node, service, tlsName, nil
 }

@@ -156,9 +156,12 @@ func TestMeshCommands(t *testing.T) {
 		},
 		{"traceroute without target", "traceroute\n", "ERROR: no traceroute target\n"},
 
-		{"connect without target", "connect\nconnect n1\n" + `{"command":"connect","node":"n1"}`, strings.Repeat("ERROR: no connect target\n", 3)},
+		{"connect without target", "connect\nconnect n1\nconnect  s", strings.Repeat("ERROR: no connect target\n", 3)},
+		{"connect without node", `{"command":"connect","service":"s"}`, "ERROR: no connect target node\n"},
+		{"connect without service", `{"command":"connect","node":"n1"}`, "ERROR: no connect target service\n"},
 		{"connect with too much", "connect n1 a b c\n", "ERROR: too many parameters\n"},
-		{"connect to a number", `{"command":"connect","node":"n1","service":1}`, "ERROR: connect service must be string\n"},
+		{"connect to a number", `{"command":"connect","node":"n1","service":1}`, "ERROR: connect target service must be string\n"},
+		{"connect by a number", `{"command":"connect","node":"n1","service":"s","tls":1}`, "ERROR: connect tls name must be string\n"},
 		{"connect with unknown TLS", "connect n1 control nope\n", "ERROR: unknown TLS config nope\n"},
 		{"connect to no service", "connect n1 gone\nstatus\n", "ERROR: connect to service gone of node n1: service unknown\n" + nothing},
 	} {
