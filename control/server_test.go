@@ -18,6 +18,7 @@ import (
 const echoed = `{"args":["a"],"fields":null}` + "\n"
 
 func TestScripts(t *testing.T) {
+	unknown9 := strings.Repeat("ERROR: Unknown command\nERROR: malformed JSON command: unexpected EOF\n", 9)
 	for _, tt := range []struct{ name, send, want string }{
 		{"nothing", "", ""},
 		{"empty lines", "\n\r\n \n", ""},
@@ -34,6 +35,8 @@ func TestScripts(t *testing.T) {
 		{"JSON without command", "{}\necho a\n", "ERROR: JSON did not contain a command\n" + echoed},
 		{"JSON command no string", `{"command":{}}` + "\n", "ERROR: command must be a string\n"},
 		{"garbage", "\x00\xff\x16\x03\x01\n\x7f{\n", "ERROR: Unknown command\nERROR: Unknown command\n"},
+		{"garbage without end", strings.Repeat("GET /\n{\n", 200), unknown9 + "ERROR: Unknown command\n" + "ERROR: malformed JSON command: unexpected EOF; the last 20 lines were no commands, and the session ends\n"},
+		{"garbage between commands", strings.Repeat(strings.Repeat("foo\n", 19)+"echo a\n", 3), strings.Repeat(strings.Repeat("ERROR: Unknown command\n", 19)+echoed, 3)},
 		{"an error is one line", "fail\necho a\n", "ERROR: first line second line\n" + echoed},
 		{"raw answer ends the session", "raw\necho a\n", "raw bytes"},
 		{"input of a command", "count\necho a\necho a\n", "14\n"},

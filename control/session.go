@@ -23,6 +23,9 @@ const (
 	greetTime = 10 * time.Second
 	// refuseTime bounds what a refused client is waited for.
 	refuseTime = 5 * time.Second
+	// maxGarbage is how many lines in a row may be no commands before the session
+	// ends: whoever sends them speaks another protocol, or means no good.
+	maxGarbage = 20
 	// lingerTime bounds the wait for a client to hang up after the last answer.
 	lingerTime = 2 * time.Second
 )
@@ -41,6 +44,7 @@ type session struct {
 	in *bufio.Reader
 	// command is the one that is carried out, or was last.
 	command string
+	garbage int // lines since the last one that was a command
 	// taken is set when a handler reads: what follows its command is input of
 	// that command from then on, and never another command.
 	taken bool
@@ -110,14 +114,15 @@ func (ss *session) carryOut(ctx context.Context, line []byte) bool {
 	req, err := parseRequest(line)
 	switch {
 	case err != nil:
-		return ss.fail(err.Error())
+		return ss.noCommand(err.Error())
 	case req == nil:
 		return true
 	}
 	h := ss.server.handler(req.Command)
 	if h == nil {
-		return ss.fail(unknownCommand)
+		return ss.noCommand(unknownCommand)
 	}
+	ss.garbage = 0
 	ss.command = req.Command
 	value, err := h(ctx, req, ss)
 	switch {
@@ -127,6 +132,17 @@ func (ss *session) carryOut(ctx context.Context, line []byte) bool {
 		return false
 	}
 	return ss.answer(value) && !ss.taken
+}
+
+// noCommand answers a line that is no command, and reports whether the session
+// goes on.
+func (ss *session) noCommand(text string) bool {
+	ss.garbage++
+	if ss.garbage < maxGarbage {
+		return ss.fail(text)
+	}
+	ss.fail(fmt.Sprintf("%s; the last %d lines were no commands, and the session ends", text, maxGarbage))
+	return false
 }
 
 // refuse tells a client that there are too many. It is greeted first and its
