@@ -16,7 +16,12 @@ import (
 type Manager struct {
 	conn     *net.UnixConn
 	watchdog time.Duration
+	patience time.Duration // for one datagram
 }
+
+// managerPatience is how long a manager that is busy may not take what it is
+// told: the program has more to do.
+const managerPatience = time.Second
 
 // NewManager connects to the manager that the environment names: NOTIFY_SOCKET
 // is the path of a socket, or an abstract name after "@"; WATCHDOG_USEC is how
@@ -34,9 +39,9 @@ func NewManager(getenv func(string) string, pid int) (*Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("NOTIFY_SOCKET: %w", err)
 	}
-	m := &Manager{conn: conn}
+	m := &Manager{conn: conn, patience: managerPatience}
 	if owner := getenv("WATCHDOG_PID"); owner == "" || owner == strconv.Itoa(pid) {
-		if usec, err := strconv.ParseUint(getenv("WATCHDOG_USEC"), 10, 32); err == nil {
+		if usec, err := strconv.ParseUint(getenv("WATCHDOG_USEC"), 10, 53); err == nil {
 			m.watchdog = time.Duration(usec) * time.Microsecond
 		}
 	}
@@ -77,6 +82,9 @@ func (m *Manager) tell(lines ...string) error {
 	}
 	for i, line := range lines {
 		lines[i] = strings.ReplaceAll(line, "\n", "; ")
+	}
+	if err := m.conn.SetWriteDeadline(time.Now().Add(m.patience)); err != nil {
+		return fmt.Errorf("tell the service manager %s: %w", lines[0], err)
 	}
 	if _, err := m.conn.Write([]byte(strings.Join(lines, "\n"))); err != nil {
 		return fmt.Errorf("tell the service manager %s: %w", lines[0], err)

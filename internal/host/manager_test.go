@@ -3,7 +3,9 @@
 package host
 
 import (
+	"errors"
 	"net"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -65,6 +67,22 @@ func TestManagerIsTold(t *testing.T) {
 	}
 }
 
+// A manager that takes nothing does not keep the program from its other business.
+func TestManagerThatIsStuck(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notify")
+	listenNotify(t, path)
+	m, err := NewManager(environment(map[string]string{"NOTIFY_SOCKET": path}), 42)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.patience = time.Millisecond
+	for err = m.Alive(); err == nil; err = m.Alive() {
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("error %v, want that of a deadline", err)
+	}
+}
+
 func TestManagerOfTheEnvironment(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "notify")
 	listenNotify(t, path)
@@ -79,6 +97,7 @@ func TestManagerOfTheEnvironment(t *testing.T) {
 		{map[string]string{"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "1000000", "WATCHDOG_PID": "42"}, time.Second},
 		{map[string]string{"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "1000000", "WATCHDOG_PID": "43"}, 0},
 		{map[string]string{"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "soon"}, 0},
+		{map[string]string{"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "7200000000"}, 2 * time.Hour},
 	} {
 		m, err := NewManager(environment(test.env), 42)
 		if err != nil || (m == nil) != (test.env["NOTIFY_SOCKET"] == "") || m.Watchdog() != test.watchdog {
