@@ -49,6 +49,26 @@ func (s signals) release() {
 	signal.Stop(s.hangup)
 }
 
+// endStart has a signal to stop end the program at once, until the function that
+// it returns is called: a start may have to wait, for the disk or a name server,
+// and a crash at any moment must be harmless anyway.
+func (s signals) endStart(log *daemon.Log, exit func(code int)) (started func()) {
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case sig := <-s.stop:
+			log.Infof("Received signal %q while starting: exiting at once", sig)
+			exit(0)
+		case <-done:
+		}
+	}()
+	return func() {
+		close(done)
+		<-ended
+	}
+}
+
 // serve runs the node until SIGTERM or SIGINT, or until it fails. SIGHUP reloads
 // the files of the command line.
 func serve(cl *config.CommandLine, cfg *config.Config, stdout io.Writer) error {
@@ -77,7 +97,9 @@ func serve(cl *config.CommandLine, cfg *config.Config, stdout io.Writer) error {
 		machine.Reload = func() (*config.Config, error) { return cl.Config(os.ReadFile, os.Hostname) }
 	}
 	machine.Tracing = tracing(log)
+	started := caught.endStart(log, os.Exit)
 	d, err := daemon.Start(cfg, machine, log)
+	started()
 	if err != nil {
 		return err
 	}

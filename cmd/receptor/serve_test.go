@@ -129,6 +129,25 @@ func TestSignals(t *testing.T) {
 	}
 }
 
+// A start that has to wait for something can be stopped.
+func TestSignalWhileStarting(t *testing.T) {
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, _ := nodeFile(t, dir, fmt.Sprintf("- local-only\n- tls-server: {name: s, cert: %s, key: none}\n", pipe))
+	p := startProgram(t, nil, "-c", file)
+	cert, err := os.OpenFile(pipe, os.O_WRONLY, 0) // waits for the node to read it
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cert.Close()
+	p.signal(syscall.SIGTERM)
+	p.wait("while starting")
+	p.ended(0)
+}
+
 // A service manager hears of every step, and that the node is alive.
 func TestServiceManagerIsTold(t *testing.T) {
 	dir := t.TempDir()
