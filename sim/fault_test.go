@@ -80,7 +80,7 @@ func TestOneWayOnUDPLosesThatWayAlone(t *testing.T) {
 	if s.answers("a", "b", time.Second) {
 		t.Error("a ping from a reached b over a wire that is down that way")
 	}
-	if _, sides := s.sides(s.scenario.Timeline[0]); s.cables[0].lanes[sides[0]].down != 1 || s.cables[0].lanes[1-sides[0]].down != 0 {
+	if _, sides := s.sides(s.scenario.Timeline[0]); s.cables[0].lanes[sides[0]].Down != 1 || s.cables[0].lanes[1-sides[0]].Down != 0 {
 		t.Error("the other way must be up")
 	}
 	s.at(50*time.Second).wantPeers("b", "c")

@@ -8,6 +8,7 @@ import (
 	"receptor/mesh"
 	"receptor/mesh/firewall"
 	"receptor/sim/check"
+	"receptor/sim/lane"
 	"receptor/sim/scenario"
 	"receptor/sim/seed"
 	"receptor/sim/stats"
@@ -37,7 +38,7 @@ type host struct {
 	joined time.Duration // when it last got its first link
 
 	// What the process has not come to yet, because it is paused or slow.
-	paused, slow holds
+	paused, slow lane.Holds
 	by           time.Duration // what one event costs it while it is slow
 	backlog      []func()
 	draining     bool // an event that takes up the backlog is under way

@@ -3,32 +3,16 @@ package sim
 import (
 	"fmt"
 	"slices"
-	"time"
 
+	"receptor/sim/lane"
 	"receptor/sim/scenario"
 	"receptor/sim/stats"
 )
 
 // How the virtual network behaves where a scenario does not say.
 const (
-	// brokenAfter is how long a TCP-like link, or an attempt to make one, lives
-	// on a wire that carries nothing. (A machine's TCP takes minutes, and the
-	// node's own watch 21 s; a link that breaks sooner makes more of a run.)
-	brokenAfter = 3 * time.Second
-	// minRetransmit is how long a TCP-like link waits beyond one round trip
-	// before it sends again what was lost. It waits equally long each time, as
-	// TCP does for a stream with little under way.
-	minRetransmit = 200 * time.Millisecond
-	// maxRetransmits is how often it sends again before it breaks.
-	maxRetransmits = 15
 	// maxUDPFrame is the longest frame of a UDP-like link.
 	maxUDPFrame = 65507
-)
-
-// Reasons for which a virtual link ends.
-var (
-	errWireDead  = fmt.Errorf("the wire has carried nothing for %v", brokenAfter)
-	errWireLossy = fmt.Errorf("the wire has lost a frame %d times in a row", maxRetransmits+1)
 )
 
 // network is all that links have in common.
@@ -67,7 +51,7 @@ type cable struct {
 	kind  scenario.Backend
 	cost  float64
 	hosts [2]*host
-	lanes [2]lane // by the end that sends
+	lanes [2]lane.Lane // by the end that sends
 
 	outage int        // how often the cable has gone down
 	conns  []*tcpConn // that are not over
@@ -77,23 +61,17 @@ type cable struct {
 
 func newCable(net *network, l scenario.Link, from, to *host, master uint64) *cable {
 	c := &cable{net: net, name: l.Name(), kind: l.Backend, cost: l.Cost, hosts: [2]*host{from, to}}
-	for side, w := range [2]scenario.Wire{l.Forward, l.Back} {
-		c.lanes[side] = newLane(w, c.hosts[side].id+">"+c.hosts[1-side].id, master, retransmitTime(l))
-	}
+	c.lanes = lane.Of(l, master)
 	return c
-}
-
-func retransmitTime(l scenario.Link) time.Duration {
-	return minRetransmit + l.Forward.Delay + l.Forward.Jitter + l.Back.Delay + l.Back.Jitter
 }
 
 // up reports whether both wires carry frames. A TCP-like link needs both, since
 // what is not acknowledged does not go on.
-func (c *cable) up() bool { return c.lanes[dialer].down == 0 && c.lanes[listener].down == 0 }
+func (c *cable) up() bool { return c.lanes[dialer].Down == 0 && c.lanes[listener].Down == 0 }
 
 // sound reports whether frames go both ways.
 func (c *cable) sound() bool {
-	return c.up() && c.lanes[dialer].clog == 0 && c.lanes[listener].clog == 0
+	return c.up() && c.lanes[dialer].Clog == 0 && c.lanes[listener].Clog == 0
 }
 
 // dial makes an attempt; ended is called once, when it has failed or the link
@@ -111,7 +89,7 @@ func (c *cable) dial(ended func(connected bool)) {
 func (c *cable) takeDown(sides ...int) (restore func()) {
 	wasUp := c.up()
 	for _, side := range sides {
-		if c.lanes[side].down++; c.lanes[side].down == 1 {
+		if c.lanes[side].Down++; c.lanes[side].Down == 1 {
 			c.record(eventWireDown, side, nil)
 		}
 	}
@@ -124,7 +102,7 @@ func (c *cable) takeDown(sides ...int) (restore func()) {
 	}
 	return func() {
 		for _, side := range sides {
-			if c.lanes[side].down--; c.lanes[side].down == 0 {
+			if c.lanes[side].Down--; c.lanes[side].Down == 0 {
 				c.record(eventWireUp, side, nil)
 			}
 		}
@@ -136,12 +114,12 @@ func (c *cable) takeDown(sides ...int) (restore func()) {
 	}
 }
 
-// breakUnlessRepaired breaks a link in brokenAfter if this outage still lasts.
+// breakUnlessRepaired breaks a link in lane.BrokenAfter if this outage still lasts.
 func (c *cable) breakUnlessRepaired(conn *tcpConn) {
 	outage := c.outage
-	c.net.after(brokenAfter, func() {
+	c.net.after(lane.BrokenAfter, func() {
 		if !c.up() && c.outage == outage {
-			conn.breakUp(errWireDead)
+			conn.breakUp(lane.ErrDead)
 		}
 	})
 }
@@ -149,14 +127,14 @@ func (c *cable) breakUnlessRepaired(conn *tcpConn) {
 // clogUp lets a wire hold back what it is given, until the answer is called.
 func (c *cable) clogUp(sides ...int) (unclog func()) {
 	for _, side := range sides {
-		c.lanes[side].clog++
+		c.lanes[side].Clog++
 		for _, conn := range c.conns {
 			conn.ends[side].out.disarm()
 		}
 	}
 	return func() {
 		for _, side := range sides {
-			if c.lanes[side].clog--; c.lanes[side].clog > 0 {
+			if c.lanes[side].Clog--; c.lanes[side].Clog > 0 {
 				continue
 			}
 			for _, conn := range c.conns {

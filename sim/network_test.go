@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"receptor/sim/lane"
 	"receptor/sim/scenario"
 	"receptor/transport"
 )
@@ -125,7 +126,7 @@ func TestTCPKeepsOrderAndLosesNothing(t *testing.T) {
 	if got := f.peers[1].received; !slices.Equal(got, numbers(200)) {
 		t.Fatalf("received %q", got)
 	}
-	if took := f.peers[1].at[199] - f.peers[1].at[0]; took < minRetransmit {
+	if took := f.peers[1].at[199] - f.peers[1].at[0]; took < f.cable.lanes[0].Retransmit {
 		t.Errorf("200 frames, a third of them lost, were spread over %v only", took)
 	}
 }
@@ -137,7 +138,7 @@ func TestTCPHoldsFramesWhileTheWireIsDownForAMoment(t *testing.T) {
 	f.peers[0].link.Send(frame(0)) // under way when the wire goes
 	f.takeDown()
 	f.peers[0].link.Send(frame(1))
-	f.advance(brokenAfter - time.Millisecond)
+	f.advance(lane.BrokenAfter - time.Millisecond)
 	if len(f.peers[1].received) != 0 {
 		t.Fatal("a frame crossed a wire that is down")
 	}
@@ -155,15 +156,15 @@ func TestTCPBreaksOnADeadWireAtBothEnds(t *testing.T) {
 	f := newFixture(t, tcpLink())
 	f.advance(time.Second)
 	f.takeDown()
-	f.advance(brokenAfter)
+	f.advance(lane.BrokenAfter)
 	for _, p := range f.peers {
-		p.wantClosed(errWireDead)
+		p.wantClosed(lane.ErrDead)
 		if p.link.Send(frame(0)) {
 			t.Error("a broken link takes a frame")
 		}
 	}
 	f.dial()
-	f.advance(brokenAfter)
+	f.advance(lane.BrokenAfter)
 	if want := []string{"true after 4s", "false after 7s"}; !slices.Equal(f.dials, want) {
 		t.Errorf("dials ended as %q, want %q", f.dials, want)
 	}
@@ -178,13 +179,13 @@ func TestTCPOutageIsCountedFromItsOwnBeginning(t *testing.T) {
 	f := newFixture(t, tcpLink())
 	f.advance(time.Second)
 	f.takeDown()
-	f.advance(brokenAfter - 100*time.Millisecond)
+	f.advance(lane.BrokenAfter - 100*time.Millisecond)
 	f.restore()
 	f.takeDown()
-	f.advance(brokenAfter - 100*time.Millisecond)
+	f.advance(lane.BrokenAfter - 100*time.Millisecond)
 	f.peers[0].wantClosed()
 	f.advance(100 * time.Millisecond)
-	f.peers[0].wantClosed(errWireDead)
+	f.peers[0].wantClosed(lane.ErrDead)
 }
 
 func TestTCPBreaksWhenLossLasts(t *testing.T) {
@@ -197,7 +198,7 @@ func TestTCPBreaksWhenLossLasts(t *testing.T) {
 	if len(f.dials) != 1 || f.peers[0].links != 0 {
 		t.Errorf("dials ended as %q, the dialer has had %d links", f.dials, f.peers[0].links)
 	}
-	f.peers[1].wantClosed(errWireLossy)
+	f.peers[1].wantClosed(lane.ErrLossy)
 }
 
 func TestTCPCloseDeliversWhatWasSent(t *testing.T) {
@@ -356,7 +357,7 @@ func TestFaultsBelongToTheLink(t *testing.T) {
 		o.dialUDP(func(bool) {})
 		for i := range 100 {
 			f.peers[0].link.Send(frame(i))
-			o.lanes[0].loses()
+			o.lanes[0].Loses()
 		}
 		f.advance(time.Second)
 		return f.peers[1].received

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"receptor/sim/lane"
 	"receptor/sim/stats"
 	"receptor/transport"
 )
@@ -13,7 +14,7 @@ import (
 // tcpConn is a TCP-like link, or an attempt to make one. Frames arrive in the
 // order in which they were sent. One that is lost is sent again, and delays
 // those behind it; when that does not help, the link breaks. On a wire that is
-// down nothing moves; if it stays down for brokenAfter, the link breaks too.
+// down nothing moves; if it stays down for lane.BrokenAfter, the link breaks too.
 type tcpConn struct {
 	cable *cable
 	ends  [2]tcpEnd
@@ -56,7 +57,7 @@ func (e *tcpEnd) Send(frame []byte) bool {
 	}
 	if transport.IsData(frame) {
 		l := &e.conn.cable.lanes[e.side]
-		if e.out.data+len(frame) > transport.MaxQueuedData || !l.fits(e.conn.cable.net.now, len(frame)) {
+		if e.out.data+len(frame) > transport.MaxQueuedData || !l.Fits(e.conn.cable.net.now, len(frame)) {
 			return false
 		}
 	} else if e.out.control+len(frame) > transport.MaxQueuedControl {
@@ -218,20 +219,17 @@ func (s *stream) count(frame []byte, bytes int) {
 func (s *stream) transit(size int) time.Duration {
 	conn := s.end.conn
 	net, l := conn.cable.net, &conn.cable.lanes[s.end.side]
-	left := l.serialise(net.now, size)
-	for again := 0; l.loses() || l.draws(l.Corrupt); again++ {
-		left += l.retransmit
-		if again == maxRetransmits {
-			net.after(left-net.now, func() { conn.breakUp(errWireLossy) })
-			return stuck
-		}
+	at, ok := l.Transit(net.now, size)
+	if !ok {
+		net.after(at-net.now, func() { conn.breakUp(lane.ErrLossy) })
+		return stuck
 	}
-	return left + l.delay()
+	return at
 }
 
 func (s *stream) arm() {
 	c := s.end.conn.cable
-	if s.armed != 0 || !c.up() || c.lanes[s.end.side].clog > 0 || s.segments.n == 0 || s.segments.front().at == stuck {
+	if s.armed != 0 || !c.up() || c.lanes[s.end.side].Clog > 0 || s.segments.n == 0 || s.segments.front().at == stuck {
 		return
 	}
 	s.armed = c.net.queue.push(s.segments.front().at, s)

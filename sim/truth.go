@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"receptor/sim/check"
+	"receptor/sim/lane"
 	"receptor/sim/scenario"
 	"receptor/sim/stats"
 )
@@ -19,9 +20,9 @@ const updateSize = 1000
 func (w *world) redraw(cause check.Cause) {
 	g := check.NewGraph(w.ids)
 	now := check.Conditions{
-		Broken: brokenAfter, Redial: len(w.lossy) > 0 || w.redials, Departures: w.conditions.Departures || w.taint,
+		Broken: lane.BrokenAfter, Redial: len(w.lossy) > 0 || w.redials, Departures: w.conditions.Departures || w.taint,
 		Silent: w.conditions.Silent, Disputed: w.disputed || w.taint,
-		Unclear: slices.ContainsFunc(w.faults, func(f *fault) bool { return f.Do == scenario.Forge }),
+		Unclear: w.faults.Any(scenario.Forge),
 	}
 	now.Deployed = slices.ContainsFunc(w.scenario.Nodes, isDeployed)
 	now.Unclear = now.Unclear || now.Deployed && now.Disputed
@@ -80,7 +81,7 @@ func (w *world) redrawCable(c *cable, g *check.Graph, now *check.Conditions) {
 			now.Burst = max(now.Burst, l.Burst)
 			now.Unclear = now.Unclear || l.Corrupt > 0
 		}
-		now.Silent = now.Silent || l.clog > 0
+		now.Silent = now.Silent || l.Clog > 0
 	}
 	a, b := c.hosts[dialer], c.hosts[listener]
 	switch {
@@ -101,11 +102,11 @@ func (w *world) slowest(c *cable) time.Duration {
 	for i := range c.lanes {
 		l := &c.lanes[i]
 		d := l.Delay + l.Jitter
-		if lost := l.repeatedLoss() + l.Corrupt; c.kind == scenario.TCP && lost > 0 {
+		if lost := l.RepeatedLoss() + l.Corrupt; c.kind == scenario.TCP && lost > 0 {
 			again := math.Ceil(math.Log(1e-12) / math.Log(min(lost, 0.99)))
-			d += time.Duration(min(again, maxRetransmits)) * l.retransmit
+			d += time.Duration(min(again, lane.MaxRetransmits)) * l.Retransmit
 		}
-		most = max(most, d+l.takes(l.room()+float64(len(w.ids))*updateSize))
+		most = max(most, d+l.Takes(l.Room()+float64(len(w.ids))*updateSize))
 	}
 	return most
 }

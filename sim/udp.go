@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 
+	"receptor/sim/lane"
 	"receptor/sim/stats"
 	"receptor/transport"
 )
@@ -70,35 +71,35 @@ func (e *udpEnd) Send(frame []byte) bool {
 	l := &c.lanes[e.side]
 	e.transmit(l, frame)
 	c.net.tap.holds(c.hosts[e.side], e.underWay, 0)
-	if l.draws(l.Duplicate) {
+	if l.Draws(l.Duplicate) {
 		e.transmit(l, bytes.Clone(frame)) // who gets a data frame may change it
 	}
 	return true
 }
 
 // transmit puts one copy of a frame on the wire.
-func (e *udpEnd) transmit(l *lane, frame []byte) {
+func (e *udpEnd) transmit(l *lane.Lane, frame []byte) {
 	c := e.flow.cable
-	lost := l.loses()
-	if lost || l.down > 0 {
+	lost := l.Loses()
+	if lost || l.Down > 0 {
 		c.loses(1-e.side, frame, stats.LossWire)
 		return
 	}
-	if !l.fits(c.net.now, len(frame)) {
+	if !l.Fits(c.net.now, len(frame)) {
 		c.loses(1-e.side, frame, stats.LossRoom)
 		return
 	}
-	if l.draws(l.Corrupt) {
-		frame = l.corrupted(frame)
+	if l.Draws(l.Corrupt) {
+		frame = l.Corrupted(frame)
 		c.net.tap.tainted()
 	}
-	arrival := l.serialise(c.net.now, len(frame))
-	if !l.draws(l.Reorder) {
-		arrival += l.delay()
+	arrival := l.Serialise(c.net.now, len(frame))
+	if !l.Draws(l.Reorder) {
+		arrival += l.Travel()
 	}
 	e.underWay += len(frame)
 	p := &packet{from: e, what: c.pack(e.side, frame)}
-	if l.clog > 0 {
+	if l.Clog > 0 {
 		c.held = append(c.held, p)
 		return
 	}
@@ -116,9 +117,9 @@ func (c *cable) releaseHeld(side int) {
 		}
 		return false
 	})
-	l.extra.Shuffle(len(released), func(i, j int) { released[i], released[j] = released[j], released[i] })
+	l.Shuffle(len(released), func(i, j int) { released[i], released[j] = released[j], released[i] })
 	for _, p := range released {
-		c.net.queue.push(c.net.now+l.delay(), p)
+		c.net.queue.push(c.net.now+l.Travel(), p)
 	}
 }
 
@@ -160,11 +161,11 @@ func (p *packet) run() {
 	p.from.underWay -= len(frame)
 	l := &f.cable.lanes[p.from.side]
 	switch h := f.cable.hosts[side]; {
-	case l.down > 0:
+	case l.Down > 0:
 		f.cable.loses(side, frame, stats.LossWire)
 	case !h.running():
 		f.cable.loses(side, frame, stats.LossNode)
-	case l.clog > 0:
+	case l.Clog > 0:
 		p.from.underWay += len(frame)
 		f.cable.held = append(f.cable.held, p)
 	default:

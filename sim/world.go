@@ -11,6 +11,7 @@ import (
 	"receptor/mesh"
 	"receptor/mesh/linkstate"
 	"receptor/sim/check"
+	"receptor/sim/fault"
 	"receptor/sim/probe"
 	"receptor/sim/scenario"
 	"receptor/sim/stats"
@@ -40,8 +41,7 @@ type world struct {
 	byEnds map[[2]string]*cable // both orders of the ends
 	lossy  map[string]bool      // links, as they describe themselves, that the wire may break
 
-	faults  []*fault
-	settled bool // what is wrong now stays so
+	faults  *fault.Faults
 	redials bool // links may have ended for other reasons than a dead wire
 	// What limits the claims that can be made.
 	disputed bool            // a node may have met an earlier run of its own
@@ -81,6 +81,7 @@ func newWorld(s *scenario.Scenario, master uint64, out io.Writer) (*world, error
 		index: make(map[string]int, len(s.Nodes)), byEnds: make(map[[2]string]*cable, 2*len(s.Links)),
 		lossy: make(map[string]bool), claimed: make(map[string]bool),
 	}
+	w.faults = fault.New(faulty{w})
 	for i, n := range s.Nodes {
 		w.ids = append(w.ids, n.ID)
 		w.index[n.ID] = i
@@ -173,7 +174,7 @@ func (w *world) addCable(l scenario.Link) {
 // addTimeline schedules the actions, and makes a host for each duplicate.
 func (w *world) addTimeline() {
 	for _, a := range w.scenario.Timeline {
-		w.after(a.At, func() { w.act(a) })
+		w.after(a.At, func() { w.faults.Act(a) })
 		if a.Do != scenario.Duplicate {
 			continue
 		}

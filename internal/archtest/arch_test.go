@@ -66,6 +66,8 @@ var rules = map[string]rule{
 	"sim":               {imports: []string{"sim/...", "mesh/...", "transport", highway}},
 	"sim/campaign":      {imports: []string{"sim/..."}, waits: []string{"campaign.go"}},
 	"sim/eventlog":      {},
+	"sim/lane":          {imports: []string{"sim/scenario", "sim/seed"}, pure: true},
+	"sim/fault":         {imports: []string{"sim/check", "sim/scenario"}, pure: true},
 	"sim/full":          {imports: []string{"sim/check", "sim/eventlog", "sim/scenario", "sim/seed", "work", "github.com/tetratelabs/wazero/..."}},
 	"sim/guest": {
 		imports: []string{"control", "internal/config", "internal/daemon", "internal/iprouter", "sim/eventlog", "sim/scenario", "sim/seed", "transport", "work", "work/vfs"},

@@ -1,4 +1,4 @@
-package sim
+package lane
 
 import (
 	"bytes"
@@ -11,7 +11,7 @@ import (
 
 const draws = 200_000
 
-func testLane(w scenario.Wire) *lane {
+func testLane(w scenario.Wire) *Lane {
 	l := newLane(w, "test", 1, 0)
 	return &l
 }
@@ -27,7 +27,7 @@ func TestLossesComeAsOftenAndAsLongAsTheyShould(t *testing.T) {
 		l := testLane(w)
 		lost, runs, before := 0, 0, false
 		for range draws {
-			now := l.loses()
+			now := l.Loses()
 			if now {
 				lost++
 				if !before {
@@ -60,7 +60,7 @@ func TestJitterHasItsShape(t *testing.T) {
 		l := testLane(scenario.Wire{Delay: time.Second, Jitter: most, Shape: shape})
 		sum, middle := time.Duration(0), 0
 		for range draws {
-			d := l.delay() - time.Second
+			d := l.Travel() - time.Second
 			if d < 0 || d > most {
 				t.Fatalf("%q: jitter %v, want 0 to %v", shape, d, most)
 			}
@@ -82,19 +82,19 @@ func TestJitterHasItsShape(t *testing.T) {
 func TestBandwidthSerialises(t *testing.T) {
 	t.Parallel()
 	l := testLane(scenario.Wire{Bandwidth: 8000, Queue: 2500}) // a byte each millisecond
-	if got := l.serialise(0, 1000); got != time.Second {
+	if got := l.Serialise(0, 1000); got != time.Second {
 		t.Errorf("1,000 bytes have left at %v, want 1s", got)
 	}
-	if !l.fits(0, 1500) || l.fits(0, 1501) {
+	if !l.Fits(0, 1500) || l.Fits(0, 1501) {
 		t.Error("1,000 bytes wait, of 2,500 that may: 1,500 more must fit, and 1,501 must not")
 	}
-	if got := l.serialise(500*time.Millisecond, 500); got != 1500*time.Millisecond {
+	if got := l.Serialise(500*time.Millisecond, 500); got != 1500*time.Millisecond {
 		t.Errorf("500 more behind them at %v, want 1.5s", got)
 	}
-	if got := l.serialise(time.Minute, 100); got != time.Minute+100*time.Millisecond {
+	if got := l.Serialise(time.Minute, 100); got != time.Minute+100*time.Millisecond {
 		t.Errorf("100 on the idle wire at %v, want 100ms after a minute", got)
 	}
-	if wide := testLane(scenario.Wire{}); !wide.fits(0, 1<<40) || wide.serialise(time.Second, 1<<40) != time.Second {
+	if wide := testLane(scenario.Wire{}); !wide.Fits(0, 1<<40) || wide.Serialise(time.Second, 1<<40) != time.Second {
 		t.Error("without a bandwidth everything leaves at once")
 	}
 }
@@ -105,7 +105,7 @@ func TestCorruptionChangesACopy(t *testing.T) {
 	frame := bytes.Repeat([]byte{7}, 50)
 	changed := 0
 	for range 1000 {
-		c := l.corrupted(frame)
+		c := l.Corrupted(frame)
 		if len(c) != len(frame) {
 			t.Fatalf("%d bytes became %d", len(frame), len(c))
 		}
@@ -116,48 +116,5 @@ func TestCorruptionChangesACopy(t *testing.T) {
 	// The same byte may be changed twice, and back.
 	if changed < 990 || !bytes.Equal(frame, bytes.Repeat([]byte{7}, 50)) {
 		t.Errorf("%d of 1,000 copies differ; the frame itself is %v", changed, frame)
-	}
-}
-
-// What a UDP-like wire does to frames: about as many arrive twice, early, or
-// changed as it says.
-func TestUDPWires(t *testing.T) {
-	t.Parallel()
-	const sent = 5000
-	run := func(w scenario.Wire) []string {
-		f := newFixture(t, scenario.Link{Backend: scenario.UDP, Cost: 1, Forward: w})
-		for i := range sent {
-			f.peers[dialer].link.Send(frame(i))
-			f.advance(time.Millisecond)
-		}
-		f.advance(time.Minute)
-		return f.peers[listener].received
-	}
-	share := func(n int) float64 { return float64(n) / sent }
-	if got := share(len(run(scenario.Wire{Duplicate: 0.25})) - sent); math.Abs(got-0.25) > 0.03 {
-		t.Errorf("%v arrived twice, want 0.25", got)
-	}
-	early, last := 0, ""
-	for _, number := range run(scenario.Wire{Delay: 20 * time.Millisecond, Reorder: 0.1}) {
-		if number < last {
-			early++ // those that one has overtaken, up to twenty
-		}
-		last = max(last, number)
-	}
-	if early < sent/10 {
-		t.Errorf("only %d frames were overtaken", early)
-	}
-	intact := map[string]bool{}
-	for _, number := range numbers(sent) {
-		intact[number] = true
-	}
-	bad := 0
-	for _, number := range run(scenario.Wire{Corrupt: 0.5}) {
-		if !intact[number] {
-			bad++
-		}
-	}
-	if got := share(bad); got < 0.3 || got > 0.55 {
-		t.Errorf("%v arrived changed, want about half, less those changed in the type", got)
 	}
 }
