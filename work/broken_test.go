@@ -5,11 +5,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"receptor/sim/disk"
 )
 
 // breakFile has changes of some files of a node fail, or succeed again with "".
 func (n *testNode) breakFile(ending string) {
-	n.fs.setBroken(func(_, name string) error {
+	n.fs.setBroken(func(_ disk.Op, name string) error {
 		if ending != "" && strings.HasSuffix(name, ending) {
 			return errDisk
 		}
@@ -111,7 +113,7 @@ func TestReleaseOnFullDisk(t *testing.T) {
 	}
 	n.next().exit(Succeeded, "exit status 0")
 	full := true
-	n.fs.setBroken(func(op, name string) error {
+	n.fs.setBroken(func(op disk.Op, name string) error {
 		if op == "remove" && strings.HasSuffix(name, "/stdout") {
 			full = false
 		}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"receptor/sim/disk"
 )
 
 func TestCommandUnit(t *testing.T) {
@@ -121,7 +123,7 @@ func TestStubbornCommand(t *testing.T) {
 	if got := n.do("work status " + id); got != "ERROR: unknown work unit "+id {
 		t.Errorf("status %s", got)
 	}
-	if left := n.fs.tree("/data/a"); len(left) != 0 {
+	if left := n.fs.Tree("/data/a"); len(left) != 0 {
 		t.Errorf("left: %v", left)
 	}
 }
@@ -136,14 +138,14 @@ func TestReleaseCommand(t *testing.T) {
 			t.Errorf("answer %s, want %s", got, want)
 		}
 	}
-	if left := n.fs.tree("/data/a"); len(left) != 0 {
+	if left := n.fs.Tree("/data/a"); len(left) != 0 {
 		t.Errorf("left: %v", left)
 	}
 	// The unit's end may be told late.
 	p.watcher.OutputGrew()
 	p.watcher.StatusChanged()
 	p.watcher.Ended(true, "exit status 0")
-	if left := n.fs.tree("/data/a"); len(left) != 0 {
+	if left := n.fs.Tree("/data/a"); len(left) != 0 {
 		t.Errorf("came back: %v", left)
 	}
 }
@@ -170,7 +172,7 @@ func TestSupervisorEndsEarly(t *testing.T) {
 			n := newCluster(t).node("a")
 			id, _ := n.submit("a", "")
 			p := n.next()
-			p.fs.append(path.Join(p.Dir, StdoutFile), "partial")
+			p.fs.Add(path.Join(p.Dir, StdoutFile), "partial")
 			answer := make(chan string, 1)
 			if c.cancel {
 				go func() { answer <- n.do("work cancel " + id) }()
@@ -207,7 +209,7 @@ func TestUnitCannotBeMade(t *testing.T) {
 	// Break one operation after the other until all of them pass.
 	for k := 0; ; k++ {
 		left := k
-		n.fs.setBroken(func(op, name string) error {
+		n.fs.setBroken(func(op disk.Op, name string) error {
 			if left--; left == -1 {
 				return errDisk
 			}
@@ -227,7 +229,7 @@ func TestUnitCannotBeMade(t *testing.T) {
 		if got := n.do("work list"); got != "{}" {
 			t.Fatalf("operation %d failed, list %s", k, got)
 		}
-		if left := n.fs.tree("/data/a"); len(left) != 0 {
+		if left := n.fs.Tree("/data/a"); len(left) != 0 {
 			t.Fatalf("operation %d failed, left %v", k, left)
 		}
 	}
@@ -259,7 +261,7 @@ func TestRestart(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			n := newCluster(t).node("a")
 			n.stop()
-			n.fs.put("/data/a/unit0001/status", c.file)
+			n.fs.Put("/data/a/unit0001/status", c.file)
 			n.processes.found["/data/a/unit0001"] = c.found
 			n.start()
 			n.wantStatus("unit0001", c.state, c.detail)
@@ -300,15 +302,15 @@ func TestUnreadableUnits(t *testing.T) {
 		"nonode00": `{"State":0,"WorkType":"remote","ExtraData":{}}`, "noextra0": `{"State":0,"WorkType":"remote"}`,
 	}
 	for id, content := range bad {
-		n.fs.put("/data/a/"+id+"/status", content)
+		n.fs.Put("/data/a/"+id+"/status", content)
 	}
-	n.fs.put("/data/a/nostatus/stdin", "x")
-	n.fs.put("/data/a/aplainfl", "not a directory")
-	n.fs.put("/data/a/some.other.file", "x")
-	n.fs.put("/data/a/crashed0.new/status", good)
-	n.fs.put("/data/a/crashed1.released/stdout", "x")
-	n.fs.put("/data/a/goodunit/status", good)
-	n.fs.put("/data/a/othertyp/status", `{"State":2,"Detail":"done","StdoutSize":0,"WorkType":"k8s","ExtraData":{"PodName":"p"}}`)
+	n.fs.Put("/data/a/nostatus/stdin", "x")
+	n.fs.Put("/data/a/aplainfl", "not a directory")
+	n.fs.Put("/data/a/some.other.file", "x")
+	n.fs.Put("/data/a/crashed0.new/status", good)
+	n.fs.Put("/data/a/crashed1.released/stdout", "x")
+	n.fs.Put("/data/a/goodunit/status", good)
+	n.fs.Put("/data/a/othertyp/status", `{"State":2,"Detail":"done","StdoutSize":0,"WorkType":"k8s","ExtraData":{"PodName":"p"}}`)
 	before := n.fs.get("/data/a/torn0000/status")
 	n.start()
 
@@ -348,7 +350,7 @@ func TestUnreadableUnits(t *testing.T) {
 	}
 	// A status that was just being written is whole when the node looks again.
 	n.stop()
-	n.fs.put("/data/a/torn0000/status", good)
+	n.fs.Put("/data/a/torn0000/status", good)
 	n.start()
 	n.wantStatus("torn0000", Succeeded, "exit status 0")
 	if got := n.fs.get("/data/a/torn0000/damaged"); got != "" {
@@ -369,7 +371,7 @@ func TestUnregisteredTypeOnDisk(t *testing.T) {
 	n := newCluster(t).node("a")
 	n.stop()
 	file := `{"State":1,"Detail":"Pod Running","StdoutSize":0,"WorkType":"k8s","ExtraData":{"PodName":"p"}}`
-	n.fs.put("/data/a/othertyp/status", file)
+	n.fs.Put("/data/a/othertyp/status", file)
 	n.start()
 	n.wantStatus("othertyp", Running, "Pod Running")
 	if got := n.fs.get("/data/a/othertyp/status"); got != file {
@@ -381,7 +383,7 @@ func TestUnregisteredTypeOnDisk(t *testing.T) {
 	if got := n.do("work force-release othertyp"); got != `{"released":"othertyp"}` {
 		t.Errorf("force-release: %s", got)
 	}
-	if left := n.fs.tree("/data/a"); len(left) != 0 {
+	if left := n.fs.Tree("/data/a"); len(left) != 0 {
 		t.Errorf("left: %v", left)
 	}
 }

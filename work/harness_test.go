@@ -330,5 +330,5 @@ func (n *testNode) dir(unit string) string { return "/data/" + n.id + "/" + unit
 // left lists what is in the node's directory beside the keys of former
 // submissions.
 func (n *testNode) left() []string {
-	return slices.DeleteFunc(n.fs.tree("/data/"+n.id), func(name string) bool { return path.Base(name) == keysFile })
+	return slices.DeleteFunc(n.fs.Tree("/data/"+n.id), func(name string) bool { return path.Base(name) == keysFile })
 }

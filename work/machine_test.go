@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"path"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 
+	"receptor/sim/disk"
 	"receptor/work/vfs"
 )
 
@@ -25,7 +27,7 @@ type machine struct {
 
 func newMachine() *machine {
 	m := &machine{fs: newMemFS(), runs: make(map[string]int)}
-	m.fs.setFree(2 * roomy)
+	m.fs.SetFree(2 * roomy)
 	return m
 }
 
@@ -44,13 +46,12 @@ type simSupervisor struct {
 	canceled bool
 }
 
-// powerCut ends all processes and loses what is not safe. keep decides what else
-// is kept; see memFS.crash.
-func (m *machine) powerCut(keep func() bool) {
+// powerCut ends all processes and loses what is not safe.
+func (m *machine) powerCut(l disk.Loss, r *rand.Rand) {
 	m.mu.Lock()
 	m.supervisors = nil
 	m.mu.Unlock()
-	m.fs.crash(keep)
+	m.fs.PowerCut(l, r)
 }
 
 // unwatch is when the node is killed: its supervisors go on.
@@ -110,7 +111,7 @@ func (s *simSupervisor) step() {
 	case !s.written:
 		s.written = true
 		out := "out of " + s.m.fs.get(path.Join(s.dir, StdinFile))
-		s.m.fs.append(path.Join(s.dir, StdoutFile), out)
+		s.m.fs.Add(path.Join(s.dir, StdoutFile), out)
 		if s.watcher != nil {
 			s.watcher.OutputGrew()
 		}
@@ -236,78 +237,9 @@ func (p *simProcess) Sweep() error { return nil }
 func (p *simProcess) WatchOutput(bool) error { return nil }
 func (p *simProcess) Forget()                {}
 
-// Open implements vfs.FS.
-func (i *incarnation) Open(name string, mode vfs.Mode) (vfs.File, error) {
-	if err := i.check(); err != nil {
-		return nil, err
-	}
-	f, err := i.m.fs.Open(name, mode)
-	if err != nil {
-		return nil, err
-	}
-	return &mortalFile{File: f, i: i}, nil
-}
-
-// MkdirAll implements vfs.FS.
-func (i *incarnation) MkdirAll(name string) error {
-	return errors.Join(i.check(), i.unlessDead(func() error { return i.m.fs.MkdirAll(name) }))
-}
-
-// ReadDir implements vfs.FS.
-func (i *incarnation) ReadDir(name string) ([]string, error) {
-	if err := i.check(); err != nil {
-		return nil, err
-	}
-	return i.m.fs.ReadDir(name)
-}
-
-// Rename implements vfs.FS.
-func (i *incarnation) Rename(oldName, newName string) error {
-	return i.unlessDead(func() error { return i.m.fs.Rename(oldName, newName) })
-}
-
-// RemoveAll implements vfs.FS.
-func (i *incarnation) RemoveAll(name string) error {
-	return i.unlessDead(func() error { return i.m.fs.RemoveAll(name) })
-}
-
-// SyncDir implements vfs.FS.
-func (i *incarnation) SyncDir(name string) error {
-	return i.unlessDead(func() error { return i.m.fs.SyncDir(name) })
-}
-
-// Free implements vfs.FS.
-func (i *incarnation) Free(name string) (int64, error) { return i.m.fs.Free(name) }
-
-func (i *incarnation) unlessDead(f func() error) error {
-	if err := i.check(); err != nil {
-		return err
-	}
-	return f()
-}
-
-// mortalFile is a file that was opened by an incarnation.
-type mortalFile struct {
-	vfs.File
-	i *incarnation
-}
-
-func (f *mortalFile) Write(p []byte) (int, error) {
-	if err := f.i.check(); err != nil {
-		return 0, err
-	}
-	return f.File.Write(p)
-}
-
-func (f *mortalFile) Sync() error { return f.i.unlessDead(f.File.Sync) }
-
-func (f *mortalFile) Truncate(size int64) error {
-	return f.i.unlessDead(func() error { return f.File.Truncate(size) })
-}
-
 // left lists what is in a node's directory beside the keys of submissions.
 func (m *machine) left(node string) []string {
-	return slices.DeleteFunc(m.fs.tree("/data/"+node), func(name string) bool { return path.Base(name) == keysFile })
+	return slices.DeleteFunc(m.fs.Tree("/data/"+node), func(name string) bool { return path.Base(name) == keysFile })
 }
 
 // units returns the IDs of the units on a node's disk.

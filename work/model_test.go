@@ -18,6 +18,7 @@ import (
 
 	"receptor/control"
 	"receptor/internal/propseed"
+	"receptor/sim/disk"
 	"receptor/transport"
 )
 
@@ -92,7 +93,7 @@ func (w *world) start(id string) {
 	n := &simNode{testNode: &testNode{t: w.c.t, c: w.c, id: id}, i: i}
 	w.seed++
 	n.m = NewManager(Options{
-		NodeID: id, Dir: "/data/" + id, FS: i, Clock: transport.System, Rand: rand.NewPCG(w.seed, 1),
+		NodeID: id, Dir: "/data/" + id, FS: i.m.fs.For(i.check), Clock: transport.System, Rand: rand.NewPCG(w.seed, 1),
 		Processes: i, Features: w.c.featuresOf, MinFree: roomy,
 		Dial: func(ctx context.Context, node, service, tlsClient string) (Conn, error) {
 			if err := i.check(); err != nil {
@@ -175,7 +176,7 @@ func (w *world) powerCut(id string) {
 		j.mu.Unlock()
 	}
 	w.kill(id)
-	w.machines[id].powerCut(func() bool { return w.rand.IntN(2) == 0 })
+	w.machines[id].powerCut(disk.Loss(w.rand.IntN(3)), w.rand)
 }
 
 // roomy is the space on a disk that is not nearly full.
@@ -183,12 +184,12 @@ const roomy = 1 << 20
 
 // fill has the disk of a machine nearly full, or not any more.
 func (w *world) fill(id string) {
-	disk := w.machines[id].fs
-	if disk.space() < roomy {
-		disk.setFree(2 * roomy)
+	fs := w.machines[id].fs
+	if fs.space() < roomy {
+		fs.SetFree(2 * roomy)
 		return
 	}
-	disk.setFree(0)
+	fs.SetFree(0)
 	for _, j := range w.jobs {
 		j.mu.Lock()
 		j.disturbed = j.disturbed || j.target == id
@@ -333,7 +334,7 @@ func (w *world) heal() {
 	w.c.breaks = nil
 	w.c.mu.Unlock()
 	for _, id := range []string{"a", "b"} {
-		w.machines[id].fs.setFree(2 * roomy)
+		w.machines[id].fs.SetFree(2 * roomy)
 		if w.nodes[id] == nil {
 			w.start(id)
 		}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"receptor/sim/disk"
 )
 
 // A release that is impossible for long is given up here, but not forgotten.
@@ -43,7 +45,7 @@ func TestReleaseIsOwed(t *testing.T) {
 
 	// It survives a restart too, and ends when the node is back.
 	a.stop()
-	a.fs.put(a.dir(id)+".owed/stdout", "a crash has left this")
+	a.fs.Put(a.dir(id)+".owed/stdout", "a crash has left this")
 	a.start()
 	a.m.exchanges.Wait()
 	if left := a.left(); !slices.Equal(left, want) {
@@ -75,7 +77,7 @@ func TestForgetFails(t *testing.T) {
 		c.setDown("b", errors.New("no route to node b"))
 		a.do("work release " + id)
 		left := k
-		a.fs.setBroken(func(op, name string) error {
+		a.fs.setBroken(func(op disk.Op, name string) error {
 			if left--; left == -1 {
 				return errDisk
 			}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"receptor/sim/disk"
 )
 
 // session is one connection to a node that a test plays.
@@ -281,7 +283,7 @@ func TestSubmissionIsRecordedFirst(t *testing.T) {
 	accept := c.played("b")
 	id, result := a.submitLater("b", "")
 	s := accept()
-	a.fs.setBroken(func(op, name string) error {
+	a.fs.setBroken(func(op disk.Op, name string) error {
 		if op == "sync" && strings.HasSuffix(name, "/status.tmp") {
 			return errDisk
 		}

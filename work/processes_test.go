@@ -85,7 +85,7 @@ func (p *testProcess) Forget() {
 
 // output is what the command writes.
 func (p *testProcess) output(s string) {
-	p.fs.append(path.Join(p.Dir, StdoutFile), s)
+	p.fs.Add(path.Join(p.Dir, StdoutFile), s)
 	p.watcher.OutputGrew()
 }
 

@@ -158,7 +158,7 @@ func TestFollowDamage(t *testing.T) {
 		p.output("0123")
 		a.wantOutput(live, "0123")
 		a.stop()
-		a.fs.put(a.dir(id)+"/stdout", "0x23")
+		a.fs.Put(a.dir(id)+"/stdout", "0x23")
 		a.start()
 		p.output("45")
 		p.exit(Succeeded, "exit status 0")

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"receptor/sim/disk"
 )
 
 // remoteID returns the ID of a's unit on the remote node.
@@ -109,7 +111,7 @@ func TestSubmitterRestarts(t *testing.T) {
 	a.stop()
 	p.output("4567")
 	// What no status accounts for may be anything after a crash.
-	a.fs.append(a.dir(id)+"/stdout", "\x00\x00\x00")
+	a.fs.Add(a.dir(id)+"/stdout", "\x00\x00\x00")
 	a.start()
 	live = a.results(id, 0)
 	a.wantOutput(live, "01234567")
@@ -297,7 +299,7 @@ func TestForceRelease(t *testing.T) {
 		t.Errorf("answer %s", got)
 	}
 	a.wantEnd(live, "")
-	if left := a.fs.tree("/data/a"); len(left) != 0 {
+	if left := a.fs.Tree("/data/a"); len(left) != 0 {
 		t.Errorf("left: %v", left)
 	}
 }
@@ -368,7 +370,7 @@ func TestDiskFull(t *testing.T) {
 	p := b.next()
 	p.status(Running, "Running: PID 7")
 	a.learns(id)
-	a.fs.setBroken(func(op, name string) error {
+	a.fs.setBroken(func(op disk.Op, name string) error {
 		if op == "write" && strings.HasSuffix(name, "/stdout") {
 			return errDisk
 		}
@@ -388,8 +390,8 @@ func TestDiskFull(t *testing.T) {
 // The detail says that the disk does not take the output; a unit does not end
 // before its output is safe, and goes on from what was.
 func TestOutputCannotBeStored(t *testing.T) {
-	for k, broken := range []string{"create", "write", "sync", "create", "write", "sync"} {
-		t.Run(broken, func(t *testing.T) {
+	for k, broken := range []disk.Op{disk.Create, disk.Write, disk.Sync, disk.Create, disk.Write, disk.Sync} {
+		t.Run(string(broken), func(t *testing.T) {
 			bubble(t, func(t *testing.T, c *cluster) {
 				c.follow = k > 2
 				a, b := c.node("a"), c.node("b")
@@ -397,16 +399,16 @@ func TestOutputCannotBeStored(t *testing.T) {
 				p := b.next()
 				p.status(Running, "Running: PID 7")
 				time.Sleep(2 * time.Second)
-				if broken == "create" { // when it is opened again
+				if broken == disk.Create { // when it is opened again
 					a.stop()
 				}
-				a.fs.setBroken(func(op, name string) error {
+				a.fs.setBroken(func(op disk.Op, name string) error {
 					if op == broken && strings.HasSuffix(name, "/stdout") {
 						return errDisk
 					}
 					return nil
 				})
-				if broken == "create" {
+				if broken == disk.Create {
 					a.start()
 				}
 				p.output("0123")
@@ -422,7 +424,7 @@ func TestOutputCannotBeStored(t *testing.T) {
 				a.fs.setBroken(nil)
 				time.Sleep(time.Minute)
 				a.wantStatus(id, Succeeded, "exit status 0")
-				a.fs.crash(func() bool { return false })
+				a.fs.PowerCut(disk.LoseAll, nil)
 				if got := a.fs.get(a.dir(id) + "/stdout"); got != "0123" {
 					t.Errorf("safe output %q", got)
 				}
@@ -483,14 +485,14 @@ func TestRemoteUnitsOfDeployedNodes(t *testing.T) {
 	a := c.node("a")
 	accept := c.played("b")
 	a.stop()
-	a.fs.put("/data/a/finished/status", file(Succeeded, "exit status 0", 7, extra("b", "remote01", true, "")))
-	a.fs.put("/data/a/finished/stdout", "remote\n")
-	a.fs.put("/data/a/running0/status", file(Running, "Running: PID 7", 6, extra("b", "remote02", true, "")))
-	a.fs.put("/data/a/running0/stdout", "begin\n")
+	a.fs.Put("/data/a/finished/status", file(Succeeded, "exit status 0", 7, extra("b", "remote01", true, "")))
+	a.fs.Put("/data/a/finished/stdout", "remote\n")
+	a.fs.Put("/data/a/running0/status", file(Running, "Running: PID 7", 6, extra("b", "remote02", true, "")))
+	a.fs.Put("/data/a/running0/stdout", "begin\n")
 	// It had not come to an output, so it has no such file.
-	a.fs.put("/data/a/awaited0/status", file(Pending, "Starting Worker", 0, extra("c", "", false, "")))
-	a.fs.put("/data/a/awaited0/stdin", "input")
-	a.fs.put("/data/a/created0/status", file(Pending, "Unit Created", 0, extra("c", "", false, "")))
+	a.fs.Put("/data/a/awaited0/status", file(Pending, "Starting Worker", 0, extra("c", "", false, "")))
+	a.fs.Put("/data/a/awaited0/stdin", "input")
+	a.fs.Put("/data/a/created0/status", file(Pending, "Unit Created", 0, extra("c", "", false, "")))
 	a.start()
 
 	a.wantStatus("created0", Failed, "Pending at restart") // its client had not sent its input

@@ -281,7 +281,7 @@ func TestCommandHash(t *testing.T) {
 func TestDamagedUnitIsReleasedByItsOwner(t *testing.T) {
 	n := newCluster(t).node("a")
 	n.stop()
-	n.fs.put("/data/a/empty000/status", "")
+	n.fs.Put("/data/a/empty000/status", "")
 	n.types = []Type{{Name: "signed", Command: "cat", VerifySignature: true}}
 	n.start()
 	if got := n.do("work force-release empty000"); !strings.Contains(got, "signature is empty") {

@@ -11,7 +11,7 @@ import (
 func (n *testNode) floored() *testNode {
 	n.stop()
 	n.minFree = 100 << 20
-	n.fs.setFree(n.minFree + 1<<20)
+	n.fs.SetFree(n.minFree + 1<<20)
 	n.start()
 	return n
 }
@@ -23,7 +23,7 @@ func TestSpaceForUnits(t *testing.T) {
 	if p.MinFree != 100<<20 {
 		t.Errorf("the supervisor is told to keep %d bytes free", p.MinFree)
 	}
-	n.fs.setFree(100<<20 - 1)
+	n.fs.SetFree(100<<20 - 1)
 	const want = "ERROR: no space for another unit: its disk has 99 MiB left, and this node keeps 100 MiB free (minfreespace)"
 	for _, command := range []string{"work submit a cat", "work submit b cat"} {
 		if got := n.do(command); got != want {
@@ -36,7 +36,7 @@ func TestSpaceForUnits(t *testing.T) {
 	p.output("more")
 	p.exit(Succeeded, "exit status 0")
 	n.wantStatus(unit, Succeeded, "exit status 0")
-	n.fs.setFree(100 << 20)
+	n.fs.SetFree(100 << 20)
 	n.submit("a", "")
 	n.next()
 }
@@ -55,8 +55,8 @@ func TestSpaceForInput(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.fs.append(a.dir(sub.UnitID)+"/stdin", "in") // as if it had come before
-		a.fs.setFree(100<<20 - 1)
+		a.fs.Add(a.dir(sub.UnitID)+"/stdin", "in") // as if it had come before
+		a.fs.SetFree(100<<20 - 1)
 		want := "receive the stdin of unit " + sub.UnitID + ": no space for it: " + lowSpace
 		if result, err := sub.Finish(strings.NewReader("put")); err == nil || err.Error() != want {
 			t.Errorf("the client is told %q, %v; want %s", result, err, want)
@@ -65,7 +65,7 @@ func TestSpaceForInput(t *testing.T) {
 		if left := a.fs.get(a.dir(sub.UnitID) + "/stdin"); left != "" {
 			t.Errorf("%q is left of its stdin", left)
 		}
-		a.fs.setFree(200 << 20)
+		a.fs.SetFree(200 << 20)
 		if _, result := a.submit("b", "input"); result != "Job Started" {
 			t.Errorf("the next unit: %s", result)
 		}
@@ -83,7 +83,7 @@ func TestSpaceForRemoteOutput(t *testing.T) {
 			p := b.next()
 			p.status(Running, "Running: PID 7")
 			a.await(id, Running, "Running: PID 7")
-			a.fs.setFree(100<<20 - 1)
+			a.fs.SetFree(100<<20 - 1)
 			output := strings.Repeat("x", 2*lookEvery)
 			p.output(output)
 			a.await(id, Running, "Running: PID 7; store the output of unit "+id+": "+lowSpace)
@@ -92,7 +92,7 @@ func TestSpaceForRemoteOutput(t *testing.T) {
 			if stored := a.fs.get(a.dir(id) + "/stdout"); stored != "" {
 				t.Errorf("%d bytes were stored all the same", len(stored))
 			}
-			a.fs.setFree(200 << 20)
+			a.fs.SetFree(200 << 20)
 			time.Sleep(2 * retryLast)
 			a.wantStatus(id, Succeeded, "exit status 0")
 			a.wantEnd(a.results(id, 0), output)

@@ -15,7 +15,7 @@ func TestWriteStatusIsDurable(t *testing.T) {
 	if err := WriteStatus(fsys, "/unit", s); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"create ./status.tmp", "write ./status.tmp", "sync ./status.tmp", "rename ./status", "syncdir ."}
+	want := []string{"mkdir .", "create ./status.tmp", "write ./status.tmp", "sync ./status.tmp", "rename ./status", "syncdir ."}
 	if got := fsys.history("/unit"); !slices.Equal(got, want) {
 		t.Errorf("operations %q, want %q", got, want)
 	}

@@ -68,6 +68,7 @@ var rules = map[string]rule{
 	"sim/eventlog":      {},
 	"sim/lane":          {imports: []string{"sim/scenario", "sim/seed"}, pure: true},
 	"sim/fault":         {imports: []string{"sim/check", "sim/scenario"}, pure: true},
+	"sim/disk":          {imports: []string{"work/vfs"}},
 	"sim/full":          {imports: []string{"sim/check", "sim/eventlog", "sim/scenario", "sim/seed", "work", "github.com/tetratelabs/wazero/..."}},
 	"sim/guest": {
 		imports: []string{"control", "internal/config", "internal/daemon", "internal/iprouter", "sim/eventlog", "sim/scenario", "sim/seed", "transport", "work", "work/vfs"},
