@@ -20,6 +20,7 @@ import (
 	"receptor/internal/config"
 	"receptor/internal/daemon"
 	"receptor/internal/iprouter"
+	"receptor/sim/disk"
 	"receptor/sim/eventlog"
 	"receptor/sim/seed"
 	"receptor/transport"
@@ -29,7 +30,7 @@ import (
 type machine struct {
 	id          string
 	world       *world
-	disk        *disk
+	disk        *disk.Disk
 	supervisors []*supervisor
 	starts      int
 	sockets     *sockets
@@ -200,7 +201,7 @@ func (i *incarnation) host() daemon.Host {
 		},
 		RunOnTerminal: func(string, ...string) (io.ReadWriteCloser, error) { return nil, errAbsent },
 		OpenTUN:       func(string, netip.Prefix) (iprouter.Device, error) { return nil, errAbsent },
-		FS:            heldFS{mortalFS{i.machine.disk, i}, &i.holdings}, Processes: i,
+		FS:            heldFS{i.machine.disk.For(i.check), &i.holdings}, Processes: i,
 		Info: control.NodeInfo{Version: "simulated", SystemCPUCount: 1, SystemMemoryMiB: 1024},
 	}
 }

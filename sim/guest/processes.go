@@ -6,6 +6,7 @@ import (
 	"path"
 	"time"
 
+	"receptor/sim/disk"
 	"receptor/sim/eventlog"
 	"receptor/work"
 	"receptor/work/vfs"
@@ -24,6 +25,7 @@ const (
 // the daemon.
 type supervisor struct {
 	machine  *machine
+	disk     disk.View
 	job      work.Job
 	watcher  work.Watcher // nil: nobody watches
 	life     *incarnation // that does
@@ -49,8 +51,8 @@ func (i *incarnation) Start(job work.Job, w work.Watcher) (work.Process, error) 
 		first.watcher, first.life = w, i
 		return &process{i, first}, nil
 	}
-	s := &supervisor{machine: m, job: job, watcher: w, life: i, canceled: make(chan struct{})}
-	if _, err := m.disk.Open(path.Join(job.Dir, claimFile), vfs.Read); err == nil {
+	s := &supervisor{machine: m, disk: m.disk.For(nil), job: job, watcher: w, life: i, canceled: make(chan struct{})}
+	if _, claimed := m.disk.Content(path.Join(job.Dir, claimFile)); claimed {
 		go s.ended(true, "another supervisor had claimed the unit, and is gone")
 		return &process{i, s}, nil
 	}
@@ -66,7 +68,7 @@ func (i *incarnation) Attach(dir string, _ int, w work.Watcher) (work.Process, e
 	}
 	s := i.machine.supervisorOf(dir)
 	if s == nil {
-		if _, err := i.machine.disk.Open(path.Join(dir, claimFile), vfs.Read); err != nil {
+		if _, claimed := i.machine.disk.Content(path.Join(dir, claimFile)); !claimed {
 			return nil, work.ErrNeverStarted
 		}
 		return nil, work.ErrSupervisorGone
@@ -105,7 +107,7 @@ func (s *supervisor) run() {
 		s.ended(false, "the unit is gone")
 		return
 	}
-	if status, err := work.ReadStatus(s.machine.disk, s.job.Dir); err == nil && status.State.Terminal() {
+	if status, err := work.ReadStatus(s.disk, s.job.Dir); err == nil && status.State.Terminal() {
 		s.ended(true, "")
 		return
 	}
@@ -124,19 +126,19 @@ func (s *supervisor) run() {
 
 // claim leaves, durably, a mark that the unit is this supervisor's.
 func (s *supervisor) claim() bool {
-	f, err := s.machine.disk.Open(path.Join(s.job.Dir, claimFile), vfs.Create)
-	return err == nil && f.Sync() == nil && s.machine.disk.SyncDir(s.job.Dir) == nil
+	f, err := s.disk.Open(path.Join(s.job.Dir, claimFile), vfs.Create)
+	return err == nil && f.Sync() == nil && s.disk.SyncDir(s.job.Dir) == nil
 }
 
 // command is what the command does: it reads its input, and writes output that
 // depends on that.
 func (s *supervisor) command(b behaviour) (work.State, string) {
-	input := s.machine.disk.find(path.Join(s.job.Dir, work.StdinFile))
-	out, err := s.machine.disk.Open(path.Join(s.job.Dir, work.StdoutFile), vfs.Append)
-	if input == nil || err != nil {
+	input, found := s.disk.Content(path.Join(s.job.Dir, work.StdinFile))
+	out, err := s.disk.Open(path.Join(s.job.Dir, work.StdoutFile), vfs.Append)
+	if !found || err != nil {
 		return work.Failed, "the unit's files are gone"
 	}
-	output := outputOf(input.data, b.Stdout)
+	output := outputOf(input, b.Stdout)
 	for n := range pieces {
 		select {
 		case <-s.canceled:
@@ -156,15 +158,15 @@ func (s *supervisor) command(b behaviour) (work.State, string) {
 }
 
 func (s *supervisor) write(state work.State, detail string) {
-	status, err := work.ReadStatus(s.machine.disk, s.job.Dir)
+	status, err := work.ReadStatus(s.disk, s.job.Dir)
 	if err != nil {
 		return // the unit was released
 	}
 	status.State, status.Detail, status.Version = state, detail, status.Version+1
-	if f := s.machine.disk.find(path.Join(s.job.Dir, work.StdoutFile)); f != nil && state.Terminal() {
-		status.StdoutSize, status.ExtraData = int64(len(f.data)), nil
+	if output, found := s.disk.Content(path.Join(s.job.Dir, work.StdoutFile)); found && state.Terminal() {
+		status.StdoutSize, status.ExtraData = int64(len(output)), nil
 	}
-	if work.WriteStatus(s.machine.disk, s.job.Dir, status) == nil && s.watcher != nil {
+	if work.WriteStatus(s.disk, s.job.Dir, status) == nil && s.watcher != nil {
 		s.watcher.StatusChanged()
 	}
 }

@@ -25,7 +25,7 @@ func newWorld(s *scenario.Scenario, log *logger) *world {
 	}
 	for _, n := range s.Nodes {
 		m := &machine{id: n.ID, world: w, sockets: newSockets()}
-		m.disk = &disk{machine: m, root: newDir()}
+		m.disk = m.newDisk()
 		w.machines[n.ID] = m
 	}
 	return w
@@ -81,12 +81,12 @@ func (w *world) cableOf(ends [2]string) *cable {
 func (w *world) end() {
 	for _, n := range w.scenario.Nodes {
 		m := w.machines[n.ID]
-		names, err := m.disk.ReadDir("/data/" + n.ID)
+		names, err := m.disk.For(nil).ReadDir("/data/" + n.ID)
 		if err != nil {
 			continue // it never had a unit
 		}
 		for _, name := range names {
-			if node := m.disk.find("/data/" + n.ID + "/" + name); node.entries != nil {
+			if _, isFile := m.disk.Content("/data/" + n.ID + "/" + name); !isFile {
 				w.log.log(eventlog.Event{Kind: eventlog.Left, Node: n.ID, Text: name})
 			}
 		}
