@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"fmt"
 	"time"
 
 	"receptor/mesh/linkstate"
@@ -59,6 +60,14 @@ func (n *Node) canList(peer string) bool {
 	return len(u.Encode()) <= transport.MaxFrame-6*wire.MaxNodeID
 }
 
+// tooManyNodes is the error of an update for which there is no room, of that node.
+type tooManyNodes string
+
+func (node tooManyNodes) Error() string {
+	return fmt.Sprintf("routing update of node %q dropped: with its connections this node would know more than %d nodes or %d connections",
+		string(node), linkstate.MaxNodes, linkstate.MaxEdges)
+}
+
 // receiveUpdate takes an update about any node, from a peer. It requires mu.
 func (n *Node) receiveUpdate(now time.Time, u *linkstate.Update, from *session) {
 	if u.NodeID == n.id {
@@ -70,8 +79,11 @@ func (n *Node) receiveUpdate(now time.Time, u *linkstate.Update, from *session) 
 		return
 	}
 	verdict := n.db.Apply(u)
-	if verdict == linkstate.Stale {
+	switch verdict {
+	case linkstate.Stale:
 		n.contradict(u, from)
+	case linkstate.Full:
+		n.emit(FrameDropped{Peer: from.peer, Link: from.link.String(), Err: tooManyNodes(u.NodeID)})
 	}
 	if !verdict.Accepted() {
 		return

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"receptor/mesh/linkstate"
 	"receptor/mesh/wire"
 	"receptor/transport/transporttest"
 )
@@ -76,4 +77,25 @@ func TestFloodsForNodesBehindDeployedPeers(t *testing.T) {
 			t.Errorf("%d updates when %s was heard of, want 1", got, id)
 		}
 	}
+}
+
+// An update for which there is no room is told of; what is known stays.
+func TestFullDatabase(t *testing.T) {
+	n := newNet(t, "a")
+	_, fromPeer := n.joinDeployed("a", "d")
+	const each = 4096 // more would not fit in a frame
+	for i := range linkstate.MaxNodes / each {
+		names := make(map[string]float64)
+		for j := range each {
+			names[fmt.Sprintf("%x", i*each+j)] = 1
+		}
+		fromPeer.Send((&wire.RoutingUpdate{
+			NodeID: fmt.Sprint("x", i), UpdateEpoch: 1, ForwardingNode: "d", Connections: names,
+		}).Encode())
+	}
+	n.advance(time.Second)
+	if dropped := last[FrameDropped](t, n.events["a"]); dropped.Peer != "d" || dropped.Err != tooManyNodes("x15") {
+		t.Errorf("dropped %+v, want what d sent of x15", dropped)
+	}
+	n.wantRoutes("a", map[string]string{"d": "d"})
 }

@@ -61,7 +61,13 @@ func (n *testNet) join(a, b *Node, oa, ob LinkOptions) (*transporttest.Link, *tr
 // our extensions, and says nothing but that it is there. It returns the node's
 // end of the link.
 func (n *testNet) deployedPeer(id, peer string) *transporttest.Link {
-	fromNode, fromPeer := transporttest.Pipe(n.clock, testDelay,
+	fromNode, _ := n.joinDeployed(id, peer)
+	return fromNode
+}
+
+// joinDeployed is deployedPeer, and returns both ends.
+func (n *testNet) joinDeployed(id, peer string) (fromNode, fromPeer *transporttest.Link) {
+	fromNode, fromPeer = transporttest.Pipe(n.clock, testDelay,
 		func(l transport.Link) transport.Receiver { return n.nodes[id].Attach(l, LinkOptions{Cost: 1}) },
 		func(transport.Link) transport.Receiver { return transporttest.Discard })
 	for sequence, links := range []map[string]float64{{}, {id: 1}} {
@@ -70,7 +76,7 @@ func (n *testNet) deployedPeer(id, peer string) *transporttest.Link {
 		}).Encode())
 	}
 	n.advance(time.Second)
-	return fromNode
+	return fromNode, fromPeer
 }
 
 func (n *testNet) advance(d time.Duration) { n.clock.Advance(d) }
