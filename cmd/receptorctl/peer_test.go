@@ -51,7 +51,6 @@ var sides = []side{
 	{args: "ping --count=1 NODE", stdout: "Reply from NODE in TIME\n"},
 	{args: "ping OTHER --count 0"},
 	{args: "ping nosuch --count 1", code: 2},
-	{args: "ping OTHER --count 0", code: 1, differs: "0 for a ping of nothing"},
 	{args: "ping OTHER --count x", code: 1},
 	{args: "ping", code: 1},
 	{args: "traceroute OTHER", stdout: "0: NODE in TIME\n1: OTHER in TIME\n"},
