@@ -78,7 +78,9 @@ type Daemon struct {
 	reach    *reachQueue
 	expiry   daily
 	topology topology
-	dropped  scarce // lines about frames
+	// Lines about frames, duplicates and streams.
+	dropped, suspected, refused scarce
+
 	services []service
 	serving  sync.WaitGroup
 	failed   chan error

@@ -32,7 +32,7 @@ func (d *Daemon) meshEvent(e mesh.Event) {
 	case mesh.DuplicateID:
 		d.duplicateID(e)
 	case mesh.DuplicateSuspected:
-		d.log.Warningf("Node %s (epoch %d) says that another node (epoch %d) uses its ID", e.Node, e.Epoch, e.Suspect)
+		d.warnScarcely(&d.suspected, "Node %s (epoch %d) says that another node (epoch %d) uses its ID", e.Node, e.Epoch, e.Suspect)
 	case mesh.RoutesChanged:
 		d.log.Debugf("Routes computed: %d nodes can be reached", e.Reachable)
 		d.reach.add(true, e.Gained...)
@@ -57,17 +57,13 @@ func (d *Daemon) meshEvent(e mesh.Event) {
 			d.log.Debugf("Dropped a datagram to service %s: %s", e.Header.ToService, e.Reason)
 		}
 	case mesh.StreamRefused:
-		d.log.Warningf("Stream between service %s here and %s:%s: %v", e.Local.Service, e.Remote.Node, e.Remote.Service, e.Err)
+		d.warnScarcely(&d.refused, "Stream between service %s here and %s:%s: %v", e.Local.Service, e.Remote.Node, e.Remote.Service, e.Err)
 	case mesh.UnreachReceived:
 		d.log.Debugf("Node %s reports: %s:%s to %s:%s: %s", e.ReportedBy, e.FromNode, e.FromService, e.ToNode, e.ToService, e.Problem)
 	}
 }
 
 func (d *Daemon) frameDropped(e mesh.FrameDropped) {
-	ok, skipped := d.dropped.allow(d.host.Clock.Now())
-	if !ok {
-		return
-	}
 	from := "a peer"
 	switch {
 	case e.Peer != "":
@@ -75,11 +71,7 @@ func (d *Daemon) frameDropped(e mesh.FrameDropped) {
 	case e.Link != "":
 		from = e.Link
 	}
-	more := ""
-	if skipped > 0 {
-		more = fmt.Sprintf(" (%d more before, of which the log has nothing)", skipped)
-	}
-	d.log.Warningf("Dropped a frame from %s: %v%s", from, e.Err, more)
+	d.warnScarcely(&d.dropped, "Dropped a frame from %s: %v", from, e.Err)
 }
 
 func (d *Daemon) duplicateID(e mesh.DuplicateID) {

@@ -35,3 +35,16 @@ func (s *scarce) allow(now time.Time) (ok bool, skipped int) {
 	skipped, s.skipped = s.skipped, 0
 	return true, skipped
 }
+
+// warnScarcely logs a line, or counts it as one of those that are left out.
+func (d *Daemon) warnScarcely(s *scarce, format string, args ...any) {
+	ok, skipped := s.allow(d.host.Clock.Now())
+	if !ok {
+		return
+	}
+	if skipped > 0 {
+		format += " (%d more before, of which the log has nothing)"
+		args = append(args, skipped)
+	}
+	d.log.Warningf(format, args...)
+}

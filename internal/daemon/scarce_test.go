@@ -1,8 +1,14 @@
 package daemon
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
+
+	"receptor/internal/config"
+	"receptor/mesh"
+	"receptor/transport/transporttest"
 )
 
 func TestScarce(t *testing.T) {
@@ -32,5 +38,29 @@ func TestScarce(t *testing.T) {
 	now = now.Add(-time.Hour) // the clock was set back
 	if allowed, _ := lines(3); allowed != 3 {
 		t.Errorf("with another clock there are %d of 3 lines", allowed)
+	}
+}
+
+// One frame, or one dial, of another node is one line at most, and not for ever.
+func TestPeersDoNotFillTheLog(t *testing.T) {
+	for _, e := range []mesh.Event{
+		mesh.FrameDropped{Peer: "b", Err: errors.New("no sense")},
+		mesh.DuplicateSuspected{Node: "b", Epoch: 1, Suspect: 2},
+		mesh.StreamRefused{Local: mesh.Addr{Node: "a", Service: "control"}, Remote: mesh.Addr{Node: "b", Service: "x"}, Err: mesh.ErrTLS},
+	} {
+		var out strings.Builder
+		clock := transporttest.NewClock()
+		d := &Daemon{host: Host{Clock: clock}, log: NewLog(&out, clock, config.Info)}
+		for range 100 {
+			d.meshEvent(e)
+		}
+		if lines := strings.Count(out.String(), "\n"); lines != scarceLines {
+			t.Errorf("%T: %d lines, want %d", e, lines, scarceLines)
+		}
+		clock.Advance(scarceTime)
+		d.meshEvent(e)
+		if !strings.HasSuffix(out.String(), "(90 more before, of which the log has nothing)\n") {
+			t.Errorf("%T: the log does not say what it left out: %s", e, out.String())
+		}
 	}
 }
