@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -91,6 +92,10 @@ func serve(cl *config.CommandLine, cfg *config.Config, stdout io.Writer) error {
 	if dir := cfg.Node.DataDir; host.InMemory(dir) {
 		log.Warningf("%s: node: datadir %s is on a file system in memory: units of work do not survive a restart of the machine, want a directory on a disk",
 			cfg.Node.Where, dir)
+	}
+	if problem := host.Foreign(filepath.Join(cfg.Node.DataDir, cfg.Node.ID)); problem != "" {
+		log.Warningf("%s: node: datadir %s is not safe: %s, and whoever can put something else in its place says what the units are, and which files they write: want a directory that is the user's of the node",
+			cfg.Node.Where, cfg.Node.DataDir, problem)
 	}
 	machine := host.Machine(processes)
 	if len(cl.Files()) > 0 {

@@ -228,6 +228,18 @@ func TestEndIsBounded(t *testing.T) {
 	s.clock.(*transporttest.Clock).Advance(stopTime)
 }
 
+func TestDataDirOfOthers(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	p := startProgram(t, nil, "--node", "id=a", "datadir="+dir, "--local-only")
+	p.wait("Initialization complete")
+	if log := p.log.String(); !strings.Contains(log, "node: datadir "+dir+" is not safe: anybody may change "+dir+", and") {
+		t.Errorf("no warning of a directory that anybody may change:\n%s", log)
+	}
+}
+
 func TestDataDirInMemory(t *testing.T) {
 	dir, err := os.MkdirTemp("/dev/shm", "receptor-test-")
 	if err != nil {
