@@ -78,24 +78,18 @@ func (e *udpEnd) Send(frame []byte) bool {
 }
 
 // transmit puts one copy of a frame on the wire.
-func (e *udpEnd) transmit(l *lane.Lane, frame []byte) {
+func (e *udpEnd) transmit(l *lane.Lane, sent []byte) {
 	c := e.flow.cable
-	lost := l.Loses()
-	if lost || l.Down > 0 {
-		c.loses(1-e.side, frame, stats.LossWire)
+	arrival, frame, fate := l.Launch(c.net.now, sent)
+	switch fate {
+	case lane.Lost:
+		c.loses(1-e.side, sent, stats.LossWire)
 		return
-	}
-	if !l.Fits(c.net.now, len(frame)) {
-		c.loses(1-e.side, frame, stats.LossRoom)
+	case lane.Crowded:
+		c.loses(1-e.side, sent, stats.LossRoom)
 		return
-	}
-	if l.Draws(l.Corrupt) {
-		frame = l.Corrupted(frame)
+	case lane.Altered:
 		c.net.tap.tainted()
-	}
-	arrival := l.Serialise(c.net.now, len(frame))
-	if !l.Draws(l.Reorder) {
-		arrival += l.Travel()
 	}
 	e.underWay += len(frame)
 	p := &packet{from: e, what: c.pack(e.side, frame)}

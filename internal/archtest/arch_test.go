@@ -71,7 +71,7 @@ var rules = map[string]rule{
 	"sim/disk":          {imports: []string{"work/vfs"}},
 	"sim/full":          {imports: []string{"sim/check", "sim/eventlog", "sim/scenario", "sim/seed", "work", "github.com/tetratelabs/wazero/..."}},
 	"sim/guest": {
-		imports: []string{"control", "internal/config", "internal/daemon", "internal/iprouter", "sim/disk", "sim/eventlog", "sim/scenario", "sim/seed", "transport", "work", "work/vfs"},
+		imports: []string{"control", "internal/config", "internal/daemon", "internal/iprouter", "sim/check", "sim/disk", "sim/eventlog", "sim/fault", "sim/lane", "sim/scenario", "sim/seed", "transport", "transport/udp", "work", "work/vfs", pion},
 		waits:   []string{anyFile}, clock: []string{anyFile},
 	},
 	"sim/guest/wasm": {imports: []string{"sim/guest"}},

@@ -9,24 +9,25 @@ type Kind string
 
 // Kinds of events.
 const (
-	Frame     Kind = "frame"     // a link delivered one; Text is the link, Size and Sum those of the frame
-	Disk      Kind = "disk"      // a disk was changed; Text is the operation and the file, Size and Sum what was written
-	LogLine   Kind = "log"       // a daemon logged Text
-	Fault     Kind = "fault"     // Text is the action of the timeline
-	Pinged    Kind = "pinged"    // a ping was answered, or not: Problem
-	Submitted Kind = "submitted" // a node has promised to see to a unit
-	Ran       Kind = "ran"       // a command was started for a unit
-	Seen      Kind = "seen"      // the submitter saw the end of a unit: Text is its state, Size and Sum its output
-	Released  Kind = "released"  // the submitter has released a unit
-	Problem   Kind = "problem"   // a client was told of an error that may pass
-	Opened    Kind = "opened"    // an end of a stream is there; Text is which: client, service
-	Closed    Kind = "closed"    // it is over: Size is what it has read, Problem why it ended early
-	Open      Kind = "open"      // at the end of a run it is not over: Quiet is how long nothing has moved
-	Died      Kind = "died"      // a daemon was killed
-	Stopping  Kind = "stopping"  // the time of the run is over, and the daemons are stopped
-	Leak      Kind = "leak"      // a daemon ended a while ago, and has left Text
-	Left      Kind = "left"      // at the end there are still files of a unit: Text
-	End       Kind = "end"       // the run is over
+	Frame     Kind = "frame"      // a link delivered one; Text is the link, Size and Sum those of the frame
+	Disk      Kind = "disk"       // a disk was changed; Text is the operation and the file, Size and Sum what was written
+	LogLine   Kind = "log"        // a daemon logged Text
+	Fault     Kind = "fault"      // Text is the action of the timeline
+	FaultOver Kind = "fault over" // it has ended
+	Pinged    Kind = "pinged"     // a ping was answered, or not: Problem
+	Submitted Kind = "submitted"  // a node has promised to see to a unit
+	Ran       Kind = "ran"        // a command was started for a unit
+	Seen      Kind = "seen"       // the submitter saw the end of a unit: Text is its state, Size and Sum its output
+	Released  Kind = "released"   // the submitter has released a unit
+	Problem   Kind = "problem"    // a client was told of an error that may pass
+	Opened    Kind = "opened"     // an end of a stream is there; Text is which: client, service
+	Closed    Kind = "closed"     // it is over: Size is what it has read, Problem why it ended early
+	Open      Kind = "open"       // at the end of a run it is not over: Quiet is how long nothing has moved
+	Died      Kind = "died"       // a daemon was killed
+	Stopping  Kind = "stopping"   // the time of the run is over, and the daemons are stopped
+	Leak      Kind = "leak"       // a daemon ended a while ago, and has left Text
+	Left      Kind = "left"       // at the end there are still files of a unit: Text
+	End       Kind = "end"        // the run is over
 )
 
 // Flaw is what the bytes that came out of a stream lacked.

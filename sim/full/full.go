@@ -219,24 +219,15 @@ func supported(s *scenario.Scenario) error {
 			return refuse("kind, clock or firewall of a node, which %s has", n.ID)
 		}
 	}
-	for _, l := range s.Links {
-		if l.Backend != scenario.TCP || l.Forward.Corrupt > 0 || l.Back.Corrupt > 0 {
-			return refuse("UDP-like or corrupting link, which %s is", l.Name())
-		}
-		for _, w := range []scenario.Wire{l.Forward, l.Back} {
-			if w.Burst > 1 || w.Queue > 0 || w.Shape != "" && w.Shape != scenario.Uniform {
-				return refuse("burst, queue or distribution of a wire, which %s has", l.Name())
-			}
-		}
-	}
 	for _, a := range s.Timeline {
 		switch a.Do {
-		case scenario.Down, scenario.Up, scenario.Crash, scenario.Restart:
-			if !a.OneWay && !a.OldEpoch {
+		case scenario.Wipe, scenario.Slow, scenario.Duplicate, scenario.SetClock, scenario.Forge:
+		default:
+			if !a.OldEpoch {
 				continue
 			}
 		}
-		return refuse("action %q (one_way %v, epoch old %v)", a.Do, a.OneWay, a.OldEpoch)
+		return refuse("action %q (epoch old %v)", a.Do, a.OldEpoch)
 	}
 	return nil
 }

@@ -11,10 +11,9 @@ import (
 func TestUnsupported(t *testing.T) {
 	const nodes = "for: 40s\nnodes: [a, b]\n"
 	for name, tt := range map[string]struct{ file, want string }{
-		"burst":        {nodes + "links: [{from: a, to: b, loss: 0.1, burst: 3}]\n", "no burst, queue or distribution of a wire"},
-		"distribution": {nodes + "links: [{from: a, to: b, jitter: 3ms, distribution: exponential}]\n", "no burst, queue or distribution of a wire"},
-		"UDP":          {nodes + "links: [{from: a, to: b, backend: udp}]\n", "no UDP-like or corrupting link"},
-		"datagrams":    {nodes + "links: [{from: a, to: b}]\nworkload:\n  datagrams: [{from: a, to: b, at: 9s}]\n", "no datagrams of the workload"},
+		"slow":      {nodes + "links: [{from: a, to: b}]\ntimeline: [{at: 1s, do: slow, node: a, by: 1ms}]\n", `no action "slow"`},
+		"old epoch": {nodes + "links: [{from: a, to: b}]\ntimeline: [{at: 1s, do: crash, node: a, epoch: old}]\n", `no action "crash" (epoch old true)`},
+		"datagrams": {nodes + "links: [{from: a, to: b}]\nworkload:\n  datagrams: [{from: a, to: b, at: 9s}]\n", "no datagrams of the workload"},
 	} {
 		s, err := scenario.Parse("x.yaml", []byte(tt.file))
 		if err != nil {

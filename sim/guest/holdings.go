@@ -125,13 +125,9 @@ func (i *incarnation) left() (all []string) {
 	}
 	i.holdings.mu.Unlock()
 	for _, c := range i.machine.world.cables {
-		c.mu.Lock()
-		for conn := range i.conns {
-			if conn.cable == c {
-				all = append(all, "a connection over the link "+c.link.Name())
-			}
+		for range c.heldBy(i) {
+			all = append(all, "a connection over the link "+c.link.Name())
 		}
-		c.mu.Unlock()
 	}
 	return append(all, goroutinesOf(i.name())...)
 }

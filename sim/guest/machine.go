@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 	"receptor/sim/eventlog"
 	"receptor/sim/seed"
 	"receptor/transport"
+	"receptor/transport/udp"
 )
 
 // machine is what a node runs on: its disk and its processes outlive its daemon.
@@ -35,6 +37,9 @@ type machine struct {
 	starts      int
 	sockets     *sockets
 	life        *incarnation // of the daemon that runs, nil while none does
+	pauses      atomic.Int32 // how many reasons there are for it to be stopped
+	mu          sync.Mutex
+	late        []func() // what its timers would have done meanwhile
 }
 
 // incarnation is one life of a daemon, with all that it was given. Once it is
@@ -43,7 +48,6 @@ type incarnation struct {
 	machine  *machine
 	number   int // of those of its machine, from 1
 	dead     atomic.Bool
-	conns    map[*conn]struct{}
 	backends []*listener
 	holdings holdings
 	rands    int
@@ -63,12 +67,13 @@ func (i *incarnation) Now() time.Time { return time.Now() }
 
 // AfterFunc implements transport.Clock.
 func (i *incarnation) AfterFunc(d time.Duration, f func()) transport.Timer {
-	return time.AfterFunc(d, func() {
+	call := func() {
 		if !i.dead.Load() {
 			i.own()
 			f()
 		}
-	})
+	}
+	return time.AfterFunc(d, func() { i.machine.whenAwake(call) })
 }
 
 // Write takes the log of the daemon.
@@ -82,7 +87,7 @@ func (i *incarnation) Write(line []byte) (int, error) {
 // start starts the daemon.
 func (m *machine) start() error {
 	m.starts++
-	life := &incarnation{machine: m, number: m.starts, conns: make(map[*conn]struct{})}
+	life := &incarnation{machine: m, number: m.starts}
 	line, err := config.ParseArgs(m.arguments())
 	if err != nil {
 		return err
@@ -96,7 +101,9 @@ func (m *machine) start() error {
 	m.life = life // its units may run before Start returns
 	d, err := daemon.Start(cfg, life.host(), daemon.NewLog(life, life, cfg.LogLevel))
 	if err != nil {
-		m.life = nil
+		if m.life == life {
+			m.life = nil
+		}
 		return err
 	}
 	if life.dead.Load() {
@@ -116,9 +123,9 @@ func (m *machine) arguments() []string {
 		cost := "cost=" + strconv.FormatFloat(c.link.Cost, 'g', -1, 64)
 		switch m.id {
 		case c.link.To:
-			args = append(args, "--tcp-listener", "bindaddr=127.0.0.1", "port="+strconv.Itoa(n+1), cost)
+			args = append(args, "--"+string(c.link.Backend)+"-listener", "bindaddr=127.0.0.1", "port="+strconv.Itoa(n+1), cost)
 		case c.link.From:
-			args = append(args, "--tcp-peer", "address=127.0.0.1:"+strconv.Itoa(n+1), cost)
+			args = append(args, "--"+string(c.link.Backend)+"-peer", "address=127.0.0.1:"+strconv.Itoa(n+1), cost)
 		}
 	}
 	return append(args, streamArguments(m.world.scenario, m.id)...)
@@ -136,14 +143,8 @@ func (m *machine) kill() {
 	for _, l := range life.backends {
 		l.leave()
 	}
-	for _, c := range m.world.cables { // in their order
-		for _, side := range []int{0, 1} {
-			for conn := range life.conns {
-				if conn.cable == c && conn.side == side {
-					conn.Abort()
-				}
-			}
-		}
+	for _, c := range m.world.cables {
+		c.kill(life)
 	}
 	life.holdings.closeSockets()
 	for _, s := range m.supervisors {
@@ -191,7 +192,7 @@ func (i *incarnation) host() daemon.Host {
 			i.rands++
 			return seed.Source(i.machine.world.scenario.Seed, "full daemon", fmt.Sprintf("%s %d %d", i.machine.id, i.machine.starts, i.rands))
 		},
-		Backends:   daemon.Backends{TCPListener: i.newListener, TCPDialer: i.newDialer}, // all that arguments asks for
+		Backends:   daemon.Backends{TCPListener: i.newListener, TCPDialer: i.newDialer, UDPListener: i.newUDPListener, UDPDialer: i.newUDPDialer}, // all that arguments asks for
 		ReadFile:   i.readFile,
 		ListenUnix: func(name string, _ fs.FileMode) (net.Listener, error) { return i.listen("unix", name) },
 		Sockets: daemon.Sockets{
@@ -224,6 +225,14 @@ func (i *incarnation) newListener(addr string, _ *tls.Config, _ func(error)) tra
 func (i *incarnation) newDialer(addr string, _ *tls.Config, opts transport.DialOptions) transport.Backend {
 	c := i.cable(addr)
 	return transport.NewDialer("peer "+c.link.Name(), opts, func(ctx context.Context) (transport.Runner, error) { return c.dial(ctx, i) })
+}
+
+func (i *incarnation) newUDPListener(addr string, idle time.Duration, warn func(error)) transport.Backend {
+	return udp.NewListener(addr, udp.ListenOptions{Net: udpNet{cable: i.cable(addr), life: i}, Clock: i, Idle: idle, Warn: warn})
+}
+
+func (i *incarnation) newUDPDialer(addr string, opts transport.DialOptions) transport.Backend {
+	return udp.NewDialer(udpNet{cable: i.cable(addr), life: i}, addr, opts)
 }
 
 func (i *incarnation) listen(network, address string) (net.Listener, error) {

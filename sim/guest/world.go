@@ -1,10 +1,12 @@
 package guest
 
 import (
+	"sync"
 	"time"
 
 	"receptor/internal/daemon"
 	"receptor/sim/eventlog"
+	"receptor/sim/fault"
 	"receptor/sim/scenario"
 )
 
@@ -14,67 +16,24 @@ type world struct {
 	log      *logger
 	machines map[string]*machine
 	cables   []*cable // in the order of the scenario's links
+	acting   sync.Mutex
+	faults   *fault.Faults // guarded by acting
 	closers  map[*incarnation]*daemon.Daemon
 	ends     streamEnds
 }
 
 func newWorld(s *scenario.Scenario, log *logger) *world {
 	w := &world{scenario: s, log: log, machines: make(map[string]*machine), closers: make(map[*incarnation]*daemon.Daemon)}
-	for _, l := range s.Links {
-		w.cables = append(w.cables, newCable(l, s.Seed, log))
-	}
 	for _, n := range s.Nodes {
 		m := &machine{id: n.ID, world: w, sockets: newSockets()}
 		m.disk = m.newDisk()
 		w.machines[n.ID] = m
 	}
+	for _, l := range s.Links {
+		w.cables = append(w.cables, newCable(l, w))
+	}
+	w.faults = fault.New(faulty{w})
 	return w
-}
-
-// playTimeline carries out the actions, each at its time.
-func (w *world) playTimeline() {
-	for _, a := range w.scenario.Timeline {
-		time.AfterFunc(a.At, func() { w.act(a) })
-	}
-}
-
-func (w *world) act(a scenario.Action) {
-	w.log.log(eventlog.Event{Kind: eventlog.Fault, Node: a.Node, Text: string(a.Do)})
-	var undo func()
-	switch a.Do {
-	case scenario.Down:
-		w.cableOf(a.Link).setDown(true)
-		undo = func() { w.cableOf(a.Link).setDown(false) }
-	case scenario.Up:
-		w.cableOf(a.Link).setDown(false)
-	case scenario.Crash:
-		w.machines[a.Node].kill()
-		undo = func() { w.restart(a.Node) }
-	case scenario.Restart:
-		w.restart(a.Node)
-	}
-	if a.For > 0 {
-		time.AfterFunc(a.For, undo)
-	}
-}
-
-func (w *world) restart(id string) {
-	m := w.machines[id]
-	if m.life != nil {
-		return
-	}
-	if err := m.start(); err != nil {
-		w.log.log(eventlog.Event{Kind: eventlog.Problem, Node: id, Problem: err.Error()})
-	}
-}
-
-func (w *world) cableOf(ends [2]string) *cable {
-	for _, c := range w.cables {
-		if ends == [2]string{c.link.From, c.link.To} || ends == [2]string{c.link.To, c.link.From} {
-			return c
-		}
-	}
-	panic("guest: the scenario was checked, and has no link " + ends[0] + "-" + ends[1])
 }
 
 // end tells what is left.

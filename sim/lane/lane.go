@@ -174,5 +174,35 @@ func (l *Lane) Transit(now time.Duration, size int) (at time.Duration, ok bool) 
 	return at + l.Travel(), true
 }
 
+// Fate is what becomes of a transmission over a UDP-like link.
+type Fate int
+
+// Fates of transmissions.
+const (
+	Sent    Fate = iota
+	Altered      // it arrives changed
+	Lost
+	Crowded // the queue has no room for it
+)
+
+// Launch draws when and how a copy of a frame arrives that is sent now over a
+// UDP-like link. What it returns is the frame itself unless that is Altered.
+func (l *Lane) Launch(now time.Duration, frame []byte) (at time.Duration, arrives []byte, fate Fate) {
+	lost := l.Loses()
+	switch {
+	case lost || l.Down > 0:
+		return 0, nil, Lost
+	case !l.Fits(now, len(frame)):
+		return 0, nil, Crowded
+	case l.Draws(l.Corrupt):
+		frame, fate = l.Corrupted(frame), Altered
+	}
+	at = l.Serialise(now, len(frame))
+	if !l.Draws(l.Reorder) {
+		at += l.Travel()
+	}
+	return at, frame, fate
+}
+
 // Shuffle puts n things into any order.
 func (l *Lane) Shuffle(n int, swap func(i, j int)) { l.extra.Shuffle(n, swap) }

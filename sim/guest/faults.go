@@ -1,0 +1,166 @@
+package guest
+
+import (
+	"time"
+
+	"receptor/sim/check"
+	"receptor/sim/eventlog"
+	"receptor/sim/scenario"
+)
+
+// faulty is the world as the keeper of faults has it. One action is carried out at
+// a time: mu is held meanwhile.
+type faulty struct{ *world }
+
+// playTimeline carries out the actions, each at its time.
+func (w *world) playTimeline() {
+	for _, a := range w.scenario.Timeline {
+		faulty{w}.After(a.At, func() { w.faults.Act(a) })
+	}
+}
+
+// After implements fault.Mesh.
+func (m faulty) After(d time.Duration, f func()) {
+	time.AfterFunc(d, func() {
+		m.acting.Lock()
+		defer m.acting.Unlock()
+		f()
+	})
+}
+
+// Begins implements fault.Mesh.
+func (m faulty) Begins(a scenario.Action) {
+	m.log.log(eventlog.Event{Kind: eventlog.Fault, Node: a.Node, Text: a.String()})
+}
+
+// Ends implements fault.Mesh.
+func (m faulty) Ends(a scenario.Action) {
+	m.log.log(eventlog.Event{Kind: eventlog.FaultOver, Node: a.Node, Text: a.String()})
+}
+
+// Changed implements fault.Mesh.
+func (m faulty) Changed(check.Cause) {}
+
+// Inflict implements fault.Mesh.
+func (m faulty) Inflict(a scenario.Action) (end func()) {
+	switch a.Do {
+	case scenario.Down:
+		c, sides := m.sides(a)
+		return c.takeDown(sides...)
+	case scenario.Clog:
+		c, sides := m.sides(a)
+		return c.clogUp(sides...)
+	case scenario.Split:
+		return m.split(a.Nodes)
+	case scenario.Pause:
+		return m.machines[a.Node].pause()
+	case scenario.Crash:
+		m.machines[a.Node].kill()
+		return func() { m.Revive(a.Node) }
+	}
+	panic("guest: the host has let an action pass that is not possible: " + string(a.Do))
+}
+
+// Do implements fault.Mesh.
+func (m faulty) Do(a scenario.Action) {
+	m.machines[a.Node].kill()
+	m.Revive(a.Node)
+}
+
+// Revive implements fault.Mesh.
+func (m faulty) Revive(node string) {
+	if n := m.machines[node]; n.life == nil && !m.faults.KeptDown(node) {
+		go n.boot() // other actions do not wait for it
+	}
+}
+
+// boot starts the daemon, and tells if that is not possible.
+func (m *machine) boot() {
+	if err := m.start(); err != nil {
+		m.world.log.log(eventlog.Event{Kind: eventlog.Problem, Node: m.id, Problem: err.Error()})
+	}
+}
+
+// sides returns the cable of an action, and the ends whose frames it concerns.
+func (w *world) sides(a scenario.Action) (c *cable, sides []int) {
+	for _, c := range w.cables {
+		switch a.Link {
+		case [2]string{c.link.From, c.link.To}:
+			sides = []int{dialEnd, listenEnd}
+		case [2]string{c.link.To, c.link.From}:
+			sides = []int{listenEnd, dialEnd}
+		default:
+			continue
+		}
+		if a.OneWay {
+			sides = sides[:1]
+		}
+		return c, sides
+	}
+	panic("guest: the scenario was checked, and has no link " + a.Link[0] + "-" + a.Link[1])
+}
+
+// split takes down every wire between these nodes and the others.
+func (w *world) split(ids []string) (heal func()) {
+	inside := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		inside[id] = true
+	}
+	var restore []func()
+	for _, c := range w.cables {
+		if inside[c.link.From] != inside[c.link.To] {
+			restore = append(restore, c.takeDown(dialEnd, listenEnd))
+		}
+	}
+	return func() {
+		for _, f := range restore {
+			f()
+		}
+	}
+}
+
+// paused reports whether the daemon is stopped as by SIGSTOP: nothing goes in or
+// out of it, and its timers wait. (Those of QUIC do not: it cannot be stopped,
+// but what it sends does not leave.)
+func (m *machine) paused() bool { return m.pauses.Load() > 0 }
+
+// pause stops the daemon, until the answer is called.
+func (m *machine) pause() (resume func()) {
+	m.pauses.Add(1)
+	return func() {
+		for _, f := range m.awake() {
+			go f()
+		}
+		for _, c := range m.world.cables {
+			c.wake(0)
+		}
+	}
+}
+
+// awake ends one reason to be stopped, and returns what waits if it was the last.
+func (m *machine) awake() (late []func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.pauses.Add(-1) > 0 {
+		return nil
+	}
+	late, m.late = m.late, nil
+	return late
+}
+
+// whenAwake calls a function at once, or when the daemon is no longer paused.
+func (m *machine) whenAwake(f func()) {
+	if !m.isLate(f) {
+		f()
+	}
+}
+
+// isLate keeps a function for later, if there is a reason to.
+func (m *machine) isLate(f func()) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.paused() {
+		m.late = append(m.late, f)
+	}
+	return m.paused()
+}
