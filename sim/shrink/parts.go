@@ -47,6 +47,11 @@ func (s *shrinker) leaveOut() {
 		c.Datagrams = keep(c.Datagrams, out)
 		return c
 	})
+	s.reduce(len(s.best.Units), func(best *scenario.Scenario, out []bool) *scenario.Scenario {
+		c := clone(best)
+		c.Units = keep(c.Units, out)
+		return c
+	})
 	s.reduce(len(s.best.Streams), func(best *scenario.Scenario, out []bool) *scenario.Scenario {
 		c := clone(best)
 		c.Streams = keep(c.Streams, out)

@@ -135,7 +135,16 @@ func workload(s *scenario.Scenario) [][]knob {
 		counts(len(s.Datagrams), scenario.MinDatagram, func(s *scenario.Scenario, i int) *int { return &s.Datagrams[i].Size }),
 		counts(len(s.Datagrams), maxHops, func(s *scenario.Scenario, i int) *int { return &s.Datagrams[i].Hops }),
 		durations(len(s.Services), 0, func(s *scenario.Scenario, i int) *time.Duration { return &s.Services[i].At }),
-		durations(len(s.Services), 0, func(s *scenario.Scenario, i int) *time.Duration { return &s.Services[i].For }))
+		durations(len(s.Services), 0, func(s *scenario.Scenario, i int) *time.Duration { return &s.Services[i].For }),
+		counts(len(s.Units), 0, func(s *scenario.Scenario, i int) *int { return &s.Units[i].Exit }),
+		counts(len(s.Units), 0, func(s *scenario.Scenario, i int) *int { return &s.Units[i].Stdin }),
+		counts(len(s.Units), 0, func(s *scenario.Scenario, i int) *int { return &s.Units[i].Stdout }),
+		durations(len(s.Units), 0, func(s *scenario.Scenario, i int) *time.Duration { return &s.Units[i].Duration }),
+		durations(len(s.Units), 0, func(s *scenario.Scenario, i int) *time.Duration { return &s.Units[i].At }),
+		counts(len(s.Streams), 0, func(s *scenario.Scenario, i int) *int { return &s.Streams[i].Send }),
+		counts(len(s.Streams), 0, func(s *scenario.Scenario, i int) *int { return &s.Streams[i].Receive }),
+		durations(len(s.Streams), 0, func(s *scenario.Scenario, i int) *time.Duration { return &s.Streams[i].Idle }),
+		durations(len(s.Streams), 0, func(s *scenario.Scenario, i int) *time.Duration { return &s.Streams[i].At }))
 }
 
 // simplify sets as many values as it can to what they are when a file does not
