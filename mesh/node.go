@@ -199,12 +199,14 @@ func (n *Node) Attach(link transport.Link, opts LinkOptions) transport.Receiver 
 		link.Close()
 		return s
 	}
-	now := n.clock.Now()
 	if len(n.starting) >= maxStarting {
-		n.starting[0].end(now, ErrTooMany)
+		s.state = stateClosed
+		n.emit(LinkFailed{Link: link.String(), Err: ErrTooMany})
+		link.Close()
+		return s
 	}
 	n.starting = append(n.starting, s)
-	s.greet(now)
+	s.greet(n.clock.Now())
 	return s
 }
 

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"receptor/sim"
 	"receptor/sim/campaign"
+	"receptor/sim/full"
 	"receptor/sim/shrink"
 )
 
@@ -22,6 +24,7 @@ type checkFlags struct {
 	out          string
 	shrinkRuns   int
 	asJSON       bool
+	stall        time.Duration
 }
 
 // check is the command that runs scenario files under many seeds.
@@ -30,7 +33,8 @@ func (a app) check(ctx context.Context, args []string) error {
 	f := a.flags("check FILE... [flags]")
 	f.StringVar(&c.seeds, "seeds", "0:100", "run with each seed of `A:B`, A up to but not B")
 	f.StringVar(&c.shard, "shard", "", "of the seeds only shard `I/N`: those that leave the remainder I when divided by N (N/N is 0/N)")
-	f.StringVar(&c.engine, "engine", sim.EngineCore, "what to simulate; core: mesh nodes on a virtual network")
+	f.StringVar(&c.engine, "engine", sim.EngineCore, aboutEngines)
+	f.DurationVar(&c.stall, "stall", full.DefaultStall, "how long the full engine may take for a second of virtual time before that is a failure")
 	f.BoolVar(&c.noFaults, "no-faults", false, "run the files as they are: no faults but their own, no liveness phase, their own expectations")
 	f.IntVar(&c.jobs, "jobs", 0, "how many runs go on at once (default: one for each core)")
 	f.BoolVar(&c.keepGoing, "keep-going", false, "go on after a failure")
@@ -40,6 +44,9 @@ func (a app) check(ctx context.Context, args []string) error {
 	if err := f.Parse(args); err != nil {
 		return err
 	}
+	if f.Changed("stall") && c.engine == sim.EngineCore {
+		return errors.New("--stall is for the full engine: leave it out")
+	}
 	plan, err := c.campaign(f.Args())
 	if err != nil {
 		return err
@@ -47,9 +54,17 @@ func (a app) check(ctx context.Context, args []string) error {
 	if err := writable(c.out); err != nil {
 		return fmt.Errorf("--out %s: %w", c.out, err)
 	}
+	if c.engine == full.Engine {
+		host, err := newHost(ctx)
+		if err != nil {
+			return err
+		}
+		defer host.Close()
+		plan.Engine = campaign.Full{Host: host, Stall: c.stall}
+	}
 	plan.Wall = a.wall
 	r := &reporter{
-		app: a, ctx: ctx, flags: c, faults: plan.Faults, total: plan.Runs(), progress: a.newProgress(0),
+		app: a, ctx: ctx, flags: c, plan: plan, total: plan.Runs(), progress: a.newProgress(0),
 		lines: c.asJSON || !a.terminal(a.stdout), shrunk: make(map[string]bool),
 	}
 	err = plan.Run(ctx, r.result)
@@ -67,8 +82,11 @@ func (c *checkFlags) campaign(paths []string) (*campaign.Campaign, error) {
 	if len(paths) == 0 {
 		return nil, errors.New("scenario file is missing")
 	}
-	if c.engine != sim.EngineCore {
-		return nil, fmt.Errorf("engine %q is not available: %s is", c.engine, sim.EngineCore)
+	if err := checkEngine(c.engine); err != nil {
+		return nil, err
+	}
+	if c.stall <= 0 {
+		return nil, fmt.Errorf("--stall %v: it must be more than nothing", c.stall)
 	}
 	if c.jobs < 0 {
 		return nil, fmt.Errorf("--jobs %d: it must not be negative", c.jobs)

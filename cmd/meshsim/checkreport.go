@@ -18,11 +18,11 @@ import (
 // of progress on stderr if that is a terminal.
 type reporter struct {
 	app
-	ctx    context.Context // ends shrinking
-	flags  checkFlags
-	faults bool
-	lines  bool // of JSON
-	total  uint64
+	ctx   context.Context // ends shrinking
+	flags checkFlags
+	plan  *campaign.Campaign
+	lines bool // of JSON
+	total uint64
 
 	progress *progress
 
@@ -120,7 +120,7 @@ func (r *reporter) finish(err error) error {
 	if r.restless > 0 {
 		p.printf("in %d of them it could not be judged whether the mesh converges: it had not been quiet for the bound at the end\n", r.restless)
 	}
-	if r.runs > 0 {
+	if r.runs > 0 && r.flags.engine == sim.EngineCore { // the other one has no probes
 		r.coverage(&p)
 	}
 	return p.err

@@ -9,6 +9,7 @@ import (
 
 	"receptor/internal/completion"
 	"receptor/sim"
+	"receptor/sim/full"
 	"receptor/sim/graphfile"
 	"receptor/sim/scenario"
 )
@@ -77,7 +78,7 @@ func kinds() completion.Answer {
 func valuesOf(flag, _ string) completion.Answer {
 	switch flag {
 	case "engine":
-		return completion.Of(sim.EngineCore)
+		return completion.Of(sim.EngineCore, full.Engine)
 	case "backend":
 		return completion.Of(string(scenario.TCP), string(scenario.UDP))
 	case "format":

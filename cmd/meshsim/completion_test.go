@@ -18,7 +18,7 @@ func TestCompletion(t *testing.T) {
 		{"run --t", "--trace --twice"},
 		{"run ", ":files"},
 		{"run --trace ", ":files"},
-		{"run --engine ", "core"},
+		{"run --engine ", "core full"},
 		{"check a.yaml --out ", ":files"},
 		{"check --keep-going ", ":files"},
 		{"gen r", "ring random-regular"},

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"receptor/sim"
 	"receptor/sim/campaign"
 	"receptor/sim/check"
 	"receptor/sim/scenario"
@@ -19,9 +20,9 @@ import (
 func (r *reporter) failure(res campaign.Result) (path string, err error) {
 	p := printer{out: r.text()}
 	r.describe(&p, res)
-	s, err := campaign.Plan(res.File.File, res.Seed, r.faults)
+	s, err := r.plan.Plan(res.File, res.Seed)
 	if err != nil {
-		return "", fmt.Errorf("%s with seed %d: %w", res.File.Path, res.Seed, err)
+		return "", err
 	}
 	first := res.Report.Violations[0]
 	comment := fmt.Sprintf("Violated: %s\nFound by: %s", first, r.command(res))
@@ -29,17 +30,17 @@ func (r *reporter) failure(res campaign.Result) (path string, err error) {
 		r.shrunk[key] = true
 		before := size(s)
 		var runs int
-		s, runs = campaign.Smallest(r.ctx, s, first.Rule, shrink.Options{Runs: r.flags.shrinkRuns, Progress: r.shrinking})
+		s, runs = r.plan.Smallest(r.ctx, s, first.Rule, shrink.Options{Runs: r.flags.shrinkRuns, Progress: r.shrinking})
 		r.progress.clear()
 		made := fmt.Sprintf("%s, made from %s in %d runs", size(s), before, runs)
 		p.printf("  %-9s %s\n", "small", made)
 		comment += "\nMade small: " + made + "."
 	}
-	path, err = r.write(s, res, comment+"\nReplay: ", replayFlags(first.Rule))
+	path, err = r.write(s, res, comment+"\nReplay: ", r.replayFlags(first.Rule))
 	if err != nil {
 		return "", err
 	}
-	p.printf("  %-9s meshsim run %s%s\n", "replay", path, replayFlags(first.Rule))
+	p.printf("  %-9s meshsim run %s%s\n", "replay", path, r.replayFlags(first.Rule))
 	return path, p.err
 }
 
@@ -48,17 +49,24 @@ func (r *reporter) shrinking(runs int, best *scenario.Scenario) {
 }
 
 // replayFlags are what `meshsim run` needs to show the violation of a rule.
-func replayFlags(rule check.Rule) string {
-	if rule == check.RuleReplay {
-		return " --twice"
+func (r *reporter) replayFlags(rule check.Rule) string {
+	flags := ""
+	if r.flags.engine != sim.EngineCore {
+		flags += " --engine " + r.flags.engine
 	}
-	return ""
+	if rule == check.RuleReplay {
+		flags += " --twice"
+	}
+	return flags
 }
 
 // command is the command line that makes this run.
 func (r *reporter) command(res campaign.Result) string {
 	text := fmt.Sprintf("meshsim check %s --seeds %d:%d", res.File.Path, res.Seed, res.Seed+1)
-	if !r.faults {
+	if r.flags.engine != sim.EngineCore {
+		text += " --engine " + r.flags.engine
+	}
+	if !r.plan.Faults {
 		text += " --no-faults"
 	}
 	return text
@@ -102,6 +110,9 @@ func size(s *scenario.Scenario) string {
 	text := fmt.Sprintf("%s, %s, %s", count(len(s.Nodes), "node"), count(len(s.Links), "link"), count(len(s.Timeline), "action"))
 	if n := len(s.Pings) + len(s.Datagrams) + len(s.Services); n > 0 {
 		text += fmt.Sprintf(", %d series of messages or services", n)
+	}
+	if n := len(s.Units) + len(s.Streams); n > 0 {
+		text += ", " + count(n, "unit or stream")
 	}
 	return text
 }

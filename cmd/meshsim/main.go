@@ -29,7 +29,7 @@ const usage = `meshsim runs a mesh of receptor nodes in a simulator and checks t
 
   meshsim run FILE [--seed N] [--engine core|full] [--for 60s] [--trace FILE] [--resolved FILE] [--html FILE] [--json]
   meshsim run FILE --seeds A:B [--jobs N] [--for 60s] [--json]
-  meshsim check FILE... [--seeds A:B] [--shard I/N] [--no-faults] [--jobs N] [--keep-going] [--out DIR] [--json]
+  meshsim check FILE... [--engine core|full] [--seeds A:B] [--shard I/N] [--no-faults] [--jobs N] [--keep-going] [--out DIR] [--json]
   meshsim gen KIND --nodes N [--seed S] [--degree D] [--cost C] [--delay D] [--jitter J] [--loss P] ...
   meshsim import FILE [--format graphml|gml|dot] [--largest] [--default-delay D] ...
   meshsim completion bash|zsh|fish

@@ -58,7 +58,7 @@ func (a app) parseRun(args []string) (*runFlags, error) {
 	f.Var((*seed)(&r.seed), "seed", "seed of everything random (default: the one in the file, else 1)")
 	f.StringVar(&r.seeds, "seeds", "", "run with each seed of `A:B`, A up to but not B, and print how the mesh behaved in all")
 	f.IntVar(&r.jobs, "jobs", 0, "how many runs of --seeds at once (default: one for each core)")
-	engine := f.String("engine", sim.EngineCore, "what to simulate; core: mesh nodes on a virtual network; full: whole daemons, with work")
+	engine := f.String("engine", sim.EngineCore, aboutEngines)
 	f.DurationVar(&r.length, "for", 0, "how long to run, in virtual time (default: as the file says)")
 	f.StringVar(&r.tracePath, "trace", "", "write every event to `FILE`, one line of JSON each")
 	f.StringVar(&r.resolvedPath, "resolved", "", "write the scenario to `FILE`, with nothing left to draw from the seed")
@@ -73,14 +73,14 @@ func (a app) parseRun(args []string) (*runFlags, error) {
 	if r.path, err = oneArgument(f, "scenario file"); err != nil {
 		return nil, err
 	}
-	switch r.engine = *engine; r.engine {
-	case sim.EngineCore:
-	case full.Engine:
+	r.engine = *engine
+	if err := checkEngine(r.engine); err != nil {
+		return nil, err
+	}
+	if r.engine == full.Engine {
 		if err := checkFull(f.Changed); err != nil {
 			return nil, err
 		}
-	default:
-		return nil, fmt.Errorf("engine %q is not available: %s and %s are", r.engine, sim.EngineCore, full.Engine)
 	}
 	if f.Changed("for") {
 		if err := checkLength(r.length); err != nil {
@@ -158,6 +158,15 @@ func (a app) runOnce(ctx context.Context, file *scenario.File, flags *runFlags) 
 	return nil
 }
 
+const aboutEngines = "what to simulate; core: mesh nodes on a virtual network; full: whole daemons, with work and streams"
+
+func checkEngine(name string) error {
+	if name != sim.EngineCore && name != full.Engine {
+		return fmt.Errorf("engine %q is not available: %s and %s are", name, sim.EngineCore, full.Engine)
+	}
+	return nil
+}
+
 // load reads a scenario file.
 func load(path string) (*scenario.File, error) {
 	text, err := os.ReadFile(path)
@@ -183,7 +192,11 @@ func resolve(file *scenario.File, seed uint64) (*scenario.Scenario, error) {
 func simulate(s *scenario.Scenario, opts sim.Options, flags *runFlags) (sim.Report, error) {
 	run := func(s *scenario.Scenario, opts sim.Options) (sim.Report, error) { return sim.Run(s, s.Seed, opts) }
 	if flags.twice {
-		run = campaign.Twice
+		once := run
+		run = func(s *scenario.Scenario, opts sim.Options) (sim.Report, error) {
+			return campaign.Twice(func() (sim.Report, error) { return once(s, opts) },
+				func() (sim.Report, error) { return once(s, sim.Options{For: opts.For, Interrupt: opts.Interrupt}) })
+		}
 	}
 	if flags.tracePath == "" {
 		return run(s, opts)

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"receptor/sim/check"
 	"receptor/sim/full"
@@ -23,29 +22,24 @@ func (a app) runFull(ctx context.Context, file *scenario.File, flags *runFlags) 
 	if err != nil {
 		return err
 	}
-	if flags.length > 0 {
-		s.For = flags.length
-	}
-	guest, err := full.Guest()
+	host, err := newHost(ctx)
 	if err != nil {
 		return err
 	}
-	opts := full.Options{Guest: guest, Wall: a.wall}
-	if dir, err := os.UserCacheDir(); err == nil { // else it is compiled each time
-		opts.CacheDir = filepath.Join(dir, "meshsim")
-	}
+	defer host.Close()
+	opts := full.Options{Wall: a.wall, For: flags.length}
 	var trace bytes.Buffer
 	if flags.tracePath != "" || flags.twice {
 		opts.Trace = &trace
 	}
-	report, err := full.Run(ctx, s, opts)
+	report, err := host.Run(ctx, s, opts)
 	if err != nil {
 		return err
 	}
 	if flags.twice {
 		var again bytes.Buffer
 		opts.Trace = &again
-		if _, err := full.Run(ctx, s, opts); err != nil {
+		if _, err := host.Run(ctx, s, opts); err != nil {
 			return err
 		}
 		if text := full.Difference(trace.Bytes(), again.Bytes()); text != "" {
@@ -69,6 +63,15 @@ func (a app) runFull(ctx context.Context, file *scenario.File, flags *runFlags) 
 		return errViolated
 	}
 	return nil
+}
+
+// newHost returns a host with the guest that this program has.
+func newHost(ctx context.Context) (*full.Host, error) {
+	guest, err := full.Guest()
+	if err != nil {
+		return nil, err
+	}
+	return full.NewHost(ctx, guest, full.CacheDir(), 0)
 }
 
 // checkFull refuses flags that the full engine has no use for.

@@ -24,7 +24,7 @@ const (
 var rules = map[string]rule{
 	"transport":               {waits: []string{"link.go", "linkset.go", "dialer.go"}, clock: []string{"transport.go"}},
 	"transport/tcp":           {imports: []string{"transport"}, waits: []string{"tcp.go"}, clock: []string{"tcp.go"}},
-	"transport/udp":           {imports: []string{"transport", pion}, waits: []string{"listener.go", "udp.go"}, clock: []string{"listener.go"}},
+	"transport/udp":           {imports: []string{"transport", pion}, waits: []string{"listener.go"}, clock: []string{"listener.go"}},
 	"transport/ws":            {imports: []string{"transport", gorilla}, waits: []string{"listener.go"}, clock: []string{"conn.go"}},
 	"transport/transporttest": {imports: []string{"transport"}, waits: []string{"conformance.go"}, tests: true},
 	"mesh/wire":               {imports: []string{highway}, pure: true},
@@ -69,7 +69,8 @@ var rules = map[string]rule{
 	"sim/lane":          {imports: []string{"sim/scenario", "sim/seed"}, pure: true},
 	"sim/fault":         {imports: []string{"sim/check", "sim/scenario"}, pure: true},
 	"sim/disk":          {imports: []string{"work/vfs"}},
-	"sim/full":          {imports: []string{"sim/check", "sim/eventlog", "sim/scenario", "sim/seed", "work", "github.com/tetratelabs/wazero/..."}},
+	"sim/full":          {imports: []string{"sim/check", "sim/eventlog", "sim/scenario", "sim/seed", "work", "github.com/tetratelabs/wazero/..."}, waits: []string{"stall.go"}, clock: []string{"stall.go"}},
+	"sim/full/fulltest": {tests: true},
 	"sim/guest": {
 		imports: []string{"control", "internal/config", "internal/daemon", "internal/iprouter", "sim/check", "sim/disk", "sim/eventlog", "sim/fault", "sim/lane", "sim/scenario", "sim/seed", "transport", "transport/udp", "work", "work/vfs", pion},
 		waits:   []string{anyFile}, clock: []string{anyFile},

@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"receptor/sim"
+	"receptor/sim/check"
 	"receptor/sim/scenario"
+	"receptor/sim/shrink"
 )
 
 // File is a scenario file and the path that it was read from.
@@ -47,8 +49,10 @@ func (s Seeds) Count() uint64 {
 
 // Campaign is what to check. It is not changed by its methods.
 type Campaign struct {
-	Files []File
-	Seeds Seeds
+	// Engine runs them; nil: Core.
+	Engine Engine
+	Files  []File
+	Seeds  Seeds
 	// Faults adds faults and a liveness phase; see Plan.
 	Faults bool
 	// Jobs is how many runs go on at once; 0: as many as there are cores.
@@ -184,12 +188,36 @@ func (p *pool) collect(each func(Result) error, cancel func()) error {
 	return err
 }
 
+// Plan returns the scenario of a run; see the function Plan.
+func (c *Campaign) Plan(f File, seed uint64) (*scenario.Scenario, error) {
+	s, err := Plan(c.engine(), f.File, seed, c.Faults)
+	if err != nil {
+		err = fmt.Errorf("%s with seed %d: %w", f.Path, seed, err)
+	}
+	return s, err
+}
+
+// Smallest makes the scenario of a run small; see the function Smallest.
+func (c *Campaign) Smallest(ctx context.Context, s *scenario.Scenario, rule check.Rule, opts shrink.Options) (smallest *scenario.Scenario, runs int) {
+	return Smallest(ctx, c.engine(), s, rule, opts)
+}
+
+func (c *Campaign) engine() Engine {
+	if c.Engine == nil {
+		return Core{}
+	}
+	return c.Engine
+}
+
 // run makes one run.
 func (c *Campaign) run(ctx context.Context, f File, seed uint64) (sim.Report, error) {
-	s, err := Plan(f.File, seed, c.Faults)
+	s, err := c.Plan(f, seed)
 	if err != nil {
-		return sim.Report{}, fmt.Errorf("%s with seed %d: %w", f.Path, seed, err)
+		return sim.Report{}, err
 	}
-	opts := sim.Options{For: c.For, Wall: c.Wall, Probes: true, Interrupt: func(time.Duration) bool { return ctx.Err() != nil }}
-	return Check(s, opts)
+	r, err := Check(ctx, c.engine(), s, Options{For: c.For, Wall: c.Wall, Probes: true})
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%s with seed %d: %w", f.Path, seed, err)
+	}
+	return r, err
 }

@@ -169,7 +169,7 @@ expect: {converged_within: 1ns, lost_pings: 0}
 `)
 	whole, parts, lasting := 0, 0, 0
 	for seed := range uint64(200) {
-		s, err := Plan(f.File, seed, true)
+		s, err := Plan(Core{}, f.File, seed, true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -199,11 +199,11 @@ expect: {converged_within: 1ns, lost_pings: 0}
 		if s.Expect != (scenario.Expect{LostPings: -1, Converges: true}) {
 			t.Errorf("seed %d expects %+v", seed, s.Expect)
 		}
-		again, _ := Plan(f.File, seed, true)
+		again, _ := Plan(Core{}, f.File, seed, true)
 		if string(again.Encode("")) != string(s.Encode("")) {
 			t.Errorf("seed %d has two plans", seed)
 		}
-		plain, _ := Plan(f.File, seed, false)
+		plain, _ := Plan(Core{}, f.File, seed, false)
 		if resolved, _ := f.Resolve(seed); string(plain.Encode("")) != string(resolved.Encode("")) {
 			t.Errorf("seed %d without faults is not the file itself", seed)
 		}
@@ -230,7 +230,7 @@ func connected(s *scenario.Scenario, core []string) bool {
 func TestPlanKeepsTheFaultsOfAFile(t *testing.T) {
 	t.Parallel()
 	f := parse(t, "own", "nodes: [a, b]\nlinks: [{from: a, to: b}]\nfaults: {kinds: [flap], rate: 1, until: 20s}")
-	s, err := Plan(f.File, 3, true)
+	s, err := Plan(Core{}, f.File, 3, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +253,7 @@ expect: {converged_within: 1ms}
 	if err != nil {
 		t.Fatal(err)
 	}
-	small, runs := Smallest(t.Context(), s, check.RuleConverged, shrink.Options{})
+	small, runs := Smallest(t.Context(), Core{}, s, check.RuleConverged, shrink.Options{})
 	if runs == 0 || len(small.Nodes) > 2 || len(small.Pings)+len(small.Timeline) > 0 {
 		t.Errorf("after %d runs there is\n%s", runs, small.Encode(""))
 	}
@@ -263,7 +263,7 @@ expect: {converged_within: 1ms}
 	}
 	stopped, cancel := context.WithCancel(t.Context())
 	cancel()
-	same, _ := Smallest(stopped, s, check.RuleConverged, shrink.Options{})
+	same, _ := Smallest(stopped, Core{}, s, check.RuleConverged, shrink.Options{})
 	if string(same.Encode("")) != string(s.Encode("")) {
 		t.Error("it went on although it was told to stop")
 	}
@@ -275,7 +275,7 @@ func TestRunsThatDiffer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Check(s, sim.Options{})
+	r, err := Check(t.Context(), Core{}, s, Options{})
 	if err != nil || len(r.Violations) > 0 {
 		t.Errorf("%v, %v", r.Violations, err)
 	}

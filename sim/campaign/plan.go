@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"context"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -18,25 +19,30 @@ import (
 // all of it, is made sound; everything else that is broken then stays so for
 // ever; and the core must converge. Expectations of the file are dropped: it did
 // not expect the faults.
-func Plan(f *scenario.File, master uint64, faults bool) (*scenario.Scenario, error) {
+//
+// Faults that the engine does not have are left out.
+func Plan(e Engine, f *scenario.File, master uint64, faults bool) (*scenario.Scenario, error) {
 	s, err := f.Resolve(master)
 	if err != nil || !faults {
 		return s, err
 	}
 	if !f.DrawsFaults() {
-		drawFaults(s)
+		drawFaults(e, s)
 	}
 	settle(s)
 	return s, nil
 }
 
-// drawFaults adds the default faults.
-func drawFaults(s *scenario.Scenario) {
+// drawFaults adds the default faults, as far as an engine has them.
+func drawFaults(e Engine, s *scenario.Scenario) {
+	lacks := func(a scenario.Action) bool { return !e.Supports(a) }
 	draw := scenario.DefaultFaults()
+	draw.Kinds = slices.DeleteFunc(draw.Kinds, func(k scenario.Do) bool { return lacks(scenario.Action{Do: k}) })
 	// Beyond the end, where they are cut off: otherwise all would be over by
 	// then, and nothing be left broken.
 	draw.Until = s.For + draw.Duration.Max
 	s.Draw(draw)
+	s.Timeline = slices.DeleteFunc(s.Timeline, lacks)
 }
 
 // settle adds the liveness phase.
@@ -90,21 +96,26 @@ const twiceEvery = 16
 
 // Check runs a scenario under its own seed. One of every sixteen seeds is run
 // twice, to see that it gives the same trace both times.
-func Check(s *scenario.Scenario, opts sim.Options) (sim.Report, error) {
+func Check(ctx context.Context, e Engine, s *scenario.Scenario, opts Options) (sim.Report, error) {
 	if s.Seed%twiceEvery == 0 {
-		return Twice(s, opts)
+		return runTwice(ctx, e, s, opts)
 	}
-	return sim.Run(s, s.Seed, opts)
+	return e.Run(ctx, s, opts)
 }
 
-// Twice runs a scenario twice, and returns the report of the first run. It
-// violates check.RuleReplay if the second one is another.
-func Twice(s *scenario.Scenario, opts sim.Options) (sim.Report, error) {
-	r, err := sim.Run(s, s.Seed, opts)
+func runTwice(ctx context.Context, e Engine, s *scenario.Scenario, opts Options) (sim.Report, error) {
+	return Twice(func() (sim.Report, error) { return e.Run(ctx, s, opts) },
+		func() (sim.Report, error) { return e.Run(ctx, s, Options{For: opts.For}) })
+}
+
+// Twice makes a run, and then what should be the same one again. It returns the
+// report of the first, which violates check.RuleReplay if the other differs.
+func Twice(run, same func() (sim.Report, error)) (sim.Report, error) {
+	r, err := run()
 	if err != nil {
 		return r, err
 	}
-	again, err := sim.Run(s, s.Seed, sim.Options{For: opts.For, Interrupt: opts.Interrupt})
+	again, err := same()
 	if err != nil {
 		return r, err
 	}

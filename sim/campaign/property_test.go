@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -65,7 +66,7 @@ func drawServices(t *rapid.T, s *scenario.Scenario) {
 // hold runs a scenario, in which everything must hold.
 func hold(t *rapid.T, s *scenario.Scenario) sim.Report {
 	t.Helper()
-	r, err := Check(s, sim.Options{})
+	r, err := Check(context.Background(), Core{}, s, Options{})
 	if err != nil {
 		t.Fatalf("the generators made a bad scenario: %v", err)
 	}
@@ -85,7 +86,7 @@ func TestMeshSurvivesFaults(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawMesh(t, scenario.TCP, scenario.UDP)
 		drawWorkload(t, s)
-		drawFaults(s)
+		drawFaults(Core{}, s)
 		settle(s)
 		hold(t, s)
 	})

@@ -3,7 +3,6 @@ package campaign
 import (
 	"context"
 	"slices"
-	"time"
 
 	"receptor/sim"
 	"receptor/sim/check"
@@ -11,25 +10,24 @@ import (
 	"receptor/sim/shrink"
 )
 
-// Smallest returns the smallest scenario that it finds that violates a rule,
-// as s does, and how many runs that took. Once ctx is done it settles for what it
-// has.
-func Smallest(ctx context.Context, s *scenario.Scenario, rule check.Rule, opts shrink.Options) (smallest *scenario.Scenario, runs int) {
+// Smallest returns the smallest scenario that it finds that violates a rule on an
+// engine, as s does, and how many runs that took. Once ctx is done it settles for
+// what it has.
+func Smallest(ctx context.Context, e Engine, s *scenario.Scenario, rule check.Rule, opts shrink.Options) (smallest *scenario.Scenario, runs int) {
 	fails := func(candidate *scenario.Scenario) bool {
 		if ctx.Err() != nil {
 			return false
 		}
-		run := sim.Options{Interrupt: func(time.Duration) bool { return ctx.Err() != nil }}
-		r, err := violates(candidate, rule, run)
+		r, err := violates(ctx, e, candidate, rule)
 		return err == nil && slices.ContainsFunc(r.Violations, func(v check.Violation) bool { return v.Rule == rule })
 	}
 	return shrink.Scenario(s, fails, opts)
 }
 
 // violates runs a candidate such that the rule can be violated.
-func violates(s *scenario.Scenario, rule check.Rule, opts sim.Options) (sim.Report, error) {
+func violates(ctx context.Context, e Engine, s *scenario.Scenario, rule check.Rule) (sim.Report, error) {
 	if rule == check.RuleReplay {
-		return Twice(s, opts)
+		return runTwice(ctx, e, s, Options{})
 	}
-	return sim.Run(s, s.Seed, opts)
+	return e.Run(ctx, s, Options{})
 }

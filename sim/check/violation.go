@@ -26,24 +26,25 @@ type Rule string
 
 // Rules.
 const (
-	RuleDatabase  Rule = "database"   // it equals the true graph of the node's component
-	RuleRoute     Rule = "route"      // every next hop lies on a least-cost path
-	RuleUpdate    Rule = "update"     // no older one is accepted over a newer one
-	RuleDatagram  Rule = "datagram"   // at most once, only to its address, within its hops
-	RuleService   Rule = "service"    // nodes know what is on offer, and nothing else
-	RuleFirewall  Rule = "firewall"   // what a node's rules forbid goes no further
-	RulePing      Rule = "ping"       // answered once, by its target, when nothing is in the way
-	RuleFrame     Rule = "frame"      // every frame that a node sends can be used by its peer
-	RuleTraffic   Rule = "traffic"    // control frames fall to their idle rate
-	RuleIdentity  Rule = "identity"   // a node with an ID of its own never leaves
-	RuleQueue     Rule = "queue"      // they stay within their bounds
-	RuleReplay    Rule = "replay"     // the same seed gives the same run
-	RuleConverged Rule = "converged"  // as fast as the scenario expects
-	RuleLostPings Rule = "lost_pings" // no more than the scenario expects
-	RuleUnit      Rule = "unit"       // runs once at most, ends as its command does, with its bytes, and leaves nothing
-	RuleStream    Rule = "stream"     // bytes in order, complete or an error at both ends in time
-	RuleLeak      Rule = "leak"       // nothing is left of a node that has stopped
-	RuleGuest     Rule = "guest"      // no node of the full engine panics, or waits for ever
+	RuleDatabase   Rule = "database"   // it equals the true graph of the node's component
+	RuleRoute      Rule = "route"      // every next hop lies on a least-cost path
+	RuleUpdate     Rule = "update"     // no older one is accepted over a newer one
+	RuleDatagram   Rule = "datagram"   // at most once, only to its address, within its hops
+	RuleService    Rule = "service"    // nodes know what is on offer, and nothing else
+	RuleFirewall   Rule = "firewall"   // what a node's rules forbid goes no further
+	RulePing       Rule = "ping"       // answered once, by its target, when nothing is in the way
+	RuleFrame      Rule = "frame"      // every frame that a node sends can be used by its peer
+	RuleTraffic    Rule = "traffic"    // control frames fall to their idle rate
+	RuleIdentity   Rule = "identity"   // a node with an ID of its own never leaves
+	RuleQueue      Rule = "queue"      // they stay within their bounds
+	RuleReplay     Rule = "replay"     // the same seed gives the same run
+	RuleConverged  Rule = "converged"  // as fast as the scenario expects
+	RuleLostPings  Rule = "lost_pings" // no more than the scenario expects
+	RuleUnit       Rule = "unit"       // runs once at most, ends as its command does, with its bytes, and leaves nothing
+	RuleStream     Rule = "stream"     // bytes in order, complete or an error at both ends in time
+	RuleLeak       Rule = "leak"       // nothing is left of a node that has stopped
+	RuleUnfinished Rule = "unfinished" // a sound mesh is done with its units
+	RuleGuest      Rule = "guest"      // no node of the full engine panics, or waits for ever
 )
 
 // ReplayDiffers is the violation of RuleReplay by two runs, of which these are

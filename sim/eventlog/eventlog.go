@@ -16,6 +16,7 @@ const (
 	FaultOver Kind = "fault over" // it has ended
 	Pinged    Kind = "pinged"     // a ping was answered, or not: Problem
 	Submitted Kind = "submitted"  // a node has promised to see to a unit
+	Renamed   Kind = "renamed"    // a second submission of a unit was taken for another: Problem
 	Ran       Kind = "ran"        // a command was started for a unit
 	Seen      Kind = "seen"       // the submitter saw the end of a unit: Text is its state, Size and Sum its output
 	Released  Kind = "released"   // the submitter has released a unit
@@ -26,6 +27,7 @@ const (
 	Died      Kind = "died"       // a daemon was killed
 	Stopping  Kind = "stopping"   // the time of the run is over, and the daemons are stopped
 	Leak      Kind = "leak"       // a daemon ended a while ago, and has left Text
+	Reached   Kind = "reached"    // in the end a node has an answer from Text, the next one of its core
 	Left      Kind = "left"       // at the end there are still files of a unit: Text
 	End       Kind = "end"        // the run is over
 )

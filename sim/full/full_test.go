@@ -2,40 +2,26 @@ package full
 
 import (
 	"context"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
+	"receptor/sim/full/fulltest"
 	"receptor/sim/scenario"
 )
 
-// guest builds the guest once for all tests.
-var guest = sync.OnceValues(func() ([]byte, error) {
-	dir, err := os.MkdirTemp("", "guest")
+// host is one for all tests. It lives as long as they do.
+var host = sync.OnceValues(func() (*Host, error) {
+	guest, err := fulltest.Guest()
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
-	file := filepath.Join(dir, "guest.wasm")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", file, "receptor/sim/guest/wasm")
-	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		return nil, err
-	}
-	return os.ReadFile(file)
+	return NewHost(context.Background(), guest, CacheDir(), 0)
 })
 
 // play runs a scenario.
 func play(t *testing.T, text string, seed uint64) (Report, string) {
 	t.Helper()
-	program, err := guest()
-	if err != nil {
-		t.Fatal(err)
-	}
 	file, err := scenario.Parse("test", []byte(text))
 	if err != nil {
 		t.Fatal(err)
@@ -44,12 +30,12 @@ func play(t *testing.T, text string, seed uint64) (Report, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cache, err := os.UserCacheDir()
+	h, err := host()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var trace strings.Builder
-	r, err := Run(context.Background(), s, Options{Guest: program, CacheDir: filepath.Join(cache, "meshsim"), Trace: &trace})
+	r, err := h.Run(t.Context(), s, Options{Trace: &trace})
 	if err != nil {
 		t.Fatal(err)
 	}

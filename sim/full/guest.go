@@ -3,6 +3,8 @@ package full
 import (
 	"embed"
 	"errors"
+	"os"
+	"path/filepath"
 )
 
 //go:embed built
@@ -18,4 +20,14 @@ func Guest() ([]byte, error) {
 		return nil, ErrNoGuest
 	}
 	return b, nil
+}
+
+// CacheDir returns the folder of the user's cache for compiled guests, "" if
+// there is none.
+func CacheDir() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "meshsim")
 }

@@ -22,6 +22,8 @@ type judge struct {
 	streams    *streamJudge
 	opened     Streams
 	stopping   time.Duration // when the time of the run was over
+	cores      [][]string
+	reached    map[string]string // the next node of a core, by the one that reached it
 }
 
 // lingering is what the guest gives a daemon that has ended.
@@ -35,7 +37,10 @@ type fate struct {
 }
 
 func newJudge(s *scenario.Scenario) *judge {
-	j := &judge{scenario: s, units: make([]fate, len(s.Units)), violations: []check.Violation{}}
+	j := &judge{
+		scenario: s, units: make([]fate, len(s.Units)), violations: []check.Violation{},
+		cores: s.Cores(), reached: make(map[string]string),
+	}
 	j.streams = judgeStreams(s, j.report)
 	return j
 }
@@ -56,6 +61,8 @@ func (j *judge) take(e eventlog.Event) {
 		if e.Problem == "" {
 			j.pings.Answered++
 		}
+	case eventlog.Reached:
+		j.reached[e.Node] = e.Text
 	case eventlog.Left:
 		j.left = append(j.left, e)
 	case eventlog.End:
@@ -69,6 +76,8 @@ func (j *judge) take(e eventlog.Event) {
 	case eventlog.Submitted:
 		f.submitted = true
 		j.counts.Submitted++
+	case eventlog.Renamed:
+		j.report(at, e.Node, check.RuleUnit, "unit %d is %s: %s", e.Unit, e.Text, e.Problem)
 	case eventlog.Ran:
 		if f.runs++; f.runs > 1 {
 			j.report(at, e.Node, check.RuleUnit, "unit %d runs for the %d. time: want once at most", e.Unit, f.runs)
@@ -115,19 +124,52 @@ func (j *judge) finish(now time.Duration, crash string) {
 		return
 	}
 	j.opened = j.streams.finish()
+	j.finishUnits(now)
+	j.finishRoutes(now)
+	if most, lost := j.scenario.Expect.LostPings, j.pings.Sent-j.pings.Answered; most >= 0 && lost > most {
+		j.report(now, "", check.RuleLostPings, "%d of %d pings were not answered, expected were %d at most", lost, j.pings.Sent, most)
+	}
+}
+
+// finishUnits judges units within a core that are not done, and what is left of
+// units if all are.
+func (j *judge) finishUnits(now time.Duration) {
 	released := true
 	for i, f := range j.units {
-		if f.submitted && f.end == "" {
-			j.report(now, j.scenario.Units[i].From, check.RuleUnit, "unit %d was submitted, and has not ended by the end of the run", i+1)
+		u := j.scenario.Units[i]
+		joined := scenario.Joined(j.cores, u.From, u.To)
+		if joined && !f.released {
+			j.report(now, u.From, check.RuleUnfinished, "unit %d is %v by the end of the run, although its nodes had been sound for long: want it released", i+1, f)
 		}
-		released = released && f.released
+		released = released && f.released && joined
 	}
 	if released {
 		for _, e := range j.left {
 			j.report(now, e.Node, check.RuleUnit, "all units are released, and there are still files of %s", e.Text)
 		}
 	}
-	if most, lost := j.scenario.Expect.LostPings, j.pings.Sent-j.pings.Answered; most >= 0 && lost > most {
-		j.report(now, "", check.RuleLostPings, "%d of %d pings were not answered, expected were %d at most", lost, j.pings.Sent, most)
+}
+
+// String says how far the unit has come.
+func (f fate) String() string {
+	switch {
+	case f.end != "":
+		return f.end + ", and not released"
+	case f.runs > 0:
+		return "started, and has no end"
+	case f.submitted:
+		return "submitted, and not started"
+	}
+	return "not submitted"
+}
+
+// finishRoutes judges whether the nodes of each core reach one another.
+func (j *judge) finishRoutes(now time.Duration) {
+	for _, core := range j.cores {
+		for i, id := range core {
+			if next := core[(i+1)%len(core)]; next != id && j.reached[id] != next {
+				j.report(now, id, check.RuleConverged, "it does not reach %s, although both and what is between them had been sound for long", next)
+			}
+		}
 	}
 }

@@ -4,11 +4,13 @@ import (
 	"testing"
 	"time"
 
+	"receptor/sim/check"
 	"receptor/sim/eventlog"
 	"receptor/sim/scenario"
 )
 
 func TestJudge(t *testing.T) {
+	reached, back := eventlog.Event{Kind: eventlog.Reached, Node: "a", Text: "b"}, eventlog.Event{Kind: eventlog.Reached, Node: "b", Text: "a"}
 	submitted, ran := eventlog.Event{Kind: eventlog.Submitted, Unit: 1}, eventlog.Event{Kind: eventlog.Ran, Unit: 1}
 	seen, end := eventlog.Event{Kind: eventlog.Seen, Unit: 1, Text: "Succeeded"}, eventlog.Event{Kind: eventlog.End}
 	released, left := eventlog.Event{Kind: eventlog.Released, Unit: 1}, eventlog.Event{Kind: eventlog.Left, Text: "x"}
@@ -19,23 +21,45 @@ func TestJudge(t *testing.T) {
 		want int
 	}{
 		"all is well":        {[]eventlog.Event{submitted, ran, seen, released, end}, 0},
-		"ran twice":          {[]eventlog.Event{submitted, ran, ran, seen, end}, 1},
-		"never ran":          {[]eventlog.Event{submitted, seen, end}, 1},
-		"wrong bytes":        {[]eventlog.Event{submitted, ran, wrong, end}, 1},
-		"failed with exit 0": {[]eventlog.Event{submitted, ran, failed, end}, 1},
+		"ran twice":          {[]eventlog.Event{submitted, ran, ran, seen, released, end}, 1},
+		"never ran":          {[]eventlog.Event{submitted, seen, released, end}, 1},
+		"wrong bytes":        {[]eventlog.Event{submitted, ran, wrong, released, end}, 1},
+		"failed with exit 0": {[]eventlog.Event{submitted, ran, failed, released, end}, 1},
+		"has another name":   {[]eventlog.Event{submitted, {Kind: eventlog.Renamed, Unit: 1}, ran, seen, released, end}, 1},
 		"not terminal":       {[]eventlog.Event{submitted, ran, end}, 1},
+		"not released":       {[]eventlog.Event{submitted, ran, seen, end}, 1},
+		"never submitted":    {[]eventlog.Event{end}, 1},
 		"left after release": {[]eventlog.Event{submitted, ran, seen, released, left, end}, 1},
 		"the log is cut":     {[]eventlog.Event{submitted, ran, seen}, 1},
-		"left, not released": {[]eventlog.Event{submitted, ran, seen, left, end}, 0},
+		"left, not released": {[]eventlog.Event{submitted, ran, seen, left, end}, 1},
 		"failed, unpromised": {[]eventlog.Event{ran, failed, released, end}, 0},
 	} {
-		j := newJudge(&scenario.Scenario{Units: []scenario.Unit{{From: "a", To: "b"}}, Expect: scenario.Expect{LostPings: -1}})
-		for _, e := range c.log {
+		j := newJudge(&scenario.Scenario{
+			Nodes: []scenario.Node{{ID: "a"}, {ID: "b"}}, Links: []scenario.Link{{From: "a", To: "b"}},
+			Units: []scenario.Unit{{From: "a", To: "b"}}, Expect: scenario.Expect{LostPings: -1},
+		})
+		for _, e := range append([]eventlog.Event{reached, back}, c.log...) {
 			j.take(e)
 		}
 		j.finish(time.Second, "")
 		if len(j.violations) != c.want {
 			t.Errorf("%s: violations %v, want %d", name, j.violations, c.want)
 		}
+	}
+}
+
+// Outside of what was made sound nothing has to be done; within, all.
+func TestJudgeOfCores(t *testing.T) {
+	s := &scenario.Scenario{
+		Nodes: []scenario.Node{{ID: "a"}, {ID: "b"}, {ID: "c"}}, Links: []scenario.Link{{From: "a", To: "b"}, {From: "b", To: "c"}},
+		Units:    []scenario.Unit{{From: "a", To: "c"}},
+		Timeline: []scenario.Action{{Do: scenario.Settle, Nodes: []string{"a", "b"}}}, Expect: scenario.Expect{LostPings: -1},
+	}
+	j := newJudge(s)
+	j.take(eventlog.Event{Kind: eventlog.Reached, Node: "a", Text: "b"})
+	j.take(eventlog.Event{Kind: eventlog.End})
+	j.finish(time.Second, "")
+	if len(j.violations) != 1 || j.violations[0].Rule != check.RuleConverged || j.violations[0].Node != "b" {
+		t.Errorf("violations %v, want one: b does not reach a", j.violations)
 	}
 }

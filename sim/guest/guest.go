@@ -41,6 +41,7 @@ func Run(in io.Reader, out io.Writer) error {
 	w.playWorkload()
 	w.playStreams()
 	time.Sleep(time.Until(log.start.Add(s.For)))
+	w.converge()
 	w.end()
 	return log.err
 }

@@ -2,6 +2,7 @@ package guest
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"receptor/control"
@@ -35,6 +37,7 @@ func (w *world) playWorkload() {
 		for i := range unit.stdin {
 			unit.stdin[i] = byte(r.Uint32())
 		}
+		w.units = append(w.units, unit)
 		go unit.play()
 	}
 }
@@ -65,24 +68,31 @@ func (w *world) do(node, line string) (json.RawMessage, error) {
 func (w *world) pings(p scenario.Ping) {
 	time.Sleep(p.At)
 	for range p.Count {
-		go w.ping(p)
+		go func() {
+			err := w.ping(p.From, p.To)
+			w.log.log(eventlog.Event{Kind: eventlog.Pinged, Node: p.From, Text: p.To, Problem: text(err)})
+		}()
 		time.Sleep(p.Every)
 	}
 }
 
-func (w *world) ping(p scenario.Ping) {
-	answer, err := w.do(p.From, "ping "+p.To)
+// ping lets a node ping another.
+func (w *world) ping(from, to string) error {
+	answer, err := w.do(from, "ping "+to)
+	if err != nil {
+		return err
+	}
 	var reply struct {
 		Success bool
 		Error   string
 	}
-	if err == nil {
-		err = json.Unmarshal(answer, &reply)
+	if err := json.Unmarshal(answer, &reply); err != nil {
+		return err
 	}
-	if err == nil && !reply.Success {
-		err = errors.New(reply.Error)
+	if !reply.Success {
+		return errors.New(reply.Error)
 	}
-	w.log.log(eventlog.Event{Kind: eventlog.Pinged, Node: p.From, Text: p.To, Problem: text(err)})
+	return nil
 }
 
 func text(err error) string {
@@ -100,6 +110,7 @@ type unit struct {
 	stdin  []byte
 	id     string
 	got    []byte
+	done   atomic.Bool // it is released
 }
 
 // outputOf is what the simulated command writes.
@@ -110,16 +121,17 @@ func outputOf(stdin []byte, size int) []byte {
 	return []byte(strings.Repeat(pattern, size/len(pattern)+1)[:size])
 }
 
+// play submits the unit with a key, and again after whatever went wrong, until
+// the node has promised to see to it; then it reads the output, and releases it.
 func (u *unit) play() {
 	time.Sleep(u.At)
-	for u.id == "" {
-		if err := u.submit(); err != nil {
-			u.tell(eventlog.Problem, err)
-			if u.id != "" {
-				break // it may have arrived: nobody submits it twice
-			}
-			time.Sleep(retryPause)
+	for {
+		err := u.submit()
+		if err == nil {
+			break
 		}
+		u.tell(eventlog.Problem, err)
+		time.Sleep(retryPause)
 	}
 	for {
 		done, err := u.follow()
@@ -138,6 +150,7 @@ func (u *unit) play() {
 		time.Sleep(retryPause)
 	}
 	u.tell(eventlog.Released, nil)
+	u.done.Store(true)
 }
 
 func (u *unit) tell(kind eventlog.Kind, err error) {
@@ -154,12 +167,20 @@ func (u *unit) submit() error {
 	if err != nil {
 		return err
 	}
-	s, err := c.Submit(map[string]string{"node": u.To, "worktype": workType, "params": "'" + string(params) + "'"})
+	s, err := c.Submit(map[string]string{
+		"node": u.To, "worktype": workType, "params": "'" + string(params) + "'",
+		"receptor_submission": "client/" + strconv.Itoa(u.number),
+		"receptor_stdin":      fmt.Sprintf("%d:%x", len(u.stdin), sha256.Sum256(u.stdin)),
+	})
 	if err != nil {
 		return err
 	}
+	if u.id != "" && s.UnitID != u.id || s.From > int64(len(u.stdin)) {
+		u.world.log.log(eventlog.Event{Kind: eventlog.Renamed, Node: u.From, Unit: u.number, Text: u.id, Problem: fmt.Sprintf(
+			"its submission with the same key is answered by unit %s, from byte %d of %d on", s.UnitID, s.From, len(u.stdin))})
+	}
 	u.id = s.UnitID
-	if _, err := s.Finish(bytes.NewReader(u.stdin)); err != nil {
+	if _, err := s.Finish(bytes.NewReader(u.stdin[min(s.From, int64(len(u.stdin))):])); err != nil {
 		return err
 	}
 	u.tell(eventlog.Submitted, nil)

@@ -20,6 +20,8 @@ type world struct {
 	faults   *fault.Faults // guarded by acting
 	closers  map[*incarnation]*daemon.Daemon
 	ends     streamEnds
+	units    []*unit
+	routes   []*route
 }
 
 func newWorld(s *scenario.Scenario, log *logger) *world {
@@ -36,18 +38,11 @@ func newWorld(s *scenario.Scenario, log *logger) *world {
 	return w
 }
 
-// end tells what is left.
+// end tells what is left, of units first, then of daemons.
 func (w *world) end() {
 	for _, n := range w.scenario.Nodes {
-		m := w.machines[n.ID]
-		names, err := m.disk.For(nil).ReadDir("/data/" + n.ID)
-		if err != nil {
-			continue // it never had a unit
-		}
-		for _, name := range names {
-			if _, isFile := m.disk.Content("/data/" + n.ID + "/" + name); !isFile {
-				w.log.log(eventlog.Event{Kind: eventlog.Left, Node: n.ID, Text: name})
-			}
+		for _, name := range w.left(n.ID) {
+			w.log.log(eventlog.Event{Kind: eventlog.Left, Node: n.ID, Text: name})
 		}
 	}
 	w.ends.tell(w.log)

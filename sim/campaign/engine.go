@@ -1,0 +1,63 @@
+package campaign
+
+import (
+	"context"
+	"time"
+
+	"receptor/sim"
+	"receptor/sim/full"
+	"receptor/sim/scenario"
+)
+
+// Engine is what runs scenarios. It may be used by several goroutines at once.
+type Engine interface {
+	// Supports reports whether it can carry out an action.
+	Supports(scenario.Action) bool
+	// Run runs a scenario by its own seed. The error is that of ctx if it has ended,
+	// or says why the scenario cannot be run.
+	Run(context.Context, *scenario.Scenario, Options) (sim.Report, error)
+}
+
+// Options say how to make one run, as those of the engines do.
+type Options struct {
+	For    time.Duration
+	Wall   func() time.Duration
+	Probes bool
+}
+
+// Core is the core engine.
+type Core struct{}
+
+// Supports implements Engine: it can do all.
+func (Core) Supports(scenario.Action) bool { return true }
+
+// Run implements Engine.
+func (Core) Run(ctx context.Context, s *scenario.Scenario, opts Options) (sim.Report, error) {
+	r, err := sim.Run(s, s.Seed, sim.Options{
+		For: opts.For, Wall: opts.Wall, Probes: opts.Probes,
+		Interrupt: func(time.Duration) bool { return ctx.Err() != nil },
+	})
+	if ctx.Err() != nil {
+		return r, ctx.Err()
+	}
+	return r, err
+}
+
+// Full is the full engine.
+type Full struct {
+	Host  *full.Host
+	Stall time.Duration // as in full.Options
+}
+
+// Supports implements Engine.
+func (Full) Supports(a scenario.Action) bool { return full.Supports(a) }
+
+// Run implements Engine. The report has what both engines tell; every run ends
+// with a mesh that must have recovered, so it counts as quiet.
+func (f Full) Run(ctx context.Context, s *scenario.Scenario, opts Options) (sim.Report, error) {
+	r, err := f.Host.Run(ctx, s, full.Options{For: opts.For, Wall: opts.Wall, Stall: f.Stall})
+	return sim.Report{
+		Seed: r.Seed, Engine: r.Engine, Nodes: r.Nodes, Links: r.Links, VirtualSeconds: r.VirtualSeconds, WallSeconds: r.WallSeconds,
+		Events: r.Events, TraceHash: r.TraceHash, Violations: r.Violations, Quiet: true,
+	}, err
+}

@@ -1,0 +1,42 @@
+package full
+
+import (
+	"fmt"
+
+	"receptor/sim/scenario"
+)
+
+// supported says what in a scenario this engine does not do.
+func supported(s *scenario.Scenario) error {
+	refuse := func(format string, args ...any) error {
+		return fmt.Errorf("the full engine has no %s: leave it out, or run the core engine", fmt.Sprintf(format, args...))
+	}
+	switch {
+	case len(s.Datagrams) > 0:
+		return refuse("datagrams of the workload")
+	case len(s.Services) > 0:
+		return refuse("services of the workload")
+	case s.Expect.ConvergedWithin > 0:
+		return refuse("expectation of convergence within a time")
+	}
+	for _, n := range s.Nodes {
+		if n.Kind == scenario.KindDeployed || n.Clock != (scenario.Clock{}) || len(n.Firewall) > 0 {
+			return refuse("kind, clock or firewall of a node, which %s has", n.ID)
+		}
+	}
+	for _, a := range s.Timeline {
+		if !Supports(a) {
+			return refuse("action %q (epoch old %v)", a.Do, a.OldEpoch)
+		}
+	}
+	return nil
+}
+
+// Supports reports whether this engine can carry out an action.
+func Supports(a scenario.Action) bool {
+	switch a.Do {
+	case scenario.Wipe, scenario.Slow, scenario.Duplicate, scenario.SetClock, scenario.Forge:
+		return false
+	}
+	return !a.OldEpoch
+}
