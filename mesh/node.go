@@ -199,14 +199,12 @@ func (n *Node) Attach(link transport.Link, opts LinkOptions) transport.Receiver 
 		link.Close()
 		return s
 	}
+	now := n.clock.Now()
 	if len(n.starting) >= maxStarting {
-		s.state = stateClosed
-		n.emit(LinkFailed{Link: link.String(), Err: ErrTooMany})
-		link.Close()
-		return s
+		n.starting[0].end(now, ErrTooMany)
 	}
 	n.starting = append(n.starting, s)
-	s.greet(n.clock.Now())
+	s.greet(now)
 	return s
 }
 

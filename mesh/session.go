@@ -36,13 +36,14 @@ var (
 	ErrEnded       = fmt.Errorf("%w, or has stopped", ErrRejected)
 	ErrNoHandshake = fmt.Errorf("no routing update arrived in %d tries", handshakeTries)
 	ErrReplaced    = errors.New("the peer opened another link")
-	ErrTooMany     = fmt.Errorf("%d links wait for their handshake already", maxStarting)
+	ErrTooMany     = fmt.Errorf("%d newer links wait for their handshake", maxStarting)
 	ErrIdle        = errors.New("nothing arrived")
 	ErrUnanswered  = errors.New("the peer did not answer when another link claimed its ID")
 )
 
 // maxStarting bounds the links that are not established: whoever can connect
-// can make one.
+// can make one. Beyond it the oldest gives way: a peer that means it is done
+// within a few round trips, and nobody can lock it out by links that say nothing.
 const maxStarting = 1024
 
 // session is the protocol on one link. It implements transport.Receiver; its

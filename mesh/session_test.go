@@ -73,6 +73,31 @@ func TestHandshakeIsGivenUp(t *testing.T) {
 	}
 }
 
+// Links that say nothing do not keep others out.
+func TestSilentLinksGiveWay(t *testing.T) {
+	n := newNet(t, "a", "b")
+	silent := func() {
+		transporttest.Pipe(n.clock, testDelay,
+			func(l transport.Link) transport.Receiver { return n.nodes["a"].Attach(l, LinkOptions{Cost: 1}) },
+			func(transport.Link) transport.Receiver { return transporttest.Discard })
+	}
+	for range maxStarting + 10 {
+		silent()
+	}
+	if got := len(n.nodes["a"].starting); got != maxStarting {
+		t.Errorf("%d links wait for their handshake, want %d", got, maxStarting)
+	}
+	if got := count[LinkFailed](n.events["a"]); got != 10 || last[LinkFailed](t, n.events["a"]).Err != ErrTooMany {
+		t.Errorf("%d links gave way, want 10", got)
+	}
+	n.link("a", "b", 1)
+	for range maxStarting / 2 {
+		silent()
+	}
+	n.advance(time.Second)
+	n.wantRoutes("b", map[string]string{"a": "a"})
+}
+
 // A link on which the first frames are lost is established by the next ones.
 func TestHandshakeSurvivesLoss(t *testing.T) {
 	n := newNet(t, "a", "b")

@@ -23,6 +23,7 @@ type command struct {
 	process   Process       // nil unless a supervisor is watched
 	canceling bool          // the supervisor was told to end the command
 	releasing bool          // the unit goes when it is terminal
+	fed       bool          // its stdin has come to its end since this node runs
 	// alarm is when a unit is given up whose submitter does not come back, or when
 	// retry is called, which requires mu.
 	alarm alarm
@@ -66,10 +67,10 @@ func (c *command) inputComplete(context.Context) (pending bool, err error) {
 	switch {
 	case c.closed:
 		return false, c.closedError()
+	case c.fed, e.InputComplete:
+		return false, nil // another session of the same submission was first
 	case s.State.Terminal():
 		return false, fmt.Errorf("work unit %s was not started: %s", c.id, s.Detail)
-	case e.InputComplete:
-		return false, nil // another session of the same submission was first
 	}
 	c.m.wakeAt(&c.alarm, time.Time{})
 	t, _ := c.m.lookupType(s.WorkType)
@@ -82,6 +83,7 @@ func (c *command) inputComplete(context.Context) (pending bool, err error) {
 	if err := c.save(s); err != nil {
 		return false, c.startFailed(err) // it could not be told at the next start
 	}
+	c.fed = true
 	if !admitted {
 		return true, nil
 	}

@@ -18,10 +18,12 @@ var errSuperseded = errors.New("another session has taken over the submission")
 
 // intake is the receipt of a unit's stdin. One session at a time has the turn:
 // a later one, of a submitter that has come back, takes it from an earlier one,
-// whose connection may be dead without a sign.
+// whose connection may be dead without a sign. Once all is here nobody gets the
+// turn any more: the command may read it.
 type intake struct {
-	mu   sync.Mutex
-	turn *input
+	mu       sync.Mutex
+	turn     *input
+	complete bool
 }
 
 // input is what one session sends of a unit's stdin.
@@ -42,11 +44,15 @@ func (i *intake) inUse() bool {
 	return i.turn != nil
 }
 
-// beginInput gives the turn to a session. The input must be ended. marks says
-// that the mark of stdin will be wanted.
+// beginInput gives the turn to a session. The input must be ended; it is nil if
+// another session has brought all of stdin. marks says that the mark of stdin will
+// be wanted.
 func (u *unit) beginInput(session any, marks bool) (*input, error) {
 	u.intake.mu.Lock()
 	defer u.intake.mu.Unlock()
+	if u.intake.complete {
+		return nil, nil
+	}
 	if old := u.intake.turn; old != nil {
 		u.intake.turn = nil
 		old.file.Close()
@@ -134,17 +140,19 @@ func (in *input) receive(r io.Reader, mark *stdinMark) error {
 	if err == nil && size > 0 {
 		err = in.file.Sync()
 	}
-	if err != nil || mark == nil {
-		return err
+	if err == nil && mark != nil {
+		err = in.check(size, *mark)
 	}
+	in.u.intake.complete = err == nil
+	return err
+}
+
+// check compares what is here, so many bytes, with its mark. The caller holds the
+// intake.
+func (in *input) check(size int64, mark stdinMark) error {
 	if size < mark.length {
 		return fmt.Errorf("%s: it ends at byte %d of %d", incompleteText, size, mark.length)
 	}
-	return in.verify(*mark)
-}
-
-// verify compares what is here with its mark. The caller holds the intake.
-func (in *input) verify(mark stdinMark) error {
 	got, err := in.mark()
 	if err != nil || got == mark {
 		return err

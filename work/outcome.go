@@ -37,9 +37,13 @@ type submission struct {
 // program.
 var errNoKeys = errors.New("the node does not know keys of submissions any more")
 
-// errOtherUnit is how a submission ends for which the node has made another unit
+// otherUnit is how a submission ends for which the node has made another unit
 // than it had: it has lost that one.
-var errOtherUnit = errors.New("the node has lost the unit")
+type otherUnit struct{ id string }
+
+func (e *otherUnit) Error() string {
+	return "the node has lost the unit, and made unit " + e.id + " of the same submission"
+}
 
 // named: the remote node has created the unit. keyed: it will know it again by
 // the key of its submission.
@@ -62,6 +66,7 @@ func (f *follower) submitted(now time.Time, o submission) {
 	f.underway[exSubmit] = false
 	node := f.extra.RemoteNode
 	var refused *refusal
+	var other *otherUnit
 	switch {
 	case o.err == nil:
 		f.extra.RemoteStarted = true
@@ -71,8 +76,9 @@ func (f *follower) submitted(now time.Time, o submission) {
 		f.finish(Failed, refused.Error())
 	case errors.Is(o.err, errNoKeys):
 		f.extra.SubmitKeyed, f.dismissed = false, true // next says what this means
-	case errors.Is(o.err, errOtherUnit):
-		f.finish(Failed, detailGone)
+	case errors.As(o.err, &other):
+		f.extra.RemoteUnitID = other.id // which is to go, too
+		f.abandon(detailGone)
 	case !o.sent && !f.extra.keyed() && errors.Is(o.err, ErrTLS):
 		f.finish(Failed, fmt.Sprintf("TLS error connecting to node %s: %v", node, o.err))
 	case !o.sent && !o.again:

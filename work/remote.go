@@ -131,7 +131,7 @@ func (r *remote) startFollowing() (setbacks int, err error) {
 	switch {
 	case r.closed:
 		return 0, r.closedError()
-	case s.status.State.Terminal():
+	case s.status.State.Terminal() && !s.started:
 		return 0, fmt.Errorf("work unit %s was not started: %s", r.id, s.status.Detail)
 	case !waitsForInput(s.status, r.f.extra):
 		return s.setbacks, nil // another session of the same submission was first

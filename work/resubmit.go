@@ -73,7 +73,9 @@ func (r *remote) trySubmit(ctx context.Context, before RemoteExtra) submission {
 	if err := r.checkNamed(before, sub); err != nil {
 		return submission{sent: true, err: err}
 	}
-	r.step(func(time.Time) { r.f.named(sub.UnitID, sub.Resumes) })
+	if err := r.named(sub); err != nil {
+		return submission{sent: true, err: err}
+	}
 	_, err = sub.Finish(fileReader(stdin, sub.From))
 	return submission{sent: true, inputSent: c.conn.ended.Load(), err: r.refused(err)}
 }
@@ -109,8 +111,27 @@ func (r *remote) checkNamed(before RemoteExtra, sub *control.Submission) error {
 		// It has made a unit anew. Without the end of its stdin that never starts.
 		return errNoKeys
 	case before.RemoteUnitID != "" && before.RemoteUnitID != sub.UnitID:
-		return errOtherUnit
+		return &otherUnit{sub.UnitID}
 	}
+	return nil
+}
+
+// named takes in the name that the remote node has given the unit. The end of
+// stdin must not be sent before that is on disk: as long as it is not, the unit
+// has not started, whatever becomes of the node, its disk, or the key there; once
+// it is, another name tells that the unit is lost (docs/work.md, Effectively once).
+func (r *remote) named(sub *control.Submission) error {
+	r.step(func(time.Time) { r.f.named(sub.UnitID, sub.Resumes) })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.closed:
+		return errStopped
+	case r.unsaved != nil && sub.Resumes:
+		return &unstored{fmt.Errorf("keep the name that unit %s has on node %s: %w", r.id, r.target.RemoteNode, r.unsaved)}
+	}
+	r.f.stored()
+	r.record()
 	return nil
 }
 

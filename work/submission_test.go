@@ -397,26 +397,3 @@ func TestNodeWasReplacedUnnoticed(t *testing.T) {
 	}
 	a.await(id, Failed, "it is unknown whether node b has started it")
 }
-
-// Nor does a node that has lost the unit run it again.
-func TestNodeHasLostTheUnit(t *testing.T) {
-	c := newCluster(t)
-	a := c.node("a")
-	accept := c.played("b")
-	c.plain["b"] = false
-	id, _ := a.submitLater("b", "input")
-	s := accept().greet()
-	s.expect(`"receptor_submission"`)
-	s.send("Work unit created with ID remote01. Send stdin data from byte 0 and EOF.\n")
-	a.awaitRemoteID(id, "remote01")
-	s.conn.abort()
-	c.clock.waitTimer(t, retryFirst)
-	c.clock.advance(retryFirst)
-	s = accept().greet()
-	s.expect(`"receptor_submission"`)
-	s.send("Work unit created with ID remote02. Send stdin data from byte 0 and EOF.\n")
-	if rest, err := s.in.ReadString('\n'); !errors.Is(err, errCut) || rest != "" {
-		t.Errorf("then came %q, %v", rest, err)
-	}
-	a.await(id, Failed, "Remote work unit is gone")
-}

@@ -84,6 +84,9 @@ func receiveInput(r runner, o order, s control.Session) error {
 	if err != nil {
 		return err
 	}
+	if in == nil {
+		return refuseInput(r, o, s)
+	}
 	defer in.end()
 	if err := askForInput(s, r.base().id, o, in.from); err != nil {
 		return err
@@ -111,22 +114,27 @@ func askForInput(s control.Session, id string, o order, from int64) error {
 // answerAgain answers a submission whose unit has got its input before: all
 // that its client does not know is how that went.
 func (m *Manager) answerAgain(r runner, o order, s control.Session) (any, error) {
-	id := r.base().id
-	var from int64
-	if o.stdin != nil {
-		from = o.stdin.length
-	}
-	if err := askForInput(s, id, o, from); err != nil {
+	if err := refuseInput(r, o, s); err != nil {
 		return nil, err
 	}
-	if _, err := io.Copy(io.Discard, s); err != nil {
-		return nil, err
-	}
-	answer := submitAnswer{UnitID: id, Result: "Job Started"}
+	answer := submitAnswer{UnitID: r.base().id, Result: "Job Started"}
 	if r, ok := r.(*remote); ok && !r.load().started {
 		answer.Result = "Job Submitted"
 	}
 	return answer, nil
+}
+
+// refuseInput drops what a client sends of a stdin that is all here.
+func refuseInput(r runner, o order, s control.Session) error {
+	var from int64
+	if o.stdin != nil {
+		from = o.stdin.length
+	}
+	if err := askForInput(s, r.base().id, o, from); err != nil {
+		return err
+	}
+	_, err := io.Copy(io.Discard, s)
+	return err
 }
 
 // existing returns the unit that a submission is about to go on with. Whatever

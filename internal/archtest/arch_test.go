@@ -24,7 +24,7 @@ const (
 var rules = map[string]rule{
 	"transport":               {waits: []string{"link.go", "linkset.go", "dialer.go"}, clock: []string{"transport.go"}},
 	"transport/tcp":           {imports: []string{"transport"}, waits: []string{"tcp.go"}, clock: []string{"tcp.go"}},
-	"transport/udp":           {imports: []string{"transport", pion}, waits: []string{"listener.go"}, clock: []string{"listener.go"}},
+	"transport/udp":           {imports: []string{"transport", pion}, waits: []string{"listener.go", "udp.go"}, clock: []string{"listener.go"}},
 	"transport/ws":            {imports: []string{"transport", gorilla}, waits: []string{"listener.go"}, clock: []string{"conn.go"}},
 	"transport/transporttest": {imports: []string{"transport"}, waits: []string{"conformance.go"}, tests: true},
 	"mesh/wire":               {imports: []string{highway}, pure: true},

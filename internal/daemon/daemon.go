@@ -78,8 +78,8 @@ type Daemon struct {
 	reach    *reachQueue
 	expiry   daily
 	topology topology
-	// Lines about frames, duplicates and streams.
-	dropped, suspected, refused scarce
+	// Lines about frames, duplicates, streams and links.
+	dropped, suspected, refused, crowd scarce
 
 	services []service
 	serving  sync.WaitGroup

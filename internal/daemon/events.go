@@ -22,7 +22,11 @@ func (d *Daemon) meshEvent(e mesh.Event) {
 			d.log.Warningf("Connection with %s lost (%s): %v", e.Peer, e.Link, explained(e.Err))
 		}
 	case mesh.LinkFailed:
-		if e.Err != nil {
+		switch e.Err {
+		case nil:
+		case mesh.ErrTooMany: // which whoever can connect can cause
+			d.warnScarcely(&d.crowd, "Connection not established (%s): %v", e.Link, e.Err)
+		default:
 			d.log.Warningf("Connection not established (%s): %v", e.Link, explained(e.Err))
 		}
 	case mesh.LinkRefused:

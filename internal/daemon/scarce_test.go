@@ -41,10 +41,11 @@ func TestScarce(t *testing.T) {
 	}
 }
 
-// One frame, or one dial, of another node is one line at most, and not for ever.
+// One frame, dial or link of another node is one line at most, and not for ever.
 func TestPeersDoNotFillTheLog(t *testing.T) {
 	for _, e := range []mesh.Event{
 		mesh.FrameDropped{Peer: "b", Err: errors.New("no sense")},
+		mesh.LinkFailed{Link: "tcp c", Err: mesh.ErrTooMany},
 		mesh.DuplicateSuspected{Node: "b", Epoch: 1, Suspect: 2},
 		mesh.StreamRefused{Local: mesh.Addr{Node: "a", Service: "control"}, Remote: mesh.Addr{Node: "b", Service: "x"}, Err: mesh.ErrTLS},
 	} {

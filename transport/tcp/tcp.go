@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"sync/atomic"
 	"time"
 
 	"receptor/transport"
@@ -16,9 +15,6 @@ import (
 const (
 	// handshakeTimeout bounds the TLS handshake of an accepted connection.
 	handshakeTimeout = 15 * time.Second
-	// maxHandshakes bounds the TLS handshakes that go on at once: whoever can
-	// connect can begin one. Beyond it a connection is closed.
-	maxHandshakes = 256
 	// acceptPause keeps a listener that cannot accept (no file descriptors
 	// left) from spinning.
 	acceptPause = 100 * time.Millisecond
@@ -34,7 +30,7 @@ type Listener struct {
 	end   context.CancelFunc
 	links transport.LinkSet
 
-	handshakes atomic.Int32
+	handshakes handshakes
 }
 
 // NewListener returns a backend that listens on addr, "host:port", with TLS
@@ -70,23 +66,36 @@ func (l *Listener) acceptLoop(accept transport.Acceptor) {
 			l.run(conn, accept)
 			continue
 		}
-		if l.handshakes.Add(1) > maxHandshakes || !l.links.Go(func() { l.secure(conn, accept) }) {
-			l.handshakes.Add(-1)
-			conn.Close()
-		}
+		l.beginHandshake(conn, accept)
+	}
+}
+
+func (l *Listener) beginHandshake(conn net.Conn, accept transport.Acceptor) {
+	ctx, giveUp := context.WithCancelCause(l.ctx)
+	s, crowded := l.handshakes.begin(giveUp)
+	if crowded {
+		l.warn(fmt.Errorf("%s: %d TLS handshakes are under way: the oldest is given up for one with %v, and others for others", l, maxHandshakes, conn.RemoteAddr()))
+	}
+	run := func() {
+		defer giveUp(nil)
+		defer l.handshakes.end(s)
+		l.secure(ctx, conn, accept)
+	}
+	if !l.links.Go(run) { // closed
+		giveUp(nil)
+		conn.Close()
 	}
 }
 
 // secure does the TLS handshake: no link begins, and no frame is queued, before
 // the peer has shown what the configuration wants to see.
-func (l *Listener) secure(conn net.Conn, accept transport.Acceptor) {
-	defer l.handshakes.Add(-1)
-	ctx, cancel := context.WithTimeout(l.ctx, handshakeTimeout)
+func (l *Listener) secure(ctx context.Context, conn net.Conn, accept transport.Acceptor) {
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
 	secured := tls.Server(conn, l.tls)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		conn.Close()
-		if l.ctx.Err() == nil {
+		if l.ctx.Err() == nil && context.Cause(ctx) != errCrowded {
 			l.warn(fmt.Errorf("%s: TLS handshake with %s: %w", l, conn.RemoteAddr(), err))
 		}
 		return

@@ -174,3 +174,35 @@ func TestCloseDuringHandshake(t *testing.T) {
 		t.Error("the connection is open")
 	}
 }
+
+// Connections that say nothing do not keep peers out.
+func TestSilentConnectionsGiveWay(t *testing.T) {
+	server, client := transporttest.TLS(t)
+	links, warnings := make(chan *transporttest.Recorder, 10), make(chan error, 2*maxHandshakes)
+	l := NewListener(loopback, server, func(err error) { warnings <- err })
+	if err := l.Start(transporttest.Record(links)); err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for range maxHandshakes + 10 {
+		silent, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer silent.Close()
+	}
+	conn, err := tls.Dial("tcp", l.Addr().String(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	<-links
+	if err := <-warnings; !strings.Contains(err.Error(), "256 TLS handshakes are under way") {
+		t.Errorf("warning %v", err)
+	}
+	select {
+	case err := <-warnings:
+		t.Errorf("and another one: %v", err)
+	default:
+	}
+}

@@ -36,8 +36,8 @@ type Dialer struct {
 // NewDialer returns a backend that sends to addr, "host:port", from a fresh
 // port of network for each link.
 func NewDialer(network pion.Net, addr string, opts transport.DialOptions) *Dialer {
-	connect := func(context.Context) (transport.Runner, error) {
-		conn, err := dial(network, addr)
+	connect := func(ctx context.Context) (transport.Runner, error) {
+		conn, err := dial(ctx, network, addr)
 		if err != nil {
 			return nil, err
 		}
@@ -46,8 +46,8 @@ func NewDialer(network pion.Net, addr string, opts transport.DialOptions) *Diale
 	return &Dialer{transport.NewDialer("udp peer "+addr, opts, connect), addr}
 }
 
-func dial(network pion.Net, addr string) (*conn, error) {
-	remote, err := network.ResolveUDPAddr("udp", addr)
+func dial(ctx context.Context, network pion.Net, addr string) (*conn, error) {
+	remote, err := resolve(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}
@@ -57,6 +57,27 @@ func dial(network pion.Net, addr string) (*conn, error) {
 	}
 	_ = socket.SetReadBuffer(socketBuffer) // as much as there is
 	return &conn{UDPConn: socket, buf: make([]byte, transport.MaxFrame)}, nil
+}
+
+// resolve looks an address up until ctx ends: a name server that does not answer
+// must not keep the dialer from closing. A Net does not know of contexts, so the
+// question is left to itself then, and its answer to nobody.
+func resolve(ctx context.Context, network pion.Net, addr string) (*net.UDPAddr, error) {
+	type answer struct {
+		addr *net.UDPAddr
+		err  error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		remote, err := network.ResolveUDPAddr("udp", addr)
+		answers <- answer{remote, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.addr, a.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // Start implements transport.Backend.

@@ -64,6 +64,30 @@ func TestNobodyListens(t *testing.T) {
 	}
 }
 
+// noNameServer is a network whose name server does not answer before it is told to.
+type noNameServer struct {
+	stdnet.Net
+	asked, answer chan struct{}
+}
+
+func (n *noNameServer) ResolveUDPAddr(string, string) (*net.UDPAddr, error) {
+	close(n.asked)
+	<-n.answer
+	return nil, errors.New("no such host")
+}
+
+// A dialer that looks a name up can be closed.
+func TestCloseDuringLookup(t *testing.T) {
+	network := &noNameServer{asked: make(chan struct{}), answer: make(chan struct{})}
+	defer close(network.answer)
+	d := NewDialer(network, "host.invalid:1", dialOptions(transport.System, true))
+	if err := d.Start(nil); err != nil {
+		t.Fatal(err)
+	}
+	<-network.asked
+	d.Close()
+}
+
 func TestStartErrors(t *testing.T) {
 	l := NewListener(loopback, listenOptions(ignore))
 	if err := l.Start(nil); err != nil {
