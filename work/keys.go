@@ -64,11 +64,12 @@ func newKeys(st store) *keys {
 
 func (k *keys) path() string { return path.Join(k.store.dir, keysFile) }
 
-// overError is for a submission that comes after its unit has gone.
+// overError is for a submission that comes after its unit has gone. It does not
+// show the key, which would go into the status of the unit that is submitted.
 type overError struct{ tombstone }
 
 func (e *overError) Error() string {
-	return fmt.Sprintf("submission %s is over since %s, and its unit gone: it is not run again", e.Key, e.Over.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("this submission is over since %s, and its unit gone: it is not run again", e.Over.UTC().Format(time.RFC3339))
 }
 
 // reserve returns the unit of a key, or reserves the key for a unit that the
@@ -141,7 +142,7 @@ func (k *keys) bury(key string, now time.Time) error {
 	t := tombstone{Key: key, Over: now.UTC()}
 	k.expire(now)
 	if err := k.write(t); err != nil {
-		return fmt.Errorf("keep the key of submission %s: %w", key, err)
+		return fmt.Errorf("keep the key of a submission that is over: %w", err)
 	}
 	k.over[key] = t.Over
 	k.order = append(k.order, t)

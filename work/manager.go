@@ -47,7 +47,8 @@ type Options struct {
 	FS  vfs.FS
 	// Clock is the only source of time.
 	Clock transport.Clock
-	// Rand makes unit IDs. The Manager alone uses it.
+	// Rand makes unit IDs, and the secrets in keys of submissions: who has seen the
+	// former must not be able to foretell the latter. The Manager alone uses it.
 	Rand rand.Source
 	// Processes runs commands.
 	Processes Processes

@@ -577,5 +577,5 @@ func TestNodeDiesMidStdin(t *testing.T) {
 	c.setDown("b", nil)
 	a.m.NodeReachable("b")
 	s = accept().greet()
-	s.expect(`"receptor_submission":"a/` + id + `"`)
+	s.expect(`"receptor_submission":"a/` + id + `/`)
 }

@@ -22,8 +22,24 @@ func (c connection) closeSubmit() {
 	c.close()
 }
 
-// submissionKey is the key by which the remote node knows the unit.
-func (r *remote) submissionKey() string { return r.m.nodeID + "/" + r.id }
+// submissionKey is the key by which the remote node knows the unit. Its first parts
+// are no secret; with the last one it is a capability, which nobody else has: to
+// send stdin, and to cancel or release the unit without its name. A unit that was
+// submitted before there were secrets has none.
+func (r *remote) submissionKey() string {
+	key := r.m.nodeID + "/" + r.id
+	if secret := r.load().status.Secret; secret != "" {
+		key += "/" + secret
+	}
+	return key
+}
+
+// newSecret draws the secret of a submission: 128 bits in hexadecimal.
+func (m *Manager) newSecret() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return fmt.Sprintf("%016x%016x", m.rand.Uint64(), m.rand.Uint64())
+}
 
 // submit submits the unit with its stdin. When it was submitted before, and the
 // remote node knows of that by its key, only what is missing of stdin is sent.

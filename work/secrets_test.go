@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -11,12 +12,11 @@ import (
 
 const secret = "hunter2"
 
-// wantHidden looks for the secret in all that others than the owner of a node
-// may see: answers, events, and files other than the status of the unit that
-// submits it.
-func (n *testNode) wantHidden(but string) {
+// wantHidden looks for a secret in all that others than the owner of a node may
+// see: answers, events, and files other than those that keep it.
+func (n *testNode) wantHidden(secret, unit string, keptIn ...string) {
 	n.t.Helper()
-	for _, command := range []string{"work list", "work status " + but, "work list " + but} {
+	for _, command := range []string{"work list", "work status " + unit, "work list " + unit} {
 		if answer := n.do(command); strings.Contains(answer, secret) {
 			n.t.Errorf("%s: %s", command, answer)
 		}
@@ -27,7 +27,7 @@ func (n *testNode) wantHidden(but string) {
 		}
 	}
 	for _, name := range n.fs.Tree("/data/" + n.id) {
-		if strings.Contains(n.fs.get(name), secret) && name != path.Join(n.dir(but), StatusFile) {
+		if strings.Contains(n.fs.get(name), secret) && !slices.Contains(keptIn, path.Base(name)) {
 			n.t.Errorf("it is in %s", name)
 		}
 	}
@@ -53,17 +53,17 @@ func TestSecretsAreHidden(t *testing.T) {
 				t.Fatal(err)
 			}
 			unit := sub.UnitID
-			a.wantHidden(unit)
+			a.wantHidden(secret, unit, StatusFile)
 			a.stop()
 			c.setDown("b", nil)
 			a.start()
 			p := b.next()
-			a.wantHidden(unit)
-			b.wantHidden(path.Base(p.Dir))
+			a.wantHidden(secret, unit, StatusFile)
+			b.wantHidden(secret, path.Base(p.Dir))
 			p.exit(Failed, "exit status 1")
 			a.await(unit, Failed, "exit status 1")
-			a.wantHidden(unit)
-			b.wantHidden(path.Base(p.Dir))
+			a.wantHidden(secret, unit, StatusFile)
+			b.wantHidden(secret, path.Base(p.Dir))
 			if answer := a.do("work status " + unit); !strings.Contains(answer, `"plain":"seen"`) {
 				t.Errorf("status %s", answer)
 			}

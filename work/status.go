@@ -45,6 +45,10 @@ type Status struct {
 	// StderrSize is that of a stderr that is kept apart, as StdoutSize is.
 	// Deployed nodes ignore it.
 	StderrSize int64 `json:",omitempty"`
+	// Secret is part of the key by which the node of a remote unit knows its
+	// submission (submissionKey). It does not change, and is never shown: an answer
+	// about a unit is made of the other fields.
+	Secret string `json:",omitempty"`
 }
 
 // contradicts tells of a status that may not follow s, which is terminal: only

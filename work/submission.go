@@ -25,7 +25,7 @@ const FeatureSubmission = "submission"
 // unit. They go only to nodes with FeatureSubmission.
 const (
 	// paramSubmission is the key of the submission: whatever comes with the same
-	// one is the same unit.
+	// one is the same unit. It is a secret of the submitter and the node.
 	paramSubmission = "receptor_submission"
 	// paramStdin is the stdinMark of the whole stdin.
 	paramStdin = "receptor_stdin"
@@ -40,7 +40,7 @@ func checkKey(key string) error {
 	case len(key) > maxKey:
 		return fmt.Errorf("%s must have at most %d bytes, not %d", paramSubmission, maxKey, len(key))
 	case !utf8.ValidString(key) || strings.ContainsFunc(key, unicode.IsControl):
-		return fmt.Errorf("%s must be printable UTF-8, not %q", paramSubmission, key)
+		return fmt.Errorf("%s must be printable UTF-8", paramSubmission)
 	}
 	return nil
 }
@@ -72,7 +72,7 @@ func (o order) identity() identity {
 // check refuses a submission that has the same key and is yet another.
 func (i identity) check(other identity) error {
 	if i.Contents != other.Contents {
-		return fmt.Errorf("%s %s is that of another submission, with another node, work type or parameters: choose another key", paramSubmission, i.Key)
+		return fmt.Errorf("this %s is that of another submission, with another node, work type or parameters: choose another key", paramSubmission)
 	}
 	return nil
 }

@@ -70,7 +70,7 @@ func TestKeyOfAnotherSubmission(t *testing.T) {
 		for name, value := range map[string]string{"worktype": "cat", "params": "false", "other": "x"} {
 			other := maps.Clone(fields)
 			other[name] = value
-			if _, err := n.client().Submit(other); err == nil || !strings.Contains(err.Error(), "receptor_submission a/unit0001 is that of another submission") {
+			if _, err := n.client().Submit(other); err == nil || !strings.Contains(err.Error(), "this receptor_submission is that of another submission") {
 				t.Errorf("another %s: %v", name, err)
 			}
 		}
@@ -95,7 +95,7 @@ func TestSubmitAfterRelease(t *testing.T) {
 		return err
 	}
 	for range 2 {
-		if err := late(); err == nil || !strings.Contains(err.Error(), "submission a/unit0001 is over since 2026-11-24T00:45:00Z") {
+		if err := late(); err == nil || !strings.Contains(err.Error(), "this submission is over since 2026-11-24T00:45:00Z") {
 			t.Errorf("late submission: %v", err)
 		}
 		n.stop()
@@ -350,7 +350,7 @@ func TestNodeWasReplaced(t *testing.T) {
 			c.plain["b"] = false
 			id, _ := a.submitLater("b", "input")
 			s := accept().greet()
-			s.expect(`"receptor_stdin":"` + mark("input") + `","receptor_submission":"a/` + id + `"`)
+			s.expect(`"receptor_stdin":"` + mark("input") + `","receptor_submission":"a/` + id + `/`)
 			if named {
 				s.send("Work unit created with ID remote01. Send stdin data from byte 0 and EOF.\n")
 				a.awaitRemoteID(id, "remote01")

@@ -206,5 +206,6 @@ func (m *Manager) newRemote(o order) (runner, error) {
 		e.Expiration = m.clock.Now().Add(ttl)
 	}
 	s := newRemoteStatus(e)
+	s.Secret = m.newSecret()
 	return m.create(s, o.identity(), func(u *unit) runner { return newRemote(u, newFollower(e, s, 0)) })
 }

@@ -136,7 +136,7 @@ func (u *unit) save(s Status) error {
 		u.m.emit(UnitProblem{Unit: u.id, Err: err})
 		return err
 	}
-	s.Version = old.Version + 1
+	s.Version, s.Secret = old.Version+1, old.Secret
 	dir := u.dir
 	if u.owed {
 		dir = u.m.store.owedDir(u.id)
