@@ -39,6 +39,9 @@ type Session interface {
 	// FromMesh reports whether the client came by a service of the mesh: any
 	// node, unless that asks for certificates.
 	FromMesh() bool
+	// Peer returns which node that is, "" if the client came by another way. A node
+	// that is on the way can claim to be another.
+	Peer() string
 }
 
 // Registrar is where packages announce the commands they carry out.

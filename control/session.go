@@ -85,6 +85,12 @@ func (ss *session) FromMesh() bool {
 	return ok
 }
 
+// Peer implements Session.
+func (ss *session) Peer() string {
+	addr, _ := ss.conn.RemoteAddr().(mesh.Addr)
+	return addr.Node
+}
+
 // IsLocal implements Session.
 func (ss *session) IsLocal() bool { return isLocal(ss.conn) }
 

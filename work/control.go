@@ -20,6 +20,7 @@ func (m *Manager) handle(ctx context.Context, req *control.Request, s control.Se
 	if err != nil {
 		return nil, err
 	}
+	o.from = s.Peer()
 	switch o.subcommand {
 	case "submit":
 		return m.handleSubmit(ctx, o, s)
@@ -80,7 +81,7 @@ func (m *Manager) handleEnd(ctx context.Context, o order, s control.Session) (an
 		done, later = "cancelled", "cancel pending"
 	}
 	if o.unitID == "" {
-		id, err := m.keys.withdraw(o.submission, m.clock.Now())
+		id, err := m.keys.withdraw(o.submission, o.from, m.clock.Now(), func() error { return m.checkWithdrawal(o, s) })
 		if err != nil || id == "" {
 			return map[string]string{done: ""}, err
 		}

@@ -271,7 +271,7 @@ func (r *remote) sendOrder(ctx context.Context, x exchange) (id string, err erro
 	if id, _ = r.position(); id != "" {
 		fields["unitid"] = id
 	} else {
-		fields[paramSubmission] = r.submissionKey()
+		fields[paramSubmission], fields["worktype"] = r.submissionKey(), r.target.RemoteWorkType
 	}
 	b, err := c.client.DoJSON(fields)
 	if err != nil || id != "" {

@@ -19,8 +19,7 @@ import (
 const (
 	// keyLife is how long the key of a submission outlives its unit.
 	keyLife = 24 * time.Hour
-	// maxTombstones is how many keys outlive their units. Beyond it the oldest
-	// one is given up.
+	// maxTombstones is how many keys outlive their units.
 	maxTombstones = 100_000
 	// keysFile is where they are kept, in the node's directory: a tombstone a
 	// line, the oldest first.
@@ -29,13 +28,6 @@ const (
 	// beside as many as are of use, before it is written anew.
 	spareLines = 1000
 )
-
-// tombstone is the key of a submission that is over: its unit was released, or
-// it was withdrawn before it came.
-type tombstone struct {
-	Key  string
-	Over time.Time
-}
 
 // keys are the keys of submissions that this node knows.
 //
@@ -50,15 +42,14 @@ type keys struct {
 	mu     sync.Mutex
 	units  map[string]string        // unit IDs
 	making map[string]chan struct{} // closed when the key has left this state
-	over   map[string]time.Time
-	order  []tombstone // of over, the oldest first
-	lines  int         // in the file
-	file   vfs.File    // nil until it is needed
+	over   tombstones
+	lines  int      // in the file
+	file   vfs.File // nil until it is needed
 }
 
 func newKeys(st store) *keys {
 	return &keys{
-		store: st, units: make(map[string]string), making: make(map[string]chan struct{}), over: make(map[string]time.Time),
+		store: st, units: make(map[string]string), making: make(map[string]chan struct{}), over: newTombstones(maxTombstones),
 	}
 }
 
@@ -66,10 +57,10 @@ func (k *keys) path() string { return path.Join(k.store.dir, keysFile) }
 
 // overError is for a submission that comes after its unit has gone. It does not
 // show the key, which would go into the status of the unit that is submitted.
-type overError struct{ tombstone }
+type overError struct{ since time.Time }
 
 func (e *overError) Error() string {
-	return fmt.Sprintf("this submission is over since %s, and its unit gone: it is not run again", e.Over.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("this submission is over since %s, and its unit gone: it is not run again", e.since.UTC().Format(time.RFC3339))
 }
 
 // reserve returns the unit of a key, or reserves the key for a unit that the
@@ -87,8 +78,8 @@ func (k *keys) reserve(key string, now time.Time) (id string, err error) {
 func (k *keys) tryReserve(key string, now time.Time) (id string, wait <-chan struct{}, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if at, ok := k.over[key]; ok && now.Sub(at) < keyLife {
-		return "", nil, &overError{tombstone{key, at}}
+	if since, ok := k.over.find(key, now); ok {
+		return "", nil, &overError{since}
 	}
 	if id, ok := k.units[key]; ok {
 		return id, nil, nil
@@ -100,8 +91,9 @@ func (k *keys) tryReserve(key string, now time.Time) (id string, wait <-chan str
 	return "", nil, nil
 }
 
-// withdraw returns the unit of a key. If there is none, there will never be.
-func (k *keys) withdraw(key string, now time.Time) (id string, err error) {
+// withdraw returns the unit of a key. If there is none, there will never be, unless
+// allowed returns an error.
+func (k *keys) withdraw(key, from string, now time.Time, allowed func() error) (id string, err error) {
 	id, err = k.reserve(key, now)
 	var over *overError
 	switch {
@@ -111,7 +103,10 @@ func (k *keys) withdraw(key string, now time.Time) (id string, err error) {
 		return id, err
 	}
 	defer k.settle(key, "")
-	return "", k.bury(key, now)
+	if err := allowed(); err != nil {
+		return "", err
+	}
+	return "", k.bury(key, from, now)
 }
 
 // settle ends a reservation. Without an ID no unit was made.
@@ -132,42 +127,27 @@ func (k *keys) add(key, id string) {
 	k.units[key] = id
 }
 
-// bury makes a key a tombstone, on disk when it returns.
-func (k *keys) bury(key string, now time.Time) error {
+// bury makes a key that came from a node a tombstone, on disk when it returns.
+func (k *keys) bury(key, from string, now time.Time) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if at, ok := k.over[key]; ok && now.Sub(at) < keyLife {
+	if _, ok := k.over.find(key, now); ok {
 		return nil
 	}
-	t := tombstone{Key: key, Over: now.UTC()}
-	k.expire(now)
+	t := tombstone{Key: key, Over: now.UTC(), From: from}
 	if err := k.write(t); err != nil {
 		return fmt.Errorf("keep the key of a submission that is over: %w", err)
 	}
-	k.over[key] = t.Over
-	k.order = append(k.order, t)
+	k.over.add(t, now)
 	delete(k.units, key)
 	return nil
-}
-
-// expire forgets the tombstones that are old enough, and leaves room for one
-// more. It requires mu.
-func (k *keys) expire(now time.Time) {
-	n := 0
-	for n < len(k.order) && (len(k.order)-n >= maxTombstones || now.Sub(k.order[n].Over) >= keyLife) {
-		if t := k.order[n]; k.over[t.Key].Equal(t.Over) {
-			delete(k.over, t.Key)
-		}
-		n++
-	}
-	k.order = slices.Delete(k.order, 0, n)
 }
 
 // write appends a tombstone to the file, or writes the file anew when much of
 // it is of no use. It requires mu.
 func (k *keys) write(t tombstone) error {
-	if k.file == nil || k.lines > 2*len(k.order)+spareLines {
-		return k.rewrite(append(slices.Clip(k.order), t))
+	if k.file == nil || k.lines > 2*len(k.over.over)+spareLines {
+		return k.rewrite(append(k.over.all(), t))
 	}
 	_, err := k.file.Write(t.encode())
 	if err == nil {
@@ -220,6 +200,7 @@ func (k *keys) load(now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("read the keys of former submissions: %w", err)
 	}
+	var list []tombstone
 	for lines := bufio.NewScanner(bytes.NewReader(b)); lines.Scan(); {
 		var t tombstone
 		if json.Unmarshal(lines.Bytes(), &t) != nil || t.Key == "" {
@@ -229,12 +210,14 @@ func (k *keys) load(now time.Time) error {
 		if t.Over.After(now) {
 			t.Over = now.UTC()
 		}
-		if _, ok := k.over[t.Key]; !ok && now.Sub(t.Over) < keyLife {
-			k.over[t.Key] = t.Over
-			k.order = append(k.order, t)
+		list = append(list, t)
+	}
+	slices.SortStableFunc(list, func(a, b tombstone) int { return a.Over.Compare(b.Over) })
+	for _, t := range list {
+		if _, ok := k.over.find(t.Key, now); !ok && now.Sub(t.Over) < keyLife {
+			k.over.add(t, now)
 		}
 	}
-	slices.SortStableFunc(k.order, func(a, b tombstone) int { return a.Over.Compare(b.Over) })
 	return nil
 }
 

@@ -247,7 +247,7 @@ func (m *Manager) quarantine(id string, why error) {
 func (m *Manager) removeDamaged(id string) error {
 	of, err := m.store.readIdentity(id)
 	if err == nil && of.Key != "" {
-		if err := m.keys.bury(of.Key, m.clock.Now()); err != nil {
+		if err := m.keys.bury(of.Key, of.From, m.clock.Now()); err != nil {
 			return err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 // order is a work command, whatever its form.
 type order struct {
 	subcommand string
+	from       string // the node that it comes from; empty if not over the mesh
 	unitID     string // empty for submit, and for a list of all
 	signature  string
 	hash       string // see commandHash; empty without a signature
@@ -27,7 +28,7 @@ type order struct {
 	stdin *stdinMark
 
 	// submission is the key of a submission, empty if it has none. Cancel and
-	// release may have it in the place of the unit's ID.
+	// release may have it in the place of the unit's ID, with the work type.
 	submission string
 }
 
@@ -135,7 +136,7 @@ func parseFields(fields map[string]any) (order, error) {
 		o.unitID = f.text("unitid", true)
 	case "cancel", "release", "force-release":
 		o.submission = f.key()
-		o.unitID = f.text("unitid", o.submission == "")
+		o.unitID, o.workType = f.text("unitid", o.submission == ""), f.text("worktype", false)
 	default:
 		if f.err == nil {
 			f.err = errBadCommand

@@ -32,6 +32,19 @@ func (m *Manager) checkSignature(o order, signed bool, s control.Session) error 
 	return m.verify(o.signature, o.hash)
 }
 
+// checkWithdrawal decides whether the client of a session may withdraw a submission
+// that has not come yet: one who may submit. It says which work type that is of.
+func (m *Manager) checkWithdrawal(o order, s control.Session) error {
+	signed := m.signsAny() // if this is anything but a type
+	if t, ok := m.lookupType(o.workType); ok {
+		signed = t.VerifySignature
+	}
+	if !signed {
+		return nil
+	}
+	return m.checkSignature(o, true, s)
+}
+
 // signsAny tells whether orders about any work type are to be signed.
 func (m *Manager) signsAny() bool {
 	m.mu.Lock()

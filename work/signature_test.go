@@ -216,6 +216,34 @@ func TestRemoteUnitIsSigned(t *testing.T) {
 	}
 }
 
+// So is the withdrawal of a submission that has got no answer.
+func TestWithdrawalByRemoteUnit(t *testing.T) {
+	c := newCluster(t)
+	a := c.node("a").signed(&signatures{})
+	accept := c.played("b")
+	c.plain["b"] = false
+	sub, err := a.owner().Submit(map[string]string{"node": "b", "worktype": "signed", "signwork": "true"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go sub.Finish(strings.NewReader(""))
+	s := accept().greet()
+	s.expect(`"subcommand":"submit"`)
+	released := make(chan string)
+	go func() {
+		answer, err := a.owner().Do("work release " + sub.UnitID)
+		released <- fmt.Sprint(string(answer), err)
+	}()
+	s = accept().greet()
+	key := "a/" + sub.UnitID + "/" + a.secretOf(sub.UnitID)
+	hash := commandHash(map[string]any{"subcommand": "release", "worktype": "signed", paramSubmission: key})
+	s.expect(fmt.Sprintf(`"receptor_submission":%q,"signature":"b/%s","subcommand":"release","worktype":"signed"`, key, hash))
+	s.send("{\"released\":\"\"}\n")
+	if got, want := <-released, `{"released":"`+sub.UnitID+`"}<nil>`; got != want {
+		t.Errorf("release: %s, want %s", got, want)
+	}
+}
+
 // A node that has lost its key says so, and goes on when it has it again.
 func TestSigningKeyIsMissing(t *testing.T) {
 	c := newCluster(t)

@@ -51,6 +51,8 @@ type identity struct {
 	Key string // empty if it has none
 	// Contents tells its node, work type and parameters from any others.
 	Contents string
+	// From is the node that it first came from; empty if not over the mesh.
+	From string `json:",omitempty"`
 }
 
 // identity returns that of a submission.
@@ -66,7 +68,7 @@ func (o order) identity() identity {
 		text(name)
 		text(o.params[name])
 	}
-	return identity{Key: o.submission, Contents: hex.EncodeToString(h.Sum(nil))}
+	return identity{Key: o.submission, Contents: hex.EncodeToString(h.Sum(nil)), From: o.from}
 }
 
 // check refuses a submission that has the same key and is yet another.

@@ -190,7 +190,7 @@ func (u *unit) buryKey() error {
 	if u.of.Key == "" {
 		return nil
 	}
-	return u.m.keys.bury(u.of.Key, u.m.clock.Now())
+	return u.m.keys.bury(u.of.Key, u.of.From, u.m.clock.Now())
 }
 
 // await returns the first snapshot for which done holds, the current one

@@ -180,6 +180,9 @@ func TestSignedWork(t *testing.T) {
 			if key, ok := key.(*rsa.PrivateKey); ok {
 				tryTokens(t, one, "two", key, false)
 			}
+			if kept, err := os.ReadFile(filepath.Join(dir, "data", "two", "submissions")); err != nil || !strings.Contains(string(kept), `"From":"one"`) {
+				t.Errorf("keys of former submissions: %s (%v), want some from one", kept, err)
+			}
 			// The owner of the node need not sign.
 			one.runCat(t, "one", nil)
 
