@@ -300,13 +300,17 @@ func TestScenarioIsCheckedBeforeItRuns(t *testing.T) {
 	}
 }
 
-func TestCoreEngineRefusesUnits(t *testing.T) {
+func TestCoreEngineRefusesWhatItLacks(t *testing.T) {
 	s := &scenario.Scenario{
 		For: time.Second, Nodes: []scenario.Node{{ID: "a"}, {ID: "b"}},
 		Links: []scenario.Link{{From: "a", To: "b", Backend: scenario.TCP, Cost: 1}},
 		Units: []scenario.Unit{{From: "a", To: "b"}},
 	}
-	if _, err := Run(s, 1, Options{}); err == nil || !strings.Contains(err.Error(), "want the full engine") {
-		t.Errorf("error %v, want one that names the full engine", err)
+	for range 2 {
+		if _, err := Run(s, 1, Options{}); err == nil || !strings.Contains(err.Error(), "want the full engine") {
+			t.Errorf("error %v, want one that names the full engine", err)
+		}
+		s.Units = nil
+		s.Timeline = []scenario.Action{{Do: scenario.Crash, Node: "a", When: scenario.When{Count: 1}}}
 	}
 }

@@ -132,6 +132,12 @@ func (d *Disk) Wipe() {
 
 // enter is before each operation, and locks the disk if it returns no error.
 func (d *Disk) enter(op Op, name string, alive func() error) error {
+	if alive == nil {
+		alive = func() error { return nil }
+	}
+	if err := alive(); err != nil {
+		return err
+	}
 	if op.Changes() {
 		if d.options.Before != nil {
 			d.options.Before(op, name)
@@ -140,10 +146,8 @@ func (d *Disk) enter(op Op, name string, alive func() error) error {
 			d.options.Sleep(latency)
 		}
 	}
-	if alive != nil {
-		if err := alive(); err != nil {
-			return err
-		}
+	if err := alive(); err != nil { // it may have died meanwhile
+		return err
 	}
 	d.mu.Lock()
 	return nil

@@ -17,6 +17,7 @@ const (
 	Pinged    Kind = "pinged"     // a ping was answered, or not: Problem
 	Submitted Kind = "submitted"  // a node has promised to see to a unit
 	Renamed   Kind = "renamed"    // a second submission of a unit was taken for another: Problem
+	Claiming  Kind = "claiming"   // a supervisor is about to claim a unit
 	Ran       Kind = "ran"        // a command was started for a unit
 	Seen      Kind = "seen"       // the submitter saw the end of a unit: Text is its state, Size and Sum its output
 	Released  Kind = "released"   // the submitter has released a unit
@@ -24,6 +25,9 @@ const (
 	Opened    Kind = "opened"     // an end of a stream is there; Text is which: client, service
 	Closed    Kind = "closed"     // it is over: Size is what it has read, Problem why it ended early
 	Open      Kind = "open"       // at the end of a run it is not over: Quiet is how long nothing has moved
+	PowerOff  Kind = "poweroff"   // a machine has lost its power
+	Impaired  Kind = "impaired"   // a disk may refuse changes from now on: Text
+	Unsafe    Kind = "unsafe"     // a disk may lose, or has lost, what it was to keep: Text
 	Died      Kind = "died"       // a daemon was killed
 	Stopping  Kind = "stopping"   // the time of the run is over, and the daemons are stopped
 	Leak      Kind = "leak"       // a daemon ended a while ago, and has left Text

@@ -84,7 +84,9 @@ func (f *Faults) Any(do scenario.Do) bool {
 	return slices.ContainsFunc(f.list, func(o *fault) bool { return o.Do == do })
 }
 
-func keepsDown(do scenario.Do) bool { return do == scenario.Crash || do == scenario.Wipe }
+func keepsDown(do scenario.Do) bool {
+	return do == scenario.Crash || do == scenario.Wipe || do == scenario.PowerCut
+}
 
 func onLink(o *fault, ends [2]string) bool {
 	return o.Link == ends || o.Link == [2]string{ends[1], ends[0]}
@@ -95,7 +97,7 @@ func CauseOf(do scenario.Do) check.Cause {
 	switch do {
 	case scenario.Down, scenario.Flap, scenario.Split, scenario.Clog:
 		return check.CauseLinkLoss
-	case scenario.Crash, scenario.Wipe, scenario.Pause:
+	case scenario.Crash, scenario.Wipe, scenario.PowerCut, scenario.Pause:
 		return check.CauseNodeLoss
 	case scenario.Up, scenario.Unclog, scenario.Heal, scenario.Resume, scenario.Restart, scenario.Settle:
 		return check.CauseHeal
@@ -191,7 +193,7 @@ func (f *Faults) settle(core []string) {
 		switch o.Do {
 		case scenario.Down, scenario.Flap, scenario.Clog:
 			return o.Do == scenario.Flap || in[o.Link[0]] && in[o.Link[1]]
-		case scenario.Pause, scenario.Crash, scenario.Wipe:
+		case scenario.Pause, scenario.Crash, scenario.Wipe, scenario.PowerCut:
 			return in[o.Node]
 		default:
 			return true // what keeps all from being clear

@@ -2,6 +2,7 @@ package full
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"receptor/sim/check"
@@ -15,6 +16,7 @@ type judge struct {
 	scenario   *scenario.Scenario
 	units      []fate // of the scenario's units
 	left       []eventlog.Event
+	impaired   map[string]bool // nodes whose disks have refused changes
 	ended      bool
 	violations []check.Violation
 	counts     Units
@@ -32,14 +34,19 @@ const lingering = time.Minute
 // fate is what became of a unit.
 type fate struct {
 	submitted, released bool
+	claiming            bool // or claimed
 	runs                int
 	end                 string // "" until the submitter has seen one
+	// mayFail: its machine lost its power when it ran, or a disk would not take what
+	// belongs to it. void: a disk has lost what it was to keep, so that nothing is
+	// claimed.
+	mayFail, void bool
 }
 
 func newJudge(s *scenario.Scenario) *judge {
 	j := &judge{
 		scenario: s, units: make([]fate, len(s.Units)), violations: []check.Violation{},
-		cores: s.Cores(), reached: make(map[string]string),
+		cores: s.Cores(), reached: make(map[string]string), impaired: make(map[string]bool),
 	}
 	j.streams = judgeStreams(s, j.report)
 	return j
@@ -65,6 +72,8 @@ func (j *judge) take(e eventlog.Event) {
 		j.reached[e.Node] = e.Text
 	case eventlog.Left:
 		j.left = append(j.left, e)
+	case eventlog.PowerOff, eventlog.Impaired, eventlog.Unsafe:
+		j.excuse(e)
 	case eventlog.End:
 		j.ended = true
 	}
@@ -78,8 +87,10 @@ func (j *judge) take(e eventlog.Event) {
 		j.counts.Submitted++
 	case eventlog.Renamed:
 		j.report(at, e.Node, check.RuleUnit, "unit %d is %s: %s", e.Unit, e.Text, e.Problem)
+	case eventlog.Claiming:
+		f.claiming = true
 	case eventlog.Ran:
-		if f.runs++; f.runs > 1 {
+		if f.runs++; f.runs > 1 && !f.void {
 			j.report(at, e.Node, check.RuleUnit, "unit %d runs for the %d. time: want once at most", e.Unit, f.runs)
 		}
 	case eventlog.Seen:
@@ -92,8 +103,29 @@ func (j *judge) take(e eventlog.Event) {
 	}
 }
 
+// excuse notes which units something is not to be blamed for.
+func (j *judge) excuse(e eventlog.Event) {
+	if e.Kind == eventlog.Impaired {
+		j.impaired[e.Node] = true
+	}
+	for i, u := range j.scenario.Units {
+		f, there := &j.units[i], e.Node == u.To || e.Node == u.From
+		switch e.Kind {
+		case eventlog.PowerOff:
+			f.mayFail = f.mayFail || e.Node == u.To && f.claiming
+		case eventlog.Impaired:
+			f.mayFail = f.mayFail || there
+		case eventlog.Unsafe:
+			f.void = f.void || there
+		}
+	}
+}
+
 // judgeEnd judges a unit whose end its submitter has seen.
 func (j *judge) judgeEnd(at time.Duration, e eventlog.Event, u scenario.Unit, f *fate) {
+	if f.void {
+		return
+	}
 	want := work.Succeeded
 	if u.Exit != 0 {
 		want = work.Failed
@@ -106,6 +138,9 @@ func (j *judge) judgeEnd(at time.Duration, e eventlog.Event, u scenario.Unit, f 
 		case e.Problem != "":
 			j.report(at, e.Node, check.RuleUnit, "unit %d has succeeded with %d bytes: %s", e.Unit, e.Size, e.Problem)
 		}
+	}
+	if f.mayFail && e.Text == work.Failed.String() {
+		return
 	}
 	// Without its submission answered, nobody was promised that it runs.
 	if f.submitted && e.Text != want.String() {
@@ -138,13 +173,17 @@ func (j *judge) finishUnits(now time.Duration) {
 	for i, f := range j.units {
 		u := j.scenario.Units[i]
 		joined := scenario.Joined(j.cores, u.From, u.To)
-		if joined && !f.released {
+		if joined && !f.released && !f.void {
 			j.report(now, u.From, check.RuleUnfinished, "unit %d is %v by the end of the run, although its nodes had been sound for long: want it released", i+1, f)
 		}
-		released = released && f.released && joined
+		released = released && f.released && joined && !f.void
 	}
 	if released {
 		for _, e := range j.left {
+			// What a submission has left that failed goes at the next start.
+			if j.impaired[e.Node] && strings.HasSuffix(e.Text, ".new") {
+				continue
+			}
 			j.report(now, e.Node, check.RuleUnit, "all units are released, and there are still files of %s", e.Text)
 		}
 	}

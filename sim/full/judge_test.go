@@ -14,6 +14,9 @@ func TestJudge(t *testing.T) {
 	submitted, ran := eventlog.Event{Kind: eventlog.Submitted, Unit: 1}, eventlog.Event{Kind: eventlog.Ran, Unit: 1}
 	seen, end := eventlog.Event{Kind: eventlog.Seen, Unit: 1, Text: "Succeeded"}, eventlog.Event{Kind: eventlog.End}
 	released, left := eventlog.Event{Kind: eventlog.Released, Unit: 1}, eventlog.Event{Kind: eventlog.Left, Text: "x"}
+	claiming := eventlog.Event{Kind: eventlog.Claiming, Unit: 1}
+	powerOff, impaired := eventlog.Event{Kind: eventlog.PowerOff, Node: "b"}, eventlog.Event{Kind: eventlog.Impaired, Node: "a"}
+	unsafe := eventlog.Event{Kind: eventlog.Unsafe, Node: "b"}
 	wrong, failed := seen, seen
 	wrong.Problem, failed.Text = "differs", "Failed"
 	for name, c := range map[string]struct {
@@ -33,6 +36,12 @@ func TestJudge(t *testing.T) {
 		"the log is cut":     {[]eventlog.Event{submitted, ran, seen}, 1},
 		"left, not released": {[]eventlog.Event{submitted, ran, seen, left, end}, 1},
 		"failed, unpromised": {[]eventlog.Event{ran, failed, released, end}, 0},
+		"power was lost":     {[]eventlog.Event{submitted, claiming, ran, powerOff, failed, released, end}, 0},
+		"lost before it ran": {[]eventlog.Event{submitted, powerOff, claiming, ran, failed, released, end}, 1},
+		"lost, ran twice":    {[]eventlog.Event{submitted, claiming, ran, powerOff, ran, seen, released, end}, 1},
+		"the disk was full":  {[]eventlog.Event{submitted, impaired, failed, released, end}, 0},
+		"full, no end":       {[]eventlog.Event{submitted, impaired, end}, 1},
+		"the disk lies":      {[]eventlog.Event{submitted, unsafe, ran, ran, wrong, released, left, end}, 0},
 	} {
 		j := newJudge(&scenario.Scenario{
 			Nodes: []scenario.Node{{ID: "a"}, {ID: "b"}}, Links: []scenario.Link{{From: "a", To: "b"}},

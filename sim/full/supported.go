@@ -35,7 +35,7 @@ func supported(s *scenario.Scenario) error {
 // Supports reports whether this engine can carry out an action.
 func Supports(a scenario.Action) bool {
 	switch a.Do {
-	case scenario.Wipe, scenario.Slow, scenario.Duplicate, scenario.SetClock, scenario.Forge:
+	case scenario.Slow, scenario.Duplicate, scenario.SetClock, scenario.Forge:
 		return false
 	}
 	return !a.OldEpoch

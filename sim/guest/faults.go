@@ -15,8 +15,21 @@ type faulty struct{ *world }
 // playTimeline carries out the actions, each at its time.
 func (w *world) playTimeline() {
 	for _, a := range w.scenario.Timeline {
-		faulty{w}.After(a.At, func() { w.faults.Act(a) })
+		faulty{w}.After(a.At, func() { w.act(a) })
 	}
+}
+
+// act carries out an action at once, or at the instant that it waits for.
+func (w *world) act(a scenario.Action) {
+	if a.When == (scenario.When{}) {
+		w.faults.Act(a)
+		return
+	}
+	w.machines[a.Node].instants.await(a.When, func() {
+		w.acting.Lock()
+		defer w.acting.Unlock()
+		w.faults.Act(a)
+	})
 }
 
 // After implements fault.Mesh.
@@ -54,11 +67,8 @@ func (m faulty) Inflict(a scenario.Action) (end func()) {
 		return m.split(a.Nodes)
 	case scenario.Pause:
 		return m.machines[a.Node].pause()
-	case scenario.Crash:
-		m.machines[a.Node].kill()
-		return func() { m.Revive(a.Node) }
 	}
-	panic("guest: the host has let an action pass that is not possible: " + string(a.Do))
+	return m.machines[a.Node].inflict(a)
 }
 
 // Do implements fault.Mesh.
@@ -74,10 +84,16 @@ func (m faulty) Revive(node string) {
 	}
 }
 
-// boot starts the daemon, and tells if that is not possible.
+// restartPause is how long a service manager waits before it starts a daemon
+// again that could not start.
+const restartPause = time.Second
+
+// boot starts the daemon, again and again if that is not possible.
 func (m *machine) boot() {
 	if err := m.start(); err != nil {
 		m.world.log.log(eventlog.Event{Kind: eventlog.Problem, Node: m.id, Problem: err.Error()})
+		again := faulty{m.world}
+		again.After(restartPause, func() { again.Revive(m.id) })
 	}
 }
 

@@ -35,6 +35,8 @@ type machine struct {
 	disk        *disk.Disk
 	supervisors []*supervisor
 	starts      int
+	powerCuts   int
+	instants    instants
 	sockets     *sockets
 	life        *incarnation // of the daemon that runs, nil while none does
 	pauses      atomic.Int32 // how many reasons there are for it to be stopped
@@ -102,7 +104,7 @@ func (m *machine) start() error {
 	d, err := daemon.Start(cfg, life.host(), daemon.NewLog(life, life, cfg.LogLevel))
 	if err != nil {
 		if m.life == life {
-			m.life = nil
+			m.kill()
 		}
 		return err
 	}
@@ -219,20 +221,20 @@ func (i *incarnation) cable(addr string) *cable {
 func (i *incarnation) newListener(addr string, _ *tls.Config, _ func(error)) transport.Backend {
 	l := &listener{cable: i.cable(addr), life: i}
 	i.backends = append(i.backends, l)
-	return l
+	return counted{l, i}
 }
 
 func (i *incarnation) newDialer(addr string, _ *tls.Config, opts transport.DialOptions) transport.Backend {
 	c := i.cable(addr)
-	return transport.NewDialer("peer "+c.link.Name(), opts, func(ctx context.Context) (transport.Runner, error) { return c.dial(ctx, i) })
+	return counted{transport.NewDialer("peer "+c.link.Name(), opts, func(ctx context.Context) (transport.Runner, error) { return c.dial(ctx, i) }), i}
 }
 
 func (i *incarnation) newUDPListener(addr string, idle time.Duration, warn func(error)) transport.Backend {
-	return udp.NewListener(addr, udp.ListenOptions{Net: udpNet{cable: i.cable(addr), life: i}, Clock: i, Idle: idle, Warn: warn})
+	return counted{udp.NewListener(addr, udp.ListenOptions{Net: udpNet{cable: i.cable(addr), life: i}, Clock: i, Idle: idle, Warn: warn}), i}
 }
 
 func (i *incarnation) newUDPDialer(addr string, opts transport.DialOptions) transport.Backend {
-	return udp.NewDialer(udpNet{cable: i.cable(addr), life: i}, addr, opts)
+	return counted{udp.NewDialer(udpNet{cable: i.cable(addr), life: i}, addr, opts), i}
 }
 
 func (i *incarnation) listen(network, address string) (net.Listener, error) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
+	"sync/atomic"
 	"time"
 
 	"receptor/sim/disk"
@@ -31,6 +32,14 @@ type supervisor struct {
 	life     *incarnation // that does
 	outputs  bool         // whether the watcher wants to know of output
 	canceled chan struct{}
+	dead     atomic.Bool // with its machine
+}
+
+func (s *supervisor) check() error {
+	if s.dead.Load() {
+		return errDead
+	}
+	return nil
 }
 
 // behaviour is what a command does, as its parameter says.
@@ -51,7 +60,8 @@ func (i *incarnation) Start(job work.Job, w work.Watcher) (work.Process, error) 
 		first.watcher, first.life = w, i
 		return &process{i, first}, nil
 	}
-	s := &supervisor{machine: m, disk: m.disk.For(nil), job: job, watcher: w, life: i, canceled: make(chan struct{})}
+	s := &supervisor{machine: m, job: job, watcher: w, life: i, canceled: make(chan struct{})}
+	s.disk = m.disk.For(s.check)
 	if _, claimed := m.disk.Content(path.Join(job.Dir, claimFile)); claimed {
 		go s.ended(true, "another supervisor had claimed the unit, and is gone")
 		return &process{i, s}, nil
@@ -102,7 +112,9 @@ func (s *supervisor) ended(claimed bool, problem string) {
 
 // run claims the unit, runs the command, and writes its status.
 func (s *supervisor) run() {
-	disown()
+	var b behaviour
+	known := len(s.job.Args) == 1 && json.Unmarshal([]byte(s.job.Args[0]), &b) == nil
+	s.tell(eventlog.Claiming, b)
 	if !s.claim() {
 		s.ended(false, "the unit is gone")
 		return
@@ -111,17 +123,23 @@ func (s *supervisor) run() {
 		s.ended(true, "")
 		return
 	}
-	var b behaviour
-	if len(s.job.Args) != 1 || json.Unmarshal([]byte(s.job.Args[0]), &b) != nil {
+	if !known {
 		s.write(work.Failed, fmt.Sprintf("arguments %q: want one, a JSON object", s.job.Args))
 		s.ended(true, "")
 		return
 	}
-	s.machine.world.log.log(eventlog.Event{Kind: eventlog.Ran, Node: s.machine.id, Unit: b.Unit})
+	s.tell(eventlog.Ran, b)
 	s.write(work.Running, "Running: PID 1")
 	state, detail := s.command(b)
 	s.write(state, detail)
 	s.ended(true, "")
+}
+
+// tell tells the log, unless the supervisor is dead.
+func (s *supervisor) tell(kind eventlog.Kind, b behaviour) {
+	if s.check() == nil {
+		s.machine.world.log.log(eventlog.Event{Kind: kind, Node: s.machine.id, Unit: b.Unit})
+	}
 }
 
 // claim leaves, durably, a mark that the unit is this supervisor's.

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -47,6 +48,17 @@ const (
 	Restart Do = "restart"
 	// Wipe is Crash, and its disk is lost.
 	Wipe Do = "wipe"
+	// PowerCut ends all that runs on its machine. Of what was not synced its disk
+	// keeps what Loss says. After For the machine starts again.
+	PowerCut Do = "power-cut"
+	// DiskFull: nothing more can be written to its disk.
+	DiskFull Do = "disk-full"
+	// DiskSlow: each change of its disk takes By.
+	DiskSlow Do = "disk-slow"
+	// DiskErrors: changes of its disk fail, each with Probability.
+	DiskErrors Do = "disk-errors"
+	// DiskLies: its disk says that it has synced, and has not.
+	DiskLies Do = "disk-lies"
 	// Duplicate: a second node with its ID appears, which dials Via.
 	Duplicate Do = "duplicate"
 	// SetClock puts its clock wrong by Clock.
@@ -79,8 +91,47 @@ type Action struct {
 	Via string
 	// Clock is what SetClock sets.
 	Clock Clock
+	// Loss is what a PowerCut leaves of what was not synced; "" is LoseAll.
+	Loss Loss
+	// Probability is that of DiskErrors.
+	Probability float64
+	// When, if its Count is not 0, has Crash and PowerCut wait, from At on.
+	When When
 
 	line int
+}
+
+// Loss is what becomes of what was not synced.
+type Loss string
+
+// What can become of it.
+const (
+	// LoseAll: nothing of it is left.
+	LoseAll Loss = "all"
+	// Torn: what was done first is left, and perhaps a part of the next write.
+	Torn Loss = "torn"
+	// Reordered: any of it is left.
+	Reordered Loss = "reordered"
+)
+
+// When is an instant in the life of a node: that before it does something.
+type When struct {
+	// Op is what it does: a change of the disk by its name in package disk, or
+	// Frame, which it takes from a link; "": any of these.
+	Op string
+	// File is the last element of the path of what it is done to, where the .tmp
+	// of a file that replaces another does not count; "": any.
+	File string
+	// Count is which of them it is, from 1.
+	Count int
+}
+
+// Frame is the Op of frames.
+const Frame = "frame"
+
+// whenOps are what a When can wait for.
+func whenOps() []string {
+	return []string{"create", "mkdir", "rename", "remove", "write", "truncate", "sync", "syncdir", Frame}
 }
 
 // Clock is how far a clock is wrong.
@@ -101,33 +152,51 @@ type takes struct {
 	link, nodes, node bool
 	every, by, epoch  bool
 	via, clock        bool
+	loss, when        bool
+	probability       bool
 	lasts, endless    bool // it may have a For; it may do without
 }
 
 var actions = map[Do]takes{
-	Down:      {link: true, lasts: true, endless: true},
-	Up:        {link: true, endless: true},
-	Flap:      {link: true, every: true, lasts: true},
-	Clog:      {link: true, lasts: true, endless: true},
-	Unclog:    {link: true, endless: true},
-	Split:     {nodes: true, lasts: true, endless: true},
-	Heal:      {endless: true},
-	Settle:    {nodes: true, endless: true},
-	Pause:     {node: true, lasts: true, endless: true},
-	Slow:      {node: true, by: true, lasts: true, endless: true},
-	Resume:    {node: true, endless: true},
-	Crash:     {node: true, epoch: true, lasts: true, endless: true},
-	Restart:   {node: true, epoch: true, endless: true},
-	Wipe:      {node: true, lasts: true, endless: true},
-	Duplicate: {node: true, via: true, lasts: true, endless: true},
-	SetClock:  {node: true, clock: true, endless: true},
-	Forge:     {node: true, every: true, lasts: true},
+	Down:       {link: true, lasts: true, endless: true},
+	Up:         {link: true, endless: true},
+	Flap:       {link: true, every: true, lasts: true},
+	Clog:       {link: true, lasts: true, endless: true},
+	Unclog:     {link: true, endless: true},
+	Split:      {nodes: true, lasts: true, endless: true},
+	Heal:       {endless: true},
+	Settle:     {nodes: true, endless: true},
+	Pause:      {node: true, lasts: true, endless: true},
+	Slow:       {node: true, by: true, lasts: true, endless: true},
+	Resume:     {node: true, endless: true},
+	Crash:      {node: true, epoch: true, when: true, lasts: true, endless: true},
+	Restart:    {node: true, epoch: true, endless: true},
+	Wipe:       {node: true, lasts: true, endless: true},
+	PowerCut:   {node: true, loss: true, when: true, lasts: true, endless: true},
+	DiskFull:   {node: true, lasts: true},
+	DiskSlow:   {node: true, by: true, lasts: true},
+	DiskErrors: {node: true, probability: true, lasts: true},
+	DiskLies:   {node: true, lasts: true},
+	Duplicate:  {node: true, via: true, lasts: true, endless: true},
+	SetClock:   {node: true, clock: true, endless: true},
+	Forge:      {node: true, every: true, lasts: true},
 }
 
 // dos returns all that actions can do, in the order of their documentation.
 func dos() []Do {
 	return []Do{Down, Up, Flap, Clog, Unclog, Split, Heal, Settle,
-		Pause, Slow, Resume, Crash, Restart, Wipe, Duplicate, SetClock, Forge}
+		Pause, Slow, Resume, Crash, Restart, Wipe, PowerCut,
+		DiskFull, DiskSlow, DiskErrors, DiskLies, Duplicate, SetClock, Forge}
+}
+
+// NeedsDisk tells whether an action is about the disk of a machine, or an instant
+// in its life, which only the full engine knows.
+func (a *Action) NeedsDisk() bool {
+	switch a.Do {
+	case PowerCut, DiskFull, DiskSlow, DiskErrors, DiskLies:
+		return true
+	}
+	return a.When != When{}
 }
 
 // problem says what is wrong with an action by itself, or "".
@@ -149,6 +218,9 @@ func (a *Action) problem() string {
 		{"by", a.By != 0, t.by, true},
 		{"epoch", a.OldEpoch, t.epoch, false},
 		{"via", a.Via != "", t.via, true},
+		{"loss", a.Loss != "", t.loss, false},
+		{"when", a.When != When{}, t.when, false},
+		{"probability", a.Probability != 0, t.probability, true},
 		{"for", a.For != 0, t.lasts, !t.endless},
 		{"offset or drift", a.Clock != Clock{}, t.clock, false},
 	} {
@@ -165,7 +237,24 @@ func (a *Action) problem() string {
 	case a.Every > 0 && a.For/a.Every > maxCount:
 		return fmt.Sprintf("every %v for %v are more than %d turns", a.Every, a.For, maxCount)
 	}
+	if text := a.When.problem(); text != "" {
+		return text
+	}
 	return a.Clock.problem()
+}
+
+func (w When) problem() string {
+	switch {
+	case w == When{}:
+		return ""
+	case w.Count < 1 || w.Count > maxCount:
+		return fmt.Sprintf("when: count %d must be from 1 to %d", w.Count, maxCount)
+	case w.Op != "" && !slices.Contains(whenOps(), w.Op):
+		return fmt.Sprintf("when: op %q is none of %v", w.Op, whenOps())
+	case w.Op == Frame && w.File != "":
+		return "when: frames have no file"
+	}
+	return ""
 }
 
 func (c Clock) problem() string {

@@ -171,6 +171,21 @@ func (a Action) encode() *yaml.Node {
 		m.text("epoch", oldEpoch)
 	}
 	m.clock(a.Clock)
+	m.text("loss", string(a.Loss))
+	if a.Probability != 0 {
+		m.plain("probability", formatFloat(a.Probability))
+	}
+	m.add("when", a.When.encode())
+	return m.node
+}
+
+func (w When) encode() *yaml.Node {
+	m := flow()
+	m.text("op", w.Op)
+	m.text("file", w.File)
+	if w.Count > 0 {
+		m.plain("count", strconv.Itoa(w.Count))
+	}
 	return m.node
 }
 

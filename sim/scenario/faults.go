@@ -27,17 +27,21 @@ type Faults struct {
 }
 
 // FaultKinds returns all that Faults can draw. Forge is not among its defaults:
-// with a forging node, only what it cannot touch is claimed.
+// with a forging node, only what it cannot touch is claimed. Nor are the
+// DiskKinds, which only the full engine has.
 func FaultKinds() []Do {
-	return []Do{Down, Flap, Clog, Split, Pause, Slow, Crash, Wipe, Duplicate, SetClock, Forge}
+	return append([]Do{Down, Flap, Clog, Split, Pause, Slow, Crash, Wipe, Duplicate, SetClock, Forge}, DiskKinds()...)
 }
+
+// DiskKinds returns the faults of machines and their disks.
+func DiskKinds() []Do { return []Do{PowerCut, DiskFull, DiskSlow, DiskErrors, DiskLies} }
 
 // DefaultFaults returns what `faults: {}` means.
 func DefaultFaults() Faults {
 	return Faults{
 		From: 0, Rate: Range[float64]{0.02, 0.5},
 		Duration: Range[time.Duration]{100 * time.Millisecond, 40 * time.Second},
-		Kinds:    slices.DeleteFunc(FaultKinds(), func(k Do) bool { return k == Forge }),
+		Kinds:    slices.DeleteFunc(FaultKinds(), func(k Do) bool { return k == Forge || slices.Contains(DiskKinds(), k) }),
 	}
 }
 
@@ -164,6 +168,12 @@ func (d *faultDrawer) fault(at time.Duration, k Do) Action {
 		a.By = time.Duration(1+r.IntN(200)) * time.Millisecond
 	case Crash:
 		a.OldEpoch = r.IntN(4) == 0 && !d.undoubted
+	case PowerCut:
+		a.Loss = []Loss{LoseAll, Torn, Reordered}[r.IntN(3)]
+	case DiskSlow:
+		a.By = time.Duration(1+r.IntN(200)) * time.Millisecond
+	case DiskErrors:
+		a.Probability = float64(1+r.IntN(100)) / 100
 	case Duplicate:
 		a.Via = d.s.Nodes[r.IntN(len(d.s.Nodes))].ID
 		for a.Via == a.Node {

@@ -47,6 +47,11 @@ timeline:
   - {at: 11s, do: crash, node: a, for: 1s, epoch: old}
   - {at: 12s, do: restart, node: a, epoch: old}
   - {at: 13s, do: wipe, node: a, for: 1s}
+  - {at: 13s, do: power-cut, node: a, for: 1s, loss: reordered, when: {op: rename, file: status, count: 2}}
+  - {at: 13s, do: disk-full, node: a, for: 1s}
+  - {at: 13s, do: disk-slow, node: a, for: 1s, by: 10ms}
+  - {at: 13s, do: disk-errors, node: a, for: 1s, probability: 0.5}
+  - {at: 13s, do: disk-lies, node: a, for: 1s}
   - {at: 14s, do: duplicate, node: a, via: c, for: 1s}
   - {at: 15s, do: clock, node: a, offset: 1h, drift: -0.1}
   - {at: 16s, do: forge, node: a, for: 1s, every: 10ms}
@@ -166,8 +171,10 @@ func TestDrawnFaults(t *testing.T) {
 	if s := resolved(t, "nodes: [a]\nfaults: {kinds: [down, split, duplicate]}\n", 1); len(s.Timeline) != 0 {
 		t.Errorf("a lone node has no links, yet drew %v", s.Timeline)
 	}
-	if slices.Contains(DefaultFaults().Kinds, Forge) {
-		t.Errorf("forge is drawn without having been asked for")
+	for _, k := range append(DiskKinds(), Forge) {
+		if slices.Contains(DefaultFaults().Kinds, k) {
+			t.Errorf("%s is drawn without having been asked for", k)
+		}
 	}
 }
 

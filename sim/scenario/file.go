@@ -277,11 +277,31 @@ func (d *decoder) action(n *yaml.Node) Action {
 			scalar(d, "action: epoch", &which, parseOneOf(newEpoch, oldEpoch))(n)
 			a.OldEpoch = which == oldEpoch
 		}),
-		optional("via", scalar(d, "action: via", &a.Via, parseText)))...)
+		optional("via", scalar(d, "action: via", &a.Via, parseText)),
+		optional("loss", scalar(d, "action: loss", &a.Loss, parseOneOf(LoseAll, Torn, Reordered))),
+		optional("probability", scalar(d, "action: probability", &a.Probability, parseErrorRate)),
+		optional("when", func(n *yaml.Node) { a.When = d.when(n) }))...)
 	if text := a.problem(); text != "" && len(d.problems) == problems {
 		d.fail(n, "action: %s", text)
 	}
 	return a
+}
+
+func (d *decoder) when(n *yaml.Node) When {
+	w := When{Count: 1}
+	d.mapping(n, "when",
+		optional("op", scalar(d, "when: op", &w.Op, parseOneOf(whenOps()...))),
+		optional("file", scalar(d, "when: file", &w.File, parseText)),
+		optional("count", scalar(d, "when: count", &w.Count, parseCount(1, maxCount))))
+	return w
+}
+
+func parseErrorRate(s string) (float64, error) {
+	p, err := parseProbability(s)
+	if err == nil && p == 0 {
+		err = errors.New("probability 0 is no fault: want more, 1 at most")
+	}
+	return p, err
 }
 
 // Values of the key epoch.

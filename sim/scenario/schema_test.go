@@ -127,13 +127,15 @@ workload:
   services: [{node: a, name: web, at: 1s, for: 2s}]
   units: [{from: a, to: b, at: 1s, stdin: 10, stdout: 20, duration: 2s, exit: 3}]
   streams: [{from: a, to: b, at: 1s, send: 10, receive: 20, idle: 2s, half_close: true, by: connect}, {from: b, to: a, by: proxy}]
-faults: {from: 1s, until: 20s, rate: 0.1..2, duration: 10ms..1s, kinds: [down, flap, clog, split, pause, slow, crash, wipe, duplicate, clock, forge]}
+faults: {from: 1s, until: 20s, rate: 0.1..2, duration: 10ms..1s, kinds: [down, flap, clog, split, pause, slow, crash, wipe, power-cut, disk-full, disk-slow, disk-errors, disk-lies, duplicate, clock, forge]}
 timeline:
   - {at: 1s, do: flap, link: [a, b], one_way: true, for: 1s, every: 10ms}
   - {at: 2s, do: slow, node: a, by: 1ms, for: 1s}
   - {at: 3s, do: split, nodes: [a, b], for: 1s}
   - {at: 4s, do: crash, node: a, for: 1s, epoch: old}
   - {at: 5s, do: duplicate, node: a, via: b, for: 1s}
+  - {at: 5s, do: power-cut, node: a, loss: torn, for: 1s, when: {op: sync, file: status, count: 3}}
+  - {at: 5s, do: disk-errors, node: a, for: 1s, probability: 0.5}
   - {at: 6s, do: clock, node: a, offset: 1s, drift: -0.01}
 expect: {converged_within: 10s, lost_pings: 1, converges: true}
 `
@@ -267,8 +269,8 @@ func (s schema) allKeys(node any) []string {
 	return sortedKeys(found)
 }
 
-// Every action with every set of keys, of which none takes more than four: both
-// take it, or neither does.
+// Every action with every set of three keys, and those of four that have what
+// every action with so many takes: both take it, or neither does.
 func TestSchemaKnowsWhatActionsTake(t *testing.T) {
 	t.Parallel()
 	compiled, err := jsonschema.NewCompiler().Compile(schemaPath + "#/$defs/action")
@@ -278,11 +280,13 @@ func TestSchemaKnowsWhatActionsTake(t *testing.T) {
 	s := schema{compiled: compiled}
 	keys := []string{
 		"link: [a, b]", "one_way: true", "nodes: [a]", "node: a", "every: 1ms", "by: 1ms", "epoch: old", "via: b", "for: 1s", "offset: 1s", "drift: 0.01",
+		"loss: torn", "probability: 0.5", "when: {op: sync}",
 	}
+	const subject, lasting = 1<<0 | 1<<3, 1 << 8 // link or node; for
 	taken := 0
 	for _, do := range dos() {
 		for set := range uint(1) << len(keys) {
-			if bits.OnesCount(set) > 4 {
+			if n := bits.OnesCount(set); n > 4 || n == 4 && (set&lasting == 0 || set&subject == 0) {
 				continue
 			}
 			action := "at: 1s, do: " + string(do)
@@ -343,7 +347,9 @@ func TestSchemaRefusesWhatTheDecoderRefuses(t *testing.T) {
 	for _, faults := range []string{"from: x", "until: 1", "rate: 0", "rate: 2000", "duration: 1", "kinds: [settle]", "kinds: down"} {
 		refusedByBoth(t, s, "{nodes: [a, b], faults: {"+faults+"}}")
 	}
-	for _, action := range []string{"at: 1s", "do: heal", "at: 1s, do: haul", "at: 1, do: heal", "at: 1s, do: down, link: [a]", "at: 1s, do: split, nodes: []"} {
+	for _, action := range []string{"at: 1s", "do: heal", "at: 1s, do: haul", "at: 1, do: heal", "at: 1s, do: down, link: [a]", "at: 1s, do: split, nodes: []",
+		"at: 1s, do: power-cut, node: a, loss: some", "at: 1s, do: crash, node: a, when: {op: read}", "at: 1s, do: crash, node: a, when: {op: frame, file: x}",
+		"at: 1s, do: crash, node: a, when: {count: 0}", "at: 1s, do: disk-errors, node: a, for: 1s, probability: 0"} {
 		refusedByBoth(t, s, "{nodes: [a, b], timeline: [{"+action+"}]}")
 	}
 }

@@ -1,0 +1,138 @@
+package guest
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"receptor/sim/disk"
+	"receptor/sim/eventlog"
+	"receptor/sim/scenario"
+	"receptor/sim/seed"
+	"receptor/transport"
+)
+
+var losses = map[scenario.Loss]disk.Loss{
+	"": disk.LoseAll, scenario.LoseAll: disk.LoseAll, scenario.Torn: disk.Torn, scenario.Reordered: disk.Reordered,
+}
+
+// powerCut ends all that runs on the machine. Its disk keeps what was synced.
+func (m *machine) powerCut(l scenario.Loss) {
+	m.tell(eventlog.PowerOff, string(l))
+	m.kill()
+	for _, s := range m.supervisors {
+		s.dead.Store(true)
+	}
+	m.supervisors = nil
+	m.powerCuts++
+	m.disk.PowerCut(losses[l], seed.Rand(m.world.scenario.Seed, "power cut", fmt.Sprintf("%s %d", m.id, m.powerCuts)))
+}
+
+func (m *machine) tell(kind eventlog.Kind, what string) {
+	m.world.log.log(eventlog.Event{Kind: kind, Node: m.id, Text: what})
+}
+
+// inflict begins what an action does to the machine, its daemon or its disk, and
+// returns what ends it.
+func (m *machine) inflict(a scenario.Action) (end func()) {
+	switch a.Do {
+	case scenario.Crash:
+		m.kill()
+		return func() { faulty{m.world}.Revive(m.id) }
+	case scenario.PowerCut:
+		m.powerCut(a.Loss)
+		return func() { faulty{m.world}.Revive(m.id) }
+	case scenario.Wipe:
+		m.powerCut(scenario.LoseAll)
+		m.disk.Wipe()
+		m.tell(eventlog.Unsafe, string(a.Do))
+		return func() { faulty{m.world}.Revive(m.id) }
+	case scenario.DiskFull:
+		m.tell(eventlog.Impaired, string(a.Do))
+		m.disk.SetRoom(0)
+		return func() { m.disk.SetRoom(-1) }
+	case scenario.DiskSlow:
+		m.disk.SetLatency(a.By)
+		return func() { m.disk.SetLatency(0) }
+	case scenario.DiskErrors:
+		m.tell(eventlog.Impaired, string(a.Do))
+		r := seed.Rand(m.world.scenario.Seed, "disk errors", fmt.Sprintf("%s %v", m.id, a.At))
+		m.disk.SetFault(func(op disk.Op, _ string) error {
+			if op.Changes() && r.Float64() < a.Probability {
+				return disk.ErrIO
+			}
+			return nil
+		})
+		return func() { m.disk.SetFault(nil) }
+	case scenario.DiskLies:
+		m.tell(eventlog.Unsafe, string(a.Do))
+		m.disk.SetLying(true)
+		return func() { m.disk.SetLying(false) }
+	}
+	panic("guest: the host has let an action pass that is not possible: " + string(a.Do))
+}
+
+// instants are those that actions wait for.
+type instants struct {
+	mu      sync.Mutex
+	awaited []*instant
+}
+
+type instant struct {
+	when scenario.When
+	left int
+	act  func()
+}
+
+// await has act called just before the instant, by who makes it.
+func (i *instants) await(w scenario.When, act func()) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.awaited = append(i.awaited, &instant{w, w.Count, act})
+}
+
+// happens is called before each change of the disk, and before each frame is
+// taken, without a lock.
+func (i *instants) happens(op, name string) {
+	i.mu.Lock()
+	var due []*instant
+	i.awaited = slices.DeleteFunc(i.awaited, func(t *instant) bool {
+		if (t.when.Op == "" || t.when.Op == op) && (t.when.File == "" || t.when.File == path.Base(strings.TrimSuffix(name, ".tmp"))) {
+			t.left--
+		}
+		if t.left == 0 {
+			due = append(due, t)
+		}
+		return t.left == 0
+	})
+	i.mu.Unlock()
+	for _, t := range due {
+		t.act()
+	}
+}
+
+// counted is a backend whose frames are instants in the life of its node.
+type counted struct {
+	transport.Backend
+	life *incarnation
+}
+
+// Start implements transport.Backend.
+func (c counted) Start(accept transport.Acceptor) error {
+	return c.Backend.Start(func(l transport.Link) transport.Receiver { return countedLink{accept(l), c.life} })
+}
+
+type countedLink struct {
+	transport.Receiver
+	life *incarnation
+}
+
+// Receive implements transport.Receiver.
+func (c countedLink) Receive(frame []byte) {
+	c.life.machine.instants.happens(scenario.Frame, "")
+	if c.life.check() == nil {
+		c.Receiver.Receive(frame)
+	}
+}
