@@ -50,7 +50,7 @@ func (d *Daemon) ipNeighbours(network string) []iprouter.Neighbour {
 	var list []iprouter.Neighbour
 	var nodes []string
 	for _, ad := range d.node.Advertisements() {
-		if ad.NodeID == d.cfg.Node.ID || ad.Service != network || !d.node.Reachable(ad.NodeID) {
+		if ad.NodeID == d.node.ID() || ad.Service != network || !d.node.Reachable(ad.NodeID) {
 			continue
 		}
 		if networks := iprouter.Networks(network, ad.Tags); len(networks) > 0 {

@@ -177,7 +177,7 @@ func (d *Daemon) toService(node, service, tlsClient string) proxy.Dial {
 // remoteNode is the ID of a node that a configuration may call localhost.
 func (d *Daemon) remoteNode(node string) string {
 	if strings.EqualFold(node, "localhost") {
-		return d.cfg.Node.ID
+		return d.node.ID()
 	}
 	return node
 }
