@@ -20,6 +20,9 @@ const (
 	// withdrawn service, is kept without news: five missed intervals. Since
 	// both live equally long, nothing outlives the tombstone that refuses it.
 	advertisementLife = 5 * time.Minute
+	// maxAge is the greatest age of an advertisement, in seconds: it is forgotten by
+	// then.
+	maxAge            = int(advertisementLife / time.Second)
 	maxAdvertisements = 65536
 	// maxAdvertisementBytes bounds the frames of all known services together. All
 	// are sent on a link that comes up: more than its queue takes would break
@@ -77,14 +80,30 @@ func (s *services) keys() []serviceKey {
 }
 
 // frames returns the advertisements, in order, for a peer that came up.
-func (s *services) frames() [][]byte {
+func (s *services) frames(now time.Time) [][]byte {
 	var frames [][]byte
 	for _, k := range s.keys() {
 		if known := s.known[k]; !known.Cancel {
-			frames = append(frames, known.frame)
+			frames = append(frames, known.frameAt(now))
 		}
 	}
 	return frames
+}
+
+// frameAt returns the advertisement as it is now. One whose node is silent says
+// for how long: the peer must not keep it for longer than this node does, or two
+// that meet again and again keep a service for ever that is gone.
+func (k *knownService) frameAt(now time.Time) []byte {
+	silent := now.Sub(k.heard)
+	if silent <= advertiseInterval {
+		return k.frame
+	}
+	aged := k.ServiceAdvertisement
+	aged.Age = int(silent / time.Second)
+	if frame := aged.Encode(); len(frame) <= transport.MaxFrame {
+		return frame
+	}
+	return k.frame
 }
 
 // dropNode forgets the services of a node that has departed.
@@ -221,7 +240,15 @@ func (n *Node) receiveAdvertisement(now time.Time, frame []byte, from *session) 
 	case !n.services.fits(old, frame):
 		return errTooManyServices
 	}
-	n.learn(now, ad, bytes.Clone(frame), from)
+	heard := now
+	if ad.Age != 0 {
+		age := time.Duration(min(max(ad.Age, 0), maxAge)) * time.Second
+		if age >= advertisementLife {
+			return nil
+		}
+		ad.Age, heard = 0, now.Add(-age)
+	}
+	n.learn(heard, ad, bytes.Clone(frame), from)
 	return nil
 }
 
@@ -252,12 +279,12 @@ func (n *Node) outdate(now time.Time, ad *wire.ServiceAdvertisement) {
 }
 
 // learn takes in an advertisement that is newer than what is known, and floods
-// it.
-func (n *Node) learn(now time.Time, ad *wire.ServiceAdvertisement, frame []byte, from *session) {
+// it. heard is when there was news of the service.
+func (n *Node) learn(heard time.Time, ad *wire.ServiceAdvertisement, frame []byte, from *session) {
 	key := serviceKey{ad.NodeID, ad.Service}
 	old := n.services.known[key]
-	n.services.put(key, &knownService{ServiceAdvertisement: *ad, frame: frame, heard: now})
-	n.bring(&n.services.expire, now.Add(advertisementLife))
+	n.services.put(key, &knownService{ServiceAdvertisement: *ad, frame: frame, heard: heard})
+	n.bring(&n.services.expire, heard.Add(advertisementLife))
 	if changed(old, ad) {
 		n.emit(ServiceChanged{Node: ad.NodeID, Service: ad.Service, Withdrawn: ad.Cancel})
 	}

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -134,6 +135,46 @@ func TestNewNodeLearnsServices(t *testing.T) {
 	n.link("b", "c", 1)
 	n.advance(time.Second)
 	n.wantServices("c", "a:svc")
+}
+
+// A service that is gone does not live on by being told to one node after another.
+func TestServiceAgesOnTheWay(t *testing.T) {
+	n := newNet(t, "a", "b", "c", "d")
+	n.link("a", "b", 1)
+	n.nodes["a"].advertise("svc", wire.ConnStream, Advertise{})
+	n.advance(time.Second)
+	n.nodes["a"].mu.Lock()
+	delete(n.nodes["a"].services.own, "svc") // of which nobody is told
+	n.nodes["a"].mu.Unlock()
+	const step = advertisementLife - 10*time.Second
+	n.advance(step)
+	fromB, _ := n.link("b", "c", 1)
+	n.advance(time.Second)
+	if told := bytes.Join(fromB.Sent, nil); !bytes.Contains(told, []byte(`"Age":29`)) {
+		t.Errorf("b tells %q, want an age in it", told)
+	}
+	n.advance(12 * time.Second)
+	n.link("c", "d", 1)
+	n.advance(time.Second)
+	for _, id := range []string{"b", "c", "d"} {
+		n.wantServices(id)
+	}
+}
+
+// Whatever age a peer tells, an advertisement is kept for its life at most.
+func TestStrangeAges(t *testing.T) {
+	n := newNet(t, "a")
+	_, fromPeer := n.joinDeployed("a", "d")
+	for name, age := range map[string]int{"old": maxAge, "older": 1 << 60, "young": 1, "unborn": -1 << 60} {
+		fromPeer.Send((&wire.ServiceAdvertisement{NodeID: "d", Service: name, Time: n.clock.Now(), Age: age}).Encode())
+	}
+	n.advance(time.Second)
+	n.wantServices("a", "d:unborn", "d:young")
+	if ads := n.nodes["a"].Status().Advertisements; ads[0].Age != 0 || ads[1].Age != 0 {
+		t.Errorf("status tells %+v, want no ages", ads)
+	}
+	n.advance(advertisementLife)
+	n.wantServices("a")
 }
 
 // Work types are advertised with the services that ask for it, and again when

@@ -228,7 +228,7 @@ func (s *session) establish(now time.Time) bool {
 	n.peers = slices.Insert(n.peers, at, s)
 	n.emit(LinkUp{Peer: s.peer, Cost: s.cost, Link: s.link.String()})
 	n.linksChanged(now)
-	s.exchange()
+	s.exchange(now)
 	return true
 }
 
@@ -250,11 +250,11 @@ func (s *session) whyNot() string {
 // exchange sends the peer all that is known, so that the mesh need not flood
 // it anew: every node's newest update, also the peer's own (by which a node
 // whose clock was set back learns of it), and all advertisements.
-func (s *session) exchange() {
+func (s *session) exchange(now time.Time) {
 	for _, frame := range s.node.db.Frames() {
 		s.link.Send(frame)
 	}
-	for _, frame := range s.node.services.frames() {
+	for _, frame := range s.node.services.frames(now) {
 		s.link.Send(frame)
 	}
 }

@@ -32,6 +32,9 @@ type ServiceAdvertisement struct {
 	Tags         map[string]string
 	WorkCommands []WorkCommand
 	Cancel       bool
+	// Age is for how long whoever sends it has had no news of the service, in whole
+	// seconds. Only nodes of ours tell, and only when that is unusual.
+	Age int `json:",omitempty"`
 }
 
 // Encode returns the advertisement as a frame.
