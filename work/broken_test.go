@@ -81,7 +81,14 @@ func TestNothingUnsavedIsAcknowledged(t *testing.T) {
 		if result, err := sub.Finish(strings.NewReader("input")); err == nil {
 			t.Errorf("answer %q, although a restart would lose the unit", result)
 		}
-		a.wantStatus(sub.UnitID, Failed, errDisk.Error())
+		// Nor is the end, which a restart would take back.
+		a.wantStatus(sub.UnitID, Pending, "Starting Worker; its end cannot be written down: write the status of a unit: ")
+		a.breakFile("")
+		c.clock.advance(retryPause)
+		a.wantStatus(sub.UnitID, Failed, "Error starting worker: ")
+		a.stop()
+		a.start()
+		a.wantStatus(sub.UnitID, Failed, "Error starting worker: ")
 	})
 	t.Run("order", func(t *testing.T) {
 		c := newCluster(t)
@@ -102,6 +109,94 @@ func TestNothingUnsavedIsAcknowledged(t *testing.T) {
 			t.Errorf("it is not on disk: %s", got)
 		}
 	})
+}
+
+// An end that the disk does not take is not shown: a restart would take it back.
+func TestEndCannotBeWritten(t *testing.T) {
+	lose := func(n *testNode) (id string, p *testProcess) {
+		id, _ = n.submit("a", "")
+		p = n.next()
+		p.status(Running, "Running: PID 7")
+		n.breakFile("/status.tmp")
+		p.watcher.Ended(true, "signal: killed")
+		n.wantStatus(id, Running, "Running: PID 7; its end cannot be written down: write the status of a unit: ")
+		return id, p
+	}
+	t.Run("for a while", func(t *testing.T) {
+		c := newCluster(t)
+		n := c.node("a")
+		id, _ := lose(n)
+		for range 3 {
+			c.clock.advance(retryPause)
+		}
+		problems := 0
+		for len(n.events) > 0 {
+			if _, ok := (<-n.events).(UnitProblem); ok {
+				problems++
+			}
+		}
+		if problems != 1 {
+			t.Errorf("the same problem was told %d times", problems)
+		}
+		n.wantStatus(id, Running, "Running: PID 7; its end cannot be written down: ")
+		n.breakFile("")
+		c.clock.advance(retryPause)
+		n.wantStatus(id, Failed, "ended early (signal: killed)")
+	})
+	t.Run("until a restart", func(t *testing.T) {
+		c := newCluster(t)
+		n := c.node("a")
+		id, p := lose(n)
+		n.stop()
+		n.breakFile("")
+		n.processes.found[p.Dir] = ErrSupervisorGone
+		n.start()
+		n.wantStatus(id, Failed, "ended early (while this node was down)")
+	})
+	t.Run("until its release", func(t *testing.T) {
+		n := newCluster(t).node("a")
+		id, _ := lose(n)
+		if got := n.do("work cancel " + id); !strings.HasPrefix(got, "ERROR: ") || !strings.Contains(got, errDisk.Error()) {
+			t.Errorf("cancel: %s", got)
+		}
+		if got := n.do("work release " + id); got != `{"released":"`+id+`"}` {
+			t.Errorf("release: %s", got)
+		}
+		if left := n.left(); len(left) != 0 {
+			t.Errorf("left: %v", left)
+		}
+	})
+	t.Run("of a unit on another node", func(t *testing.T) {
+		c := newCluster(t)
+		a, b := c.node("a"), c.node("b")
+		id, _ := a.submit("b", "")
+		a.breakFile("/status.tmp")
+		b.next().exit(Succeeded, "exit status 0")
+		a.await(id, Pending, "; its end cannot be written down: ")
+		a.breakFile("")
+		c.clock.advance(retryPause)
+		a.wantStatus(id, Succeeded, "exit status 0")
+	})
+}
+
+// An order that cannot be written down is carried out all the same, if this node
+// does not stop before.
+func TestOrderOnFullDisk(t *testing.T) {
+	n := newCluster(t).node("a")
+	id, _ := n.submit("a", "")
+	p := n.next()
+	p.status(Running, "Running: PID 7")
+	n.breakFile("/order.tmp")
+	for range 2 {
+		if got := n.do("work release " + id); !strings.HasPrefix(got, "ERROR: the order is tried until this node stops, and then lost") {
+			t.Errorf("answer %s", got)
+		}
+		<-p.canceled
+	}
+	p.exit(Canceled, "Canceled")
+	if left := n.left(); len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
 }
 
 // Who releases units because the disk is full must not need space for that.

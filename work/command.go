@@ -3,7 +3,6 @@ package work
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -24,6 +23,7 @@ type command struct {
 	canceling bool          // the supervisor was told to end the command
 	releasing bool          // the unit goes when it is terminal
 	fed       bool          // its stdin has come to its end since this node runs
+	recorded  orders        // those on disk
 	// alarm is when a unit is given up whose submitter does not come back, or when
 	// retry is called, which requires mu.
 	alarm alarm
@@ -68,7 +68,7 @@ func (c *command) inputComplete(context.Context) (pending bool, err error) {
 	case c.closed:
 		return false, c.closedError()
 	case c.fed, e.InputComplete:
-		return false, nil // another session of the same submission was first
+		return false, c.unsaved // another session of the same submission was first
 	case s.State.Terminal():
 		return false, fmt.Errorf("work unit %s was not started: %s", c.id, s.Detail)
 	}
@@ -117,7 +117,8 @@ func (c *command) startFailed(err error) error {
 	return err
 }
 
-// end writes a terminal status, unless there is one already. It requires mu.
+// end writes a terminal status, unless there is one already, and goes on to try
+// until the disk takes it. It requires mu.
 func (c *command) end(s State, detail string) {
 	status := c.load().status
 	if status.State.Terminal() {
@@ -127,7 +128,10 @@ func (c *command) end(s State, detail string) {
 	status.Detail = detail
 	status.StdoutSize, status.StderrSize = c.stdoutSize(), c.fileSize(StderrFile)
 	status.ExtraData = json.RawMessage("null")
-	_ = c.save(status) // reported as an event
+	if _ = c.save(status); c.unsaved != nil && !c.releasing {
+		c.tryAgain(c.unsaved, func() { c.end(s, detail) })
+		return
+	}
 	c.terminal()
 }
 
@@ -196,19 +200,31 @@ func (c *command) StatusChanged() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.closed {
-		_ = c.adopt() // there will be another notice
+		_ = c.adopt(true) // there will be another notice
 	}
 }
 
 // adopt makes the status that the supervisor has written the unit's own. It
 // requires mu. A file that is unusable may be in the middle of being written
-// by the supervisor of a deployed node. The error is one of reading it.
-func (c *command) adopt() error {
+// by the supervisor of a deployed node. The error is one of reading it, or of
+// making an end safe before anybody sees it: safe says that the supervisor has.
+func (c *command) adopt(safe bool) error {
 	old := c.load().status
 	s, err := ReadStatus(c.m.store.fs, c.dir)
 	if err != nil || !s.follows(old) {
 		return err
 	}
+	switch {
+	case !s.State.Terminal():
+	case s.Version == 0: // supervisors of deployed nodes sync nothing
+		err = WriteStatus(c.m.store.fs, c.dir, s)
+	case !safe: // it may have been killed just before
+		err = c.m.store.fs.SyncDir(c.dir)
+	}
+	if err != nil {
+		return err
+	}
+	c.unsaved = nil
 	c.publish(func(v *snapshot) { v.adopt(s) })
 	if s.State.Terminal() {
 		c.terminal()
@@ -230,7 +246,7 @@ func (c *command) ended(claimed bool, problem string) {
 	if c.closed {
 		return
 	}
-	if err := c.adopt(); isUnread(err) {
+	if err := c.adopt(false); isUnread(err) {
 		c.tryAgain(err, func() { c.ended(claimed, problem) })
 		return
 	}
@@ -249,110 +265,6 @@ func (c *command) ended(claimed bool, problem string) {
 		c.end(Canceled, detailCanceled)
 	default:
 		c.end(Failed, fmt.Sprintf("Error starting worker: the supervisor ended (%s) before it started the command", problem))
-	}
-}
-
-func (c *command) cancel(ctx context.Context) (pending bool, err error) {
-	if err := c.askToEnd(false); err != nil {
-		return false, err
-	}
-	ctx, stop := c.m.withTimeout(ctx, cancelWait)
-	defer stop()
-	_, err = c.await(ctx, func(s *snapshot) bool { return s.released || s.status.State.Terminal() })
-	return err != nil, nil
-}
-
-// release with force also removes a unit whose processes cannot be ended.
-func (c *command) release(ctx context.Context, force bool) (pending bool, err error) {
-	err = c.askToEnd(true)
-	if err != nil && force {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.closed {
-			return false, c.closedError()
-		}
-		return false, c.remove()
-	}
-	if err != nil {
-		return false, err
-	}
-	ctx, stop := c.m.withTimeout(ctx, cancelWait)
-	defer stop()
-	_, err = c.await(ctx, func(s *snapshot) bool { return s.released })
-	return err != nil, nil
-}
-
-// errNotFound is for running units that nobody can cancel.
-var errNotFound = errors.New("this node could not find its supervisor when it started; force-release removes the unit all the same")
-
-// askToEnd ends a unit that no supervisor runs, and tells the supervisor of one
-// that is run, or has left processes in the background. With release the unit is
-// removed once nothing of it runs.
-func (c *command) askToEnd(release bool) error {
-	defer c.m.settle(c)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	state := c.load().status.State
-	switch {
-	case c.closed:
-		return c.closedError()
-	case state.Terminal() && release && c.process == nil:
-		return c.removeComplete()
-	case state.Terminal() && !release && c.process == nil:
-		return nil
-	case c.process != nil:
-		return c.askProcess(release)
-	case state == Running, c.retry != nil:
-		return fmt.Errorf("cancel unit %s: %w", c.id, errNotFound)
-	}
-	c.releasing = release
-	c.end(Canceled, detailCanceled)
-	return nil
-}
-
-// askProcess tells the supervisor that is watched to end all processes of the
-// unit. It requires mu.
-func (c *command) askProcess(release bool) error {
-	if err := c.record(orders{Canceled: true, Released: c.releasing || release}); err != nil {
-		return err
-	}
-	if err := c.process.Cancel(); err != nil {
-		return fmt.Errorf("cancel unit %s: %w", c.id, err)
-	}
-	c.canceling = true
-	c.releasing = c.releasing || release
-	return nil
-}
-
-// removeComplete removes a unit that is complete, and whose supervisor is not
-// watched, once nothing of it runs. It requires mu.
-func (c *command) removeComplete() error {
-	process, err := c.m.processes.Attach(c.dir, 0, c)
-	switch {
-	case err == nil: // it watches over processes in the background
-		c.watch(process)
-		return c.askProcess(true)
-	case errors.Is(err, ErrSupervisorGone):
-		if err = nil; process != nil {
-			err = process.Sweep()
-		}
-	case errors.Is(err, ErrNeverStarted):
-		err = nil
-	}
-	if err != nil {
-		return fmt.Errorf("end what unit %s has left running (force-release removes the unit all the same): %w", c.id, err)
-	}
-	return c.remove()
-}
-
-// sweep kills what a supervisor that was killed has left running. process is
-// nil if there is nothing. It requires mu.
-func (c *command) sweep(process Process) {
-	if process == nil {
-		return
-	}
-	if err := process.Sweep(); err != nil {
-		c.m.emit(UnitProblem{Unit: c.id, Err: err})
 	}
 }
 

@@ -21,7 +21,8 @@
 //	unit.go     the monitor and its snapshots
 //	intake.go   the receipt of a unit's stdin
 //	types.go    what units of a work type run, and their parameters
-//	command.go  units that run a command here; resume.go, after a restart
+//	command.go  units that run a command here; ending.go, when they are to end;
+//	            resume.go, after a restart
 //	places.go   which of those run, and which wait
 //	follow.go   the decisions about a unit on another node: pure, with the time
 //	            as an argument

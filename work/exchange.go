@@ -75,17 +75,17 @@ func (r *remote) tellProblem(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err == nil {
-		r.problem = ""
+		r.trouble = ""
 		return
 	}
 	if r.closed {
 		return
 	}
 	r.setBack(err)
-	if err.Error() == r.problem {
+	if err.Error() == r.trouble {
 		return // a node that is long away is news once
 	}
-	r.problem = err.Error()
+	r.trouble = err.Error()
 	r.m.emit(RemoteProblem{Unit: r.id, Node: r.target.RemoteNode, Err: err})
 }
 

@@ -18,7 +18,8 @@ import (
 // machine is what a node runs on: it outlives the node, and its supervisors do
 // too. They do what the test says, step by step.
 type machine struct {
-	fs *memFS
+	fs     *memFS
+	broken bool // the disk is, or was
 
 	mu          sync.Mutex
 	supervisors []*simSupervisor // in the order of their starts
@@ -126,8 +127,11 @@ func (s *simSupervisor) start() {
 	if err == nil {
 		err = s.m.fs.SyncDir(s.dir)
 	}
-	if err != nil { // the unit is gone
+	if err != nil { // the unit is gone, or the disk does not take it
 		s.m.drop(s)
+		if s.watcher != nil {
+			s.watcher.Ended(false, "it could not claim the unit")
+		}
 		return
 	}
 	s.claimed = true
@@ -145,8 +149,9 @@ func (s *simSupervisor) end(state State, detail string) {
 	if f, err := s.m.fs.Open(path.Join(s.dir, StdoutFile), vfs.Append); err == nil {
 		f.Sync()
 	}
-	s.write(state, detail)
-	s.gone()
+	if s.write(state, detail) {
+		s.gone()
+	} // or else it tries again
 }
 
 func (s *simSupervisor) gone() {
@@ -156,21 +161,24 @@ func (s *simSupervisor) gone() {
 	}
 }
 
-func (s *simSupervisor) write(state State, detail string) {
+// write reports whether the disk has taken the status, or the unit is gone.
+func (s *simSupervisor) write(state State, detail string) bool {
 	status, err := ReadStatus(s.m.fs, s.dir)
 	if err != nil {
-		return // the unit is gone
+		return true
 	}
 	status.State, status.Detail, status.Version = state, detail, status.Version+1
 	if state.Terminal() {
 		status.StdoutSize, status.ExtraData = int64(len(s.m.fs.get(path.Join(s.dir, StdoutFile)))), nil
 	}
-	if err := WriteStatus(s.m.fs, s.dir, status); err != nil {
+	err = WriteStatus(s.m.fs, s.dir, status)
+	if err != nil && !errors.Is(err, errDisk) {
 		panic(err)
 	}
-	if s.watcher != nil {
+	if err == nil && s.watcher != nil {
 		s.watcher.StatusChanged()
 	}
+	return err == nil
 }
 
 // incarnation is one run of a node on a machine. Once it is dead, nothing that it

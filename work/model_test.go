@@ -170,11 +170,7 @@ func (w *world) kill(id string) {
 
 // powerCut ends a node and all else on its machine.
 func (w *world) powerCut(id string) {
-	for _, j := range w.jobs {
-		j.mu.Lock()
-		j.disturbed = j.disturbed || j.target == id
-		j.mu.Unlock()
-	}
+	w.disturb(id)
 	w.kill(id)
 	w.machines[id].powerCut(disk.Loss(w.rand.IntN(3)), w.rand)
 }
@@ -190,11 +186,31 @@ func (w *world) fill(id string) {
 		return
 	}
 	fs.SetFree(0)
+	w.disturb(id)
+}
+
+// disturb says of the units of a node that they may fail.
+func (w *world) disturb(id string) {
 	for _, j := range w.jobs {
 		j.mu.Lock()
 		j.disturbed = j.disturbed || j.target == id
 		j.mu.Unlock()
 	}
+}
+
+// breakages are the ways in which disks fail: what they refuse.
+var breakages = [][]disk.Op{{disk.Create, disk.Write}, {disk.Sync, disk.SyncDir}, {disk.SyncDir}, {disk.Rename}}
+
+// breakDisk has the disk of a machine refuse some changes.
+func (w *world) breakDisk(id string, ops []disk.Op) {
+	w.machines[id].broken = true
+	w.machines[id].fs.setBroken(func(op disk.Op, _ string) error {
+		if slices.Contains(ops, op) {
+			return errDisk
+		}
+		return nil
+	})
+	w.disturb(id)
 }
 
 // part cuts the nodes off from each other, or joins them again.
@@ -221,7 +237,7 @@ func (w *world) submit(size int) {
 	if size%5 == 4 {
 		j.target = "a"
 	}
-	j.disturbed = w.machines[j.target].fs.space() < roomy
+	j.disturbed = w.machines[j.target].fs.space() < roomy || w.machines[j.target].broken
 	w.jobs = append(w.jobs, j)
 	w.ask(func(client *control.Client) {
 		sub, err := client.Submit(map[string]string{"node": j.target, "worktype": "cat"})
@@ -271,7 +287,7 @@ type action struct{ kind, node, k, l int }
 
 var actionKinds = []string{
 	"submit", "submit", "submit", "step", "step", "step", "step", "break", "break", "cut", "part", "join",
-	"kill", "power cut", "start", "start", "cancel", "release", "wait", "wait", "fill",
+	"kill", "power cut", "start", "start", "cancel", "release", "wait", "wait", "fill", "break disk", "mend disk",
 }
 
 func (a action) String() string {
@@ -310,6 +326,10 @@ func (w *world) do(a action) {
 		w.powerCut(node)
 	case "fill":
 		w.fill(node)
+	case "break disk":
+		w.breakDisk(node, breakages[a.k%len(breakages)])
+	case "mend disk":
+		w.machines[node].fs.setBroken(nil)
 	case "start":
 		if w.nodes[node] == nil {
 			w.start(node)
@@ -335,6 +355,7 @@ func (w *world) heal() {
 	w.c.mu.Unlock()
 	for _, id := range []string{"a", "b"} {
 		w.machines[id].fs.SetFree(2 * roomy)
+		w.machines[id].fs.setBroken(nil)
 		if w.nodes[id] == nil {
 			w.start(id)
 		}

@@ -105,10 +105,14 @@ func (r *remote) keep(b []byte) error {
 // saveProgress puts on record how much output is here. It requires mu.
 func (r *remote) saveProgress() {
 	s := r.load().status
-	if s.State.Terminal() || s.StdoutSize == r.f.have {
+	switch {
+	case r.unsaved != nil:
+		r.record()
+		return
+	case s.State.Terminal() || s.StdoutSize == r.f.have:
 		return
 	}
 	r.syncStdout()
 	s.StdoutSize = r.synced
-	r.unsaved = r.save(s)
+	_ = r.save(s)
 }

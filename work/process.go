@@ -57,7 +57,8 @@ type Watcher interface {
 	// OutputGrew: the stdout file, or the stderr file, may be longer. This is told
 	// only while output is watched.
 	OutputGrew()
-	// StatusChanged: the status file may be another.
+	// StatusChanged: the status file may be another. One of a supervisor of ours is
+	// safe from a crash by then.
 	StatusChanged()
 	// Ended: the supervisor is gone, which for a complete unit may be long after
 	// its end. A terminal status that it has written can

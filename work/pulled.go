@@ -89,7 +89,7 @@ func (l *pull) step(happen func(f *follower, now time.Time)) {
 // tell takes in the state of the unit before its end.
 func (l *pull) tell(s followState) {
 	l.step(func(f *follower, now time.Time) {
-		l.r.problem = ""
+		l.r.trouble = ""
 		f.pushed(now, s)
 	})
 }
@@ -101,7 +101,7 @@ func (l *pull) complete(s followState) {
 	l.p.mu.Unlock()
 	if mine {
 		l.step(func(f *follower, now time.Time) {
-			l.r.pulling, l.r.problem = nil, ""
+			l.r.pulling, l.r.trouble = nil, ""
 			f.followEnded(now, nil)
 			f.pushed(now, s)
 		})

@@ -56,7 +56,7 @@ func (c *command) watchOutput() error {
 func (c *command) watch(p Process) {
 	c.process = p
 	if err := c.watchOutput(); err != nil {
-		c.m.emit(UnitProblem{Unit: c.id, Err: err})
+		c.tell(err)
 	}
 }
 

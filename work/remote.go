@@ -29,8 +29,6 @@ type remote struct {
 	// on record in the status file.
 	stdout vfs.File
 	synced int64
-	// unsaved is why the disk does not have the latest status, nil if it has.
-	unsaved error
 	// pulling is the exFollow that is under way.
 	pulling *pull
 	// peer is kept from one question for the status to the next. It belongs to
@@ -38,8 +36,8 @@ type remote struct {
 	peer *control.Client
 	// mark is that of stdin, once it is known.
 	mark *stdinMark
-	// problem is the latest RemoteProblem, unless an exchange has ended well since.
-	problem string
+	// trouble is the latest RemoteProblem, unless an exchange has ended well since.
+	trouble string
 	alarm   alarm
 }
 
@@ -134,7 +132,7 @@ func (r *remote) startFollowing() (setbacks int, err error) {
 	case s.status.State.Terminal() && !s.started:
 		return 0, fmt.Errorf("work unit %s was not started: %s", r.id, s.status.Detail)
 	case !waitsForInput(s.status, r.f.extra):
-		return s.setbacks, nil // another session of the same submission was first
+		return s.setbacks, r.unsaved // another session of the same submission was first
 	}
 	if err := r.openStdout(); err != nil {
 		return 0, err
@@ -211,7 +209,10 @@ func (r *remote) act() {
 	if p.forget {
 		r.forget()
 	}
-	if p.idle {
+	switch {
+	case r.unsaved != nil:
+		p.wakeAt(r.m.clock.Now().Add(retryPause))
+	case p.idle:
 		r.rest()
 		return
 	}
@@ -233,7 +234,7 @@ func (r *remote) record() {
 		r.syncStdout()
 		s.StdoutSize = r.synced
 	}
-	r.unsaved = r.save(s)
+	_ = r.save(s) // or else it is unsaved, and done again
 	if r.f.extra.RemoteStarted && !r.load().started {
 		r.publish(func(v *snapshot) { v.started = true })
 	}
@@ -337,10 +338,7 @@ func (r *remote) order(ctx context.Context, give func(), done func(*snapshot) bo
 func (r *remote) pending() (bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.unsaved != nil {
-		return false, fmt.Errorf("the order is tried until this node stops, and then lost, as it cannot be written down: %w", r.unsaved)
-	}
-	return true, nil
+	return r.unsaved == nil, r.unrecorded(r.unsaved)
 }
 
 // give is the part of order that requires mu. It returns the number of

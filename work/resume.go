@@ -21,7 +21,7 @@ const retryPause = 10 * time.Second
 // tryAgain has f, which requires mu as this does, called after a pause: something
 // failed that may not be for good, such as a want of open files or of disk.
 func (c *command) tryAgain(err error, f func()) {
-	c.m.emit(UnitProblem{Unit: c.id, Err: err})
+	c.tell(err)
 	c.retry = f
 	c.m.wakeAt(&c.alarm, c.m.clock.Now().Add(retryPause))
 }
@@ -37,7 +37,9 @@ func (c *command) wake() {
 	switch {
 	case c.closed:
 	case retry != nil:
-		retry()
+		if retry(); c.retry == nil {
+			c.tell(nil)
+		}
 	case !c.needsInput():
 	case c.intake.inUse():
 		c.awaitInput()
@@ -66,12 +68,13 @@ type orders struct{ Canceled, Released bool }
 // record makes orders safe from a crash: the client is told that they will be
 // carried out. It requires mu.
 func (c *command) record(o orders) error {
-	if o == (orders{c.canceling, c.releasing}) {
+	if o == c.recorded {
 		return nil
 	}
 	if err := replaceFile(c.m.store.fs, path.Join(c.dir, OrderFile), mustJSON(o)); err != nil {
 		return fmt.Errorf("keep the order to end unit %s: %w", c.id, err)
 	}
+	c.recorded = o
 	return nil
 }
 
@@ -89,7 +92,7 @@ func (c *command) recall() {
 		c.m.emit(UnitProblem{Unit: c.id, Err: fmt.Errorf("read the order to end it: %w", err)})
 		return
 	}
-	c.canceling, c.releasing = o.Canceled, o.Released
+	c.canceling, c.releasing, c.recorded = o.Canceled, o.Released, o
 }
 
 // resume takes up a unit that was not complete when the daemon stopped, or not
@@ -105,9 +108,7 @@ func (c *command) resume() {
 func (c *command) takeUp() {
 	if c.load().status.State.Terminal() {
 		if c.releasing {
-			if err := c.removeComplete(); err != nil {
-				c.tryAgain(err, c.takeUp)
-			}
+			_ = c.removeSoon()
 		}
 		return
 	}
@@ -126,7 +127,7 @@ func (c *command) takeUp() {
 		if c.canceling {
 			_ = process.Cancel() // an error means that it has ended, and that is told
 		}
-		_ = c.adopt() // what changed before it was watched; it tells of what comes
+		_ = c.adopt(false) // what changed before it was watched; it tells of what comes
 		if size := c.stdoutSize(); !c.closed && !c.load().status.State.Terminal() {
 			c.publish(func(v *snapshot) { v.size, v.errSize = max(v.size, size), max(v.errSize, c.fileSize(StderrFile)) })
 		}
@@ -147,7 +148,7 @@ func (c *command) takeUp() {
 	case errors.Is(err, ErrNeverStarted) && pending:
 		c.end(Failed, detailAtRestart)
 	case errors.Is(err, ErrNeverStarted), errors.Is(err, ErrSupervisorGone):
-		if err := c.adopt(); isUnread(err) { // it may have written a result just before it ended
+		if err := c.adopt(false); isUnread(err) { // it may have written a result just before it ended
 			c.tryAgain(err, c.takeUp)
 			return
 		}

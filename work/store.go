@@ -210,7 +210,7 @@ func (st store) remove(id string) error {
 	gone := st.unitDir(id) + endingReleased
 	err := st.fs.Rename(st.unitDir(id), gone)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // somebody else has removed it, which is just as well
+		err = nil // an earlier try has come so far; or somebody else has removed it, which is just as well
 	}
 	if err == nil {
 		err = st.fs.SyncDir(st.dir)

@@ -114,6 +114,9 @@ func askForInput(s control.Session, id string, o order, from int64) error {
 // answerAgain answers a submission whose unit has got its input before: all
 // that its client does not know is how that went.
 func (m *Manager) answerAgain(r runner, o order, s control.Session) (any, error) {
+	if err := r.base().isSaved(); err != nil {
+		return nil, fmt.Errorf("unit %s may not survive: %w", r.base().id, err)
+	}
 	if err := refuseInput(r, o, s); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -24,10 +25,13 @@ type unit struct {
 	intake intake
 
 	mu     sync.Mutex
-	owed   bool    // a tombstone: all that is left is the status, in another directory
-	closed bool    // the manager is closed, or the unit released: changes nothing more
-	feeds  []*feed // told of every new snapshot
-	view   atomic.Pointer[snapshot]
+	owed   bool // a tombstone: all that is left is the status, in another directory
+	closed bool // the manager is closed, or the unit released: changes nothing more
+	// unsaved is why the disk does not have the latest status, nil if it has.
+	unsaved error
+	problem string  // the latest that was told of, as long as it lasts
+	feeds   []*feed // told of every new snapshot
+	view    atomic.Pointer[snapshot]
 }
 
 // snapshot is a unit at one moment. It is immutable.
@@ -126,14 +130,19 @@ func (u *unit) publish(change func(*snapshot)) {
 // of this package. Tests fail by it; a node in production goes on with what it had.
 var errContradiction = errors.New("a status that cannot follow, which is a bug")
 
+// unsavedText comes before the reason for which a unit that has ended does not
+// say so.
+const unsavedText = "; its end cannot be written down: "
+
 // save writes a new status to disk and publishes it. It requires mu. When the
-// disk does not take it the status is published all the same: the unit is in
-// that state, and the next write, or the next start, has another chance.
+// disk does not take it the status is published all the same, for the caller to
+// write another time; but not one that is terminal, which a crash must not take
+// back once anybody has seen it: only Detail says that then.
 func (u *unit) save(s Status) error {
 	old := u.load().status
 	if !old.State.canBecome(s.State) && !old.State.Terminal() || old.contradicts(s) {
 		err := fmt.Errorf("%w: from %v (%s) to %v (%s)", errContradiction, old.State, old.Detail, s.State, s.Detail)
-		u.m.emit(UnitProblem{Unit: u.id, Err: err})
+		u.tell(err)
 		return err
 	}
 	s.Version, s.Secret = old.Version+1, old.Secret
@@ -142,16 +151,41 @@ func (u *unit) save(s Status) error {
 		dir = u.m.store.owedDir(u.id)
 	}
 	err := WriteStatus(u.m.store.fs, dir, s)
-	if errors.Is(err, ErrTerminal) {
-		if on, readErr := ReadStatus(u.m.store.fs, dir); readErr == nil {
-			s = on
+	u.tell(err)
+	u.unsaved = err
+	switch {
+	case err == nil:
+	case errors.Is(err, ErrTerminal):
+		if on, err := ReadStatus(u.m.store.fs, dir); err == nil {
+			s, u.unsaved = on, nil
 		}
-	}
-	if err != nil {
-		u.m.emit(UnitProblem{Unit: u.id, Err: err})
+	case s.State.Terminal() && !old.State.Terminal():
+		own, _, _ := strings.Cut(old.Detail, unsavedText)
+		s = old
+		s.Detail = own + unsavedText + err.Error()
 	}
 	u.publish(func(v *snapshot) { v.adopt(s) })
 	return err
+}
+
+// isSaved returns nil if the disk has the latest status.
+func (u *unit) isSaved() error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.unsaved
+}
+
+// tell tells the operator of a problem, once for as long as it lasts; nil is the
+// end of that. It requires mu.
+func (u *unit) tell(err error) {
+	if err == nil {
+		u.problem = ""
+		return
+	}
+	if text := err.Error(); text != u.problem {
+		u.problem = text
+		u.m.emit(UnitProblem{Unit: u.id, Err: err})
+	}
 }
 
 // adopt takes in a status.
@@ -167,7 +201,7 @@ func (v *snapshot) adopt(s Status) {
 // remove removes the unit from disk and from the manager. It requires mu.
 func (u *unit) remove() error {
 	err := u.buryKey()
-	if err != nil && u.load().status.State.Terminal() {
+	if err != nil && (u.load().status.State.Terminal() || u.unsaved != nil) {
 		// The disk may be full, and the unit be released for that reason.
 		u.m.store.empty(u.dir)
 		err = u.buryKey()

@@ -32,6 +32,7 @@ func TestMain(m *testing.M) {
 			for i := range escalation {
 				escalation[i].wait = 50 * time.Millisecond
 			}
+			resultFirst, resultLast = 10*time.Millisecond, 50*time.Millisecond
 		}
 		os.Exit(SuperviseMain(os.Args[2:]))
 	}

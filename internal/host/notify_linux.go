@@ -34,6 +34,7 @@ type unitWatch struct {
 	n       *notifier
 	dir     string
 	watcher work.Watcher
+	foreign bool  // the supervisor is that of a deployed node
 	node    int32 // watch descriptors
 	own     int32 // -1 if there is none
 }
@@ -111,6 +112,15 @@ func (w *unitWatch) output(on bool) error {
 	return nil
 }
 
+// foreignOutput is output for the supervisor of a deployed node, whose statuses show
+// in the unit's own directory.
+func (w *unitWatch) foreignOutput() error {
+	w.n.mu.Lock()
+	w.foreign = true
+	w.n.mu.Unlock()
+	return w.output(true)
+}
+
 // drop requires the notifier's mu.
 func (w *unitWatch) drop() {
 	if w.own < 0 {
@@ -156,8 +166,9 @@ func (n *notifier) run() {
 	}
 }
 
-// change is what has happened to one unit.
-type change struct{ output, status bool }
+// change is what has happened to one unit. With lost it is a guess: nobody has said
+// that a status is safe.
+type change struct{ output, status, lost bool }
 
 // tell calls the watchers for a batch of events, each of them at most once for
 // its output and once for its status.
@@ -169,7 +180,7 @@ func (n *notifier) tell(events []byte) {
 		if !seen {
 			order = append(order, w)
 		}
-		changes[w] = change{output: old.output || c.output, status: old.status || c.status}
+		changes[w] = change{output: old.output || c.output, status: old.status || c.status, lost: old.lost || c.lost}
 	}
 	n.mu.Lock()
 	for len(events) >= unix.SizeofInotifyEvent {
@@ -181,7 +192,7 @@ func (n *notifier) tell(events []byte) {
 		if mask&unix.IN_Q_OVERFLOW != 0 {
 			for _, units := range n.nodes {
 				for _, w := range units {
-					note(w, change{output: w.own >= 0, status: true})
+					note(w, change{output: w.own >= 0, status: true, lost: true})
 				}
 			}
 			continue
@@ -190,13 +201,16 @@ func (n *notifier) tell(events []byte) {
 			note(w, change{status: true})
 		}
 		if w := n.units[wd]; w != nil {
-			note(w, change{output: name == work.StdoutFile || name == work.StderrFile, status: name == work.StatusFile})
+			note(w, change{output: name == work.StdoutFile || name == work.StderrFile, status: w.foreign && name == work.StatusFile})
 		}
 	}
 	n.mu.Unlock()
 	for _, w := range order {
 		if changes[w].output {
 			w.watcher.OutputGrew()
+		}
+		if changes[w].lost && (FS{}).SyncDir(w.dir) != nil {
+			continue // the unit is gone, or its end will tell
 		}
 		if changes[w].status {
 			w.watcher.StatusChanged()

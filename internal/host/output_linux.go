@@ -146,34 +146,42 @@ func (s storer) store(b []byte) (failure string) {
 // finish returns when all is stored that was written up to now, and drops what
 // comes later. It returns the sizes of the files, which are on disk then, and
 // why the unit fails although its command may not have, if so.
-func (o *unitOutput) finish() (stdout, stderr int64, failure string, err error) {
+func (o *unitOutput) finish() (stdout, stderr int64, failure string) {
+	var broken error
 	for _, p := range o.pipes {
-		if err := p.read.SetReadDeadline(time.Unix(0, 1)); err != nil {
-			return 0, 0, "", err
-		}
-		<-p.done
-		if err := p.drain(storer{o, p}); err != nil {
-			return 0, 0, "", err
-		}
-		go func() {
-			_ = p.read.SetReadDeadline(time.Time{})
-			_, _ = io.Copy(io.Discard, p.read)
-		}()
+		broken = errors.Join(broken, p.finish(storer{o, p}))
 	}
 	var sizes [2]int64
 	for i, f := range o.files() {
 		info, err := f.Stat()
 		if err == nil {
+			sizes[i] = info.Size()
+			// What could not be made safe once may be lost although it works another
+			// time.
 			err = f.Sync()
 		}
-		if err != nil {
-			return 0, 0, "", err
-		}
-		sizes[i] = info.Size()
+		broken = errors.Join(broken, err)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return sizes[0], sizes[1], o.failure, nil
+	if o.failure == "" && broken != nil {
+		o.failure = fmt.Sprintf("Error storing the output: %v", broken)
+	}
+	return sizes[0], sizes[1], o.failure
+}
+
+// finish takes what is in the pipe, and drops what comes later.
+func (p *pipe) finish(to io.Writer) error {
+	if err := p.read.SetReadDeadline(time.Unix(0, 1)); err != nil {
+		return err
+	}
+	<-p.done
+	err := p.drain(to)
+	go func() {
+		_ = p.read.SetReadDeadline(time.Time{})
+		_, _ = io.Copy(io.Discard, p.read)
+	}()
+	return err
 }
 
 // drain takes what is in the pipe, without waiting for more.

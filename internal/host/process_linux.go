@@ -160,7 +160,7 @@ func (s *supervisor) find(pid int) (*os.File, error) {
 	}
 	if err == nil && !claimed {
 		s.foreign = true
-		err = s.watch.output(true)
+		err = s.watch.foreignOutput()
 	}
 	if err != nil {
 		s.letGo()

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -132,6 +134,7 @@ type unitRun struct {
 	status  work.Status
 	output  *unitOutput
 	signals <-chan os.Signal // that ask to end the unit
+	told    bool             // one of them has come
 }
 
 // run runs the command to its end, writes the result, and stays until none of
@@ -140,7 +143,8 @@ type unitRun struct {
 func (u *unitRun) run() error {
 	t, err := u.start()
 	if err != nil {
-		return u.result(work.Failed, fmt.Sprintf("Error starting command: %v", err))
+		u.result(work.Failed, fmt.Sprintf("Error starting command: %v", err))
+		return u.outlast(noTree())
 	}
 	var extra work.CommandExtra
 	// The daemon wrote it; what cannot be read is not worth a failure now.
@@ -153,11 +157,8 @@ func (u *unitRun) run() error {
 	}
 	// If the disk is full now it may not be when the result is there.
 	_ = u.writeStatus()
-	if err := u.result(u.await(t)); err != nil {
-		return err
-	}
-	u.outlast(t)
-	return nil
+	u.result(u.await(t))
+	return u.outlast(t)
 }
 
 // start starts the command. Orphans of its processes become children of this
@@ -205,6 +206,7 @@ func (u *unitRun) await(t *tree) (work.State, string) {
 				return outcome(d.status)
 			}
 		case <-u.signals:
+			u.told = true
 			t.end()
 		case <-t.timer.C:
 			t.next()
@@ -212,20 +214,45 @@ func (u *unitRun) await(t *tree) (work.State, string) {
 	}
 }
 
-// outlast returns when no process of a unit that is complete is left. What the
-// command has left in the background goes on until then, or until this process
-// is told to end it.
-func (u *unitRun) outlast(t *tree) {
-	for !t.gone {
+// Pauses before a result is written again that the disk has not taken. Only tests
+// change them.
+var resultFirst, resultLast = time.Second, time.Minute
+
+// outlast writes the result and returns when no process of the unit is left. What
+// the command has left in the background goes on until then, or until this process
+// is told to end it. Nobody else knows the result: if the disk does not take it,
+// that is tried again until then, too.
+func (u *unitRun) outlast(t *tree) error {
+	err := u.writeStatus()
+	pause := resultFirst
+	retry := time.NewTimer(pause)
+	defer retry.Stop()
+	for !t.gone || mayPass(err) && !u.told {
 		select {
 		case d := <-t.deaths:
 			t.died(d)
 		case <-u.signals:
-			t.end()
+			u.told = true
+			if !t.gone {
+				t.end()
+			}
 		case <-t.timer.C:
 			t.next()
+		case <-retry.C:
+			if mayPass(err) {
+				err = u.writeStatus()
+			}
+			pause = min(2*pause, resultLast)
+			retry.Reset(pause)
 		}
 	}
+	return err
+}
+
+// mayPass tells of an error of writing a status that may not be for good: the unit
+// is there, and is not complete.
+func mayPass(err error) bool {
+	return err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, work.ErrTerminal)
 }
 
 // outcome is what a unit is when its command has ended in that way.
@@ -241,31 +268,30 @@ func outcome(status syscall.WaitStatus) (work.State, string) {
 	return work.Succeeded, "exit status 0"
 }
 
-// result writes the terminal status. The output is safe before that says how
-// long it is.
-func (u *unitRun) result(state work.State, detail string) error {
+// result makes the status terminal. The output is safe before that says how long
+// it is.
+func (u *unitRun) result(state work.State, detail string) {
 	u.status.State, u.status.Detail, u.status.ExtraData = state, detail, nil
-	if u.output != nil {
-		stdout, stderr, failure, err := u.output.finish()
-		if err != nil {
-			return err
-		}
-		u.status.StdoutSize = stdout
-		if u.job.SeparateStderr {
-			u.status.StderrSize = stderr
-		}
-		if failure != "" {
-			u.status.State, u.status.Detail = work.Failed, failure
-		}
+	if u.output == nil {
+		return
 	}
-	return u.writeStatus()
+	stdout, stderr, failure := u.output.finish()
+	u.status.StdoutSize = stdout
+	if u.job.SeparateStderr {
+		u.status.StderrSize = stderr
+	}
+	if failure != "" {
+		u.status.State, u.status.Detail = work.Failed, failure
+	}
 }
 
 func (u *unitRun) writeStatus() error {
-	u.status.Version++
-	if err := work.WriteStatus(FS{}, u.job.Dir, u.status); err != nil {
+	next := u.status
+	next.Version++
+	if err := work.WriteStatus(FS{}, u.job.Dir, next); err != nil {
 		return err
 	}
+	u.status = next
 	touch(u.job.Dir)
 	return nil
 }

@@ -51,6 +51,13 @@ func newTree(command int) *tree {
 	return t
 }
 
+// noTree is that of a command which could not be started.
+func noTree() *tree {
+	t := &tree{gone: true, timer: time.NewTimer(0)}
+	t.timer.Stop()
+	return t
+}
+
 func reap(deaths chan<- death) {
 	for {
 		var status syscall.WaitStatus
@@ -68,7 +75,9 @@ func reap(deaths chan<- death) {
 
 // died takes note of a death, and reports whether no process is left.
 func (t *tree) died(d death) bool {
-	t.gone = d.pid == 0
+	if t.gone = d.pid == 0; t.gone {
+		t.timer.Stop()
+	}
 	if d.pid == t.command {
 		t.exited = true
 		if t.ending && t.sequence[0].signal == unix.SIGTERM {
