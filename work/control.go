@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"receptor/control"
@@ -124,25 +125,17 @@ func (m *Manager) handleResults(ctx context.Context, o order, s control.Session)
 	if err := m.checkSignature(o, r.signed(), s); err != nil {
 		return err
 	}
-	ctx, breakOff := context.WithCancel(ctx)
-	defer breakOff()
-	what := "results"
-	copyTo := func(w io.Writer) error { return r.results(ctx, o.startPos, w) }
-	if o.stderr {
-		what = "stderr" // nodes that do not know the field answer with results
-		if copyTo, err = r.stderr(ctx, o.startPos); err != nil {
-			return err
+	c, ok := s.(io.Closer)
+	if !ok { // nothing would end the reading by which it shows that the client has gone
+		copyTo, err := openResults(ctx, r, o, s)
+		if err == nil {
+			_ = copyTo(s) // the client has gone, or the node stops
 		}
-	}
-	if _, err := fmt.Fprintf(s, "Streaming %s for work unit %s\n", what, o.unitID); err != nil {
 		return err
 	}
-	closer, ok := s.(io.Closer)
-	if !ok {
-		_ = copyTo(s) // the client has gone, or the node stops
-		return nil
-	}
-	// A client that breaks off while there is no output is noticed by reading.
+	defer c.Close()
+	ctx, breakOff := context.WithCancel(ctx)
+	defer breakOff()
 	left, leave := context.WithCancel(context.Background())
 	go func() {
 		defer leave()
@@ -150,11 +143,32 @@ func (m *Manager) handleResults(ctx context.Context, o order, s control.Session)
 			breakOff()
 		}
 	}()
-	if copyTo(s) == nil && s.CloseWrite() == nil {
+	copyTo, err := openResults(ctx, r, o, s)
+	if err == nil {
+		err = copyTo(s)
+	} else {
+		// The server must not: it would go on to read from the session itself.
+		_, err = fmt.Fprintf(s, "ERROR: %s\n", strings.ReplaceAll(err.Error(), "\n", " "))
+	}
+	if err == nil && s.CloseWrite() == nil {
 		timer := m.clock.AfterFunc(hangUpTime, leave)
 		<-left.Done()
 		timer.Stop()
 	}
-	closer.Close()
 	return nil
+}
+
+// openResults announces the results that the client wants, and returns what copies
+// them. Until then an error is for the client.
+func openResults(ctx context.Context, r runner, o order, s control.Session) (copyTo func(io.Writer) error, err error) {
+	what := "results"
+	copyTo = func(w io.Writer) error { return r.results(ctx, o.startPos, w) }
+	if o.stderr {
+		what = "stderr" // nodes that do not know the field answer with results
+		if copyTo, err = r.stderr(ctx, o.startPos); err != nil {
+			return nil, err
+		}
+	}
+	_, err = fmt.Fprintf(s, "Streaming %s for work unit %s\n", what, o.unitID)
+	return copyTo, err
 }

@@ -32,7 +32,8 @@
 //	            that comes
 //	exchange.go what is said to the other node
 //	pull.go     the session in which another node tells of its units; pulled.go,
-//	            one unit in it; push.go, the same at that node
+//	            one unit in it; push.go, the same at that node; news.go, what they
+//	            say to each other
 //	resubmit.go submissions to it, the first and later ones
 //	owed.go     releases that wait for a node that is long away
 //	manager.go  the table of units, start and close, the timer

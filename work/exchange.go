@@ -207,7 +207,14 @@ func (r *remote) fetch(ctx context.Context) error {
 func (r *remote) position() (remoteID string, have int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.f.extra.RemoteUnitID, r.f.have
+	return r.f.extra.RemoteUnitID, r.f.have[outStream]
+}
+
+// received returns how much of each stream is here.
+func (r *remote) received() [streams]int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.f.have
 }
 
 // askStatus asks the remote node for the state of the unit. The session is

@@ -91,13 +91,13 @@ type follower struct {
 	extra  RemoteExtra
 	state  State
 	detail string
-	have   int64 // bytes of output that are here
+	have   [streams]int64 // bytes of output that are here
 
 	// What the remote node said last, if told.
 	told         bool
 	remote       State
 	remoteDetail string
-	remoteSize   int64
+	remoteSize   [streams]int64
 
 	underway [exchanges]bool
 	anew     [exchanges]bool // to be broken off, and begun again if still wanted
@@ -150,10 +150,9 @@ func (p *plan) wakeAt(t time.Time) {
 	}
 }
 
-// newFollower returns the follower of a unit as it is on disk. have is how
-// much of its output is.
-func newFollower(e RemoteExtra, s Status, have int64) follower {
-	return follower{extra: e, state: s.State, detail: ownDetail(e, s), have: have}
+// newFollower returns the follower of a unit as it is on disk.
+func newFollower(e RemoteExtra, s Status) follower {
+	return follower{extra: e, state: s.State, detail: ownDetail(e, s), have: [streams]int64{s.StdoutSize, s.StderrSize}}
 }
 
 // finish makes the unit terminal, unless it is.
@@ -344,7 +343,7 @@ func (f *follower) nextFollow(now time.Time, p *plan) {
 		f.finish(f.remote, f.remoteDetail)
 		return
 	case f.stalls >= maxStalls:
-		f.finish(Failed, fmt.Sprintf("node %s reports %d bytes of output but delivers only %d", node, f.remoteSize, f.have))
+		f.finish(Failed, fmt.Sprintf("node %s reports %d bytes of output but delivers only %d", node, f.remoteSize[outStream], f.have[outStream]))
 		return
 	case f.expired(now):
 		f.abandon(f.expiredDetail())
@@ -375,4 +374,6 @@ func (f *follower) nextFollow(now time.Time, p *plan) {
 }
 
 // complete tells whether the unit has ended and all its output is here.
-func (f *follower) complete() bool { return f.told && f.remote.Terminal() && f.have >= f.remoteSize }
+func (f *follower) complete() bool {
+	return f.told && f.remote.Terminal() && f.have[outStream] >= f.remoteSize[outStream] && f.have[errStream] >= f.remoteSize[errStream]
+}

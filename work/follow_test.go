@@ -20,7 +20,7 @@ var errBroken = errors.New("connection broke")
 
 func newScript(t *testing.T, e RemoteExtra) *script {
 	e.RemoteNode = "b"
-	f := newFollower(e, Status{State: Pending, Detail: detailStarting}, 0)
+	f := newFollower(e, Status{State: Pending, Detail: detailStarting})
 	return &script{follower: &f, t: t, now: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)}
 }
 
@@ -84,7 +84,7 @@ func TestFollowToTheEnd(t *testing.T) {
 	if s.state != Running || s.detail != "as told" {
 		t.Errorf("unit is %v, %q", s.state, s.detail)
 	}
-	s.received(s.now, 5)
+	s.received(s.now, outStream, 5)
 	s.starts()
 	s.resultsEnded(s.now, nil)
 	s.starts(exStatus) // at once, whatever the interval
@@ -96,7 +96,7 @@ func TestFollowToTheEnd(t *testing.T) {
 // It must neither end the unit nor make it wait.
 func TestFollowStaleAnswer(t *testing.T) {
 	s := startedScript(t)
-	s.received(s.now, 5)
+	s.received(s.now, outStream, 5)
 	s.resultsEnded(s.now, nil)
 	s.starts()
 	s.statusEnded(s.now, status(Running, 0), nil)
@@ -138,7 +138,7 @@ func TestFollowAskInterval(t *testing.T) {
 // A deployed node never ends the results of a cancelled unit.
 func TestFollowResultsThatNeverEnd(t *testing.T) {
 	s := startedScript(t)
-	s.received(s.now, 5)
+	s.received(s.now, outStream, 5)
 	s.statusEnded(s.now, status(Canceled, 5), nil)
 	s.starts()
 	s.stops(exResults)
@@ -151,14 +151,14 @@ func TestFollowMissingOutput(t *testing.T) {
 	s := startedScript(t)
 	s.statusEnded(s.now, status(Succeeded, 9), nil)
 	s.starts()
-	s.received(s.now, 5)
+	s.received(s.now, outStream, 5)
 	s.resultsEnded(s.now, errBroken)
 	s.starts()
 	s.wakes(time.Second)
 	s.advance(time.Second)
 	s.starts(exResults, exStatus)
 	s.opened()
-	s.received(s.now, 4)
+	s.received(s.now, outStream, 4)
 	s.ends(Succeeded, "as told")
 	s.stops(exResults)
 }
@@ -226,7 +226,7 @@ func TestFollowBackoff(t *testing.T) {
 // off and begun again: it may have restarted, and no longer know of them.
 func TestFollowRejoined(t *testing.T) {
 	s := startedScript(t)
-	s.received(s.now, 100)
+	s.received(s.now, outStream, 100)
 	s.rejoined(s.now)
 	s.starts()
 	if !slices.Equal(s.plan.stop, []exchange{exResults, exStatus}) {
@@ -399,7 +399,7 @@ func TestFollowCancel(t *testing.T) {
 		s.ordered(s.now, exCancel, "remote01", nil)
 		s.statusEnded(s.now, status(Canceled, 3), nil)
 		s.starts()
-		s.received(s.now, 3)
+		s.received(s.now, outStream, 3)
 		s.ends(Canceled, "as told")
 	})
 	t.Run("not started", func(t *testing.T) {

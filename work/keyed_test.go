@@ -109,7 +109,7 @@ func TestKeyedSubmissionIsCancelled(t *testing.T) {
 		s.starts(exStatus)
 		s.statusEnded(s.now, status(Canceled, 3), nil)
 		s.starts(exResults)
-		s.received(s.now, 3)
+		s.received(s.now, outStream, 3)
 		s.ends(Canceled, "as told")
 	})
 	t.Run("the node does not know keys any more", func(t *testing.T) {

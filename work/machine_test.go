@@ -113,6 +113,7 @@ func (s *simSupervisor) step() {
 		s.written = true
 		out := "out of " + s.m.fs.get(path.Join(s.dir, StdinFile))
 		s.m.fs.Add(path.Join(s.dir, StdoutFile), out)
+		s.m.fs.Add(path.Join(s.dir, StderrFile), "err"+out[3:])
 		if s.watcher != nil {
 			s.watcher.OutputGrew()
 		}
@@ -123,7 +124,10 @@ func (s *simSupervisor) step() {
 
 // start claims the unit and starts the command.
 func (s *simSupervisor) start() {
-	err := writeFile(s.m.fs, path.Join(s.dir, simClaim), []byte("x"))
+	err := writeFile(s.m.fs, path.Join(s.dir, StderrFile), nil)
+	if err == nil {
+		err = writeFile(s.m.fs, path.Join(s.dir, simClaim), []byte("x"))
+	}
 	if err == nil {
 		err = s.m.fs.SyncDir(s.dir)
 	}
@@ -146,8 +150,10 @@ func (s *simSupervisor) start() {
 }
 
 func (s *simSupervisor) end(state State, detail string) {
-	if f, err := s.m.fs.Open(path.Join(s.dir, StdoutFile), vfs.Append); err == nil {
-		f.Sync()
+	for _, name := range []string{StdoutFile, StderrFile} {
+		if f, err := s.m.fs.Open(path.Join(s.dir, name), vfs.Append); err == nil {
+			f.Sync()
+		}
 	}
 	if s.write(state, detail) {
 		s.gone()
@@ -170,6 +176,7 @@ func (s *simSupervisor) write(state State, detail string) bool {
 	status.State, status.Detail, status.Version = state, detail, status.Version+1
 	if state.Terminal() {
 		status.StdoutSize, status.ExtraData = int64(len(s.m.fs.get(path.Join(s.dir, StdoutFile)))), nil
+		status.StderrSize = int64(len(s.m.fs.get(path.Join(s.dir, StderrFile))))
 	}
 	err = WriteStatus(s.m.fs, s.dir, status)
 	if err != nil && !errors.Is(err, errDisk) {

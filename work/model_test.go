@@ -107,7 +107,7 @@ func (w *world) start(id string) {
 			}
 		},
 	})
-	if err := n.m.AddType(Type{Name: "cat", Command: "cat"}); err != nil {
+	if err := n.m.AddType(Type{Name: "cat", Command: "cat", SeparateStderr: true}); err != nil {
 		panic(err)
 	}
 	n.server = control.New(id, control.Options{Clock: transport.System})
@@ -393,12 +393,14 @@ func (w *world) judge() {
 			continue
 		}
 		s := r.base().load().status
-		output := a.i.m.fs.get(a.dir(j.id) + "/stdout")
+		output, errOutput := a.i.m.fs.get(a.dir(j.id)+"/stdout"), a.i.m.fs.get(a.dir(j.id)+"/stderr")
 		switch {
 		case !s.State.Terminal():
 			w.complain("%s is stuck: %v, %s", j.name, s.State, s.Detail)
 		case s.State == Succeeded && (runs != 1 || output != "out of "+j.stdin):
 			w.complain("%s has succeeded with %d runs and the output %q", j.name, runs, output)
+		case s.State == Succeeded && (w.c.follow || j.target == "a") && errOutput != "err of "+j.stdin:
+			w.complain("%s has succeeded with the stderr %q", j.name, errOutput)
 		case s.State != Succeeded && j.accepted && !j.canceled && !j.disturbed:
 			w.complain("%s is %v without a reason: %s", j.name, s.State, s.Detail)
 		}

@@ -109,8 +109,8 @@ func (f *follower) opened() {
 }
 
 // received: n more bytes of output are here.
-func (f *follower) received(now time.Time, n int64) {
-	f.have += n
+func (f *follower) received(now time.Time, s stream, n int64) {
+	f.have[s] += n
 	f.heard = now
 	f.stalls, f.early = 0, 0
 }
@@ -118,7 +118,11 @@ func (f *follower) received(now time.Time, n int64) {
 // pushed: the remote node tells of the unit's state in the course of exFollow.
 func (f *follower) pushed(now time.Time, s followState) {
 	f.reached()
-	f.tell(now, Status{State: s.State, Detail: s.Detail, StdoutSize: s.Size})
+	told := Status{State: s.State, Detail: s.Detail, StdoutSize: s.Size}
+	if f.extra.StderrApart = s.ErrSize != nil; f.extra.StderrApart {
+		told.StderrSize = *s.ErrSize
+	}
+	f.tell(now, told)
 }
 
 // followEnded: exFollow has ended; err is nil when all output is here.
@@ -152,7 +156,7 @@ func (f *follower) notBegun(now time.Time, x exchange, err error) {
 }
 
 // unstored: of the output, only so much is safe here.
-func (f *follower) unstored(now time.Time, safe int64, err error) {
+func (f *follower) unstored(now time.Time, safe [streams]int64, err error) {
 	f.have = safe
 	f.trouble = err.Error()
 	for _, x := range []exchange{exResults, exFollow} {
@@ -188,6 +192,10 @@ func (f *follower) statusEnded(now time.Time, s Status, err error) {
 		f.askPause = grow(f.askPause, askFirst, askLast)
 		f.ask = now.Add(f.askPause)
 		f.reached()
+		// A stderr that is kept apart comes with exFollow alone.
+		if f.extra.StderrApart = f.pushes && s.StderrSize > 0; !f.extra.StderrApart {
+			s.StderrSize = 0
+		}
 		f.tell(now, s)
 	case errors.Is(err, errStopped):
 	case errors.As(err, &refused) && refused.unknown:
@@ -199,14 +207,15 @@ func (f *follower) statusEnded(now time.Time, s Status, err error) {
 
 // tell takes in what the remote node says about the unit.
 func (f *follower) tell(now time.Time, s Status) {
-	f.told, f.remote, f.remoteDetail, f.remoteSize = true, s.State, s.Detail, s.StdoutSize
+	f.told, f.remote, f.remoteDetail = true, s.State, s.Detail
+	f.remoteSize = [streams]int64{s.StdoutSize, s.StderrSize}
 	if !f.extra.RemoteStarted && !f.confirm(now, s) {
 		return
 	}
 	if !s.State.Terminal() && f.state.canBecome(s.State) {
 		f.state, f.detail = s.State, s.Detail
 	}
-	behind := s.StdoutSize > f.have
+	behind := s.StdoutSize > f.have[outStream]
 	stale := f.stale
 	f.stale = false
 	switch {

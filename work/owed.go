@@ -137,10 +137,7 @@ func (r *remote) forget() {
 	}
 	r.f.forgotten = true
 	r.owed = true
-	if r.stdout != nil {
-		r.stdout.Close()
-		r.stdout = nil
-	}
+	r.closeOutput()
 	r.m.mu.Lock()
 	delete(r.m.units, r.id)
 	r.m.owed[r.id] = r

@@ -42,7 +42,7 @@ func (r *remote) pull() {
 	l := &pull{r: r, remoteID: r.f.extra.RemoteUnitID, from: r.f.have}
 	r.pulling = l
 	key := pullKey{r.target.RemoteNode, r.target.TLSClient}
-	q := followRequest{UnitID: l.remoteID, StartPos: l.from}
+	q := followRequest{UnitID: l.remoteID, StartPos: l.from[outStream], ErrPos: &l.from[errStream]}
 	signs, err := r.signs()
 	if err == nil && signs != nil {
 		q.Signature, err = signs(q.fields())

@@ -201,7 +201,7 @@ func TestFollowNonsense(t *testing.T) {
 				a := c.node("a")
 				id, s, again := playedFollow(t, c, a)
 				live := a.results(id, 0)
-				s.expect(`{"unitid":"remote01"}`)
+				s.expect(`{"unitid":"remote01","errpos":0}`)
 				s.send(`{"unitid":"other","at":0,"bytes":3}` + "\nabc")
 				s.send(`{"unitid":"remote01","bytes":2}` + "\nok")
 				a.wantOutput(live, "ok")
@@ -211,7 +211,7 @@ func TestFollowNonsense(t *testing.T) {
 				} else {
 					s = again()
 				}
-				s.expect(`{"unitid":"remote01","startpos":2}`)
+				s.expect(`{"unitid":"remote01","startpos":2,"errpos":0}`)
 				sum := sha256.Sum256([]byte("ok"))
 				s.send(`{"unitid":"remote01","end":{"state":2,"detail":"exit status 0","size":2,"sha256":"%s"}}`+"\n", hex.EncodeToString(sum[:]))
 				a.wantEnd(live, "")

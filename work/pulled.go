@@ -14,11 +14,11 @@ type pull struct {
 	r        *remote
 	p        *puller
 	remoteID string
-	from     int64
+	from     [streams]int64
 	refused  error // the request for it cannot be signed
-	// sum is that of all output that is here; nil before it was needed. It
-	// belongs to the goroutine that reads.
-	sum hash.Hash
+	// sums are those of all output that is here; nil before they were needed. They
+	// belong to the goroutine that reads.
+	sums [streams]hash.Hash
 }
 
 // clip cuts the texts of a message to what a person can use.
@@ -46,8 +46,10 @@ func (l *pull) receive(msg followMessage, output []byte) {
 		}
 	case msg.State != nil:
 		l.tell(*msg.State)
+	case msg.Stream == stderrName:
+		err = l.append(errStream, msg.At, output)
 	default:
-		err = l.append(msg.At, output)
+		err = l.append(outStream, msg.At, output)
 	}
 	if err != nil {
 		l.leave(err)
@@ -109,8 +111,8 @@ func (l *pull) complete(s followState) {
 }
 
 // append stores output that begins at a position.
-func (l *pull) append(at int64, b []byte) error {
-	sum, err := l.total()
+func (l *pull) append(s stream, at int64, b []byte) error {
+	sum, err := l.total(s)
 	if err != nil {
 		return err
 	}
@@ -121,31 +123,33 @@ func (l *pull) append(at int64, b []byte) error {
 	switch {
 	case r.pulling != l:
 		return nil // broken off meanwhile: the bytes come again
-	case at != r.f.have:
-		return fmt.Errorf("node %s sends output from byte %d on, want byte %d", l.p.key.node, at, r.f.have)
+	case at != r.f.have[s]:
+		return fmt.Errorf("node %s sends output from byte %d on, want byte %d", l.p.key.node, at, r.f.have[s])
+	case s == errStream:
+		r.f.extra.StderrApart = true // if the unit has ended nothing has said so yet
 	}
-	return r.keep(b)
+	return r.keep(s, b)
 }
 
-// total is the sum of all output that is here.
-func (l *pull) total() (hash.Hash, error) {
-	if l.sum != nil {
-		return l.sum, nil
+// total is the sum of all of a stream that is here.
+func (l *pull) total(s stream) (hash.Hash, error) {
+	if l.sums[s] != nil {
+		return l.sums[s], nil
 	}
 	sum := sha256.New()
 	buf := make([]byte, followPiece)
-	for at := int64(0); at < l.from; {
-		n, err := l.r.readOutput(buf[:min(int64(len(buf)), l.from-at)], at)
+	for at := int64(0); at < l.from[s]; {
+		n, err := l.r.readOutput(s, buf[:min(int64(len(buf)), l.from[s]-at)], at)
 		if err != nil {
 			return nil, err
 		}
 		if n == 0 {
-			return nil, fmt.Errorf("the output of unit %s ends at byte %d, want at least %d", l.r.id, at, l.from)
+			return nil, fmt.Errorf("the output of unit %s ends at byte %d, want at least %d", l.r.id, at, l.from[s])
 		}
 		sum.Write(buf[:n])
 		at += int64(n)
 	}
-	l.sum = sum
+	l.sums[s] = sum
 	return sum, nil
 }
 
@@ -159,14 +163,22 @@ func (l *pull) check(end followEnd) error {
 	if !end.State.Terminal() {
 		return fmt.Errorf("node %s says that the unit has ended, and that it is %v", l.p.key.node, end.State)
 	}
-	sum, err := l.total()
+	err := l.checkStream(outStream, end.Size, end.SHA256)
+	if err == nil && end.ErrSize != nil {
+		err = l.checkStream(errStream, *end.ErrSize, end.ErrSHA256)
+	}
+	return err
+}
+
+func (l *pull) checkStream(s stream, size int64, sha string) error {
+	sum, err := l.total(s)
 	if err != nil {
 		return err
 	}
-	_, have := l.r.position()
-	if got := hex.EncodeToString(sum.Sum(nil)); have != end.Size || got != end.SHA256 {
-		return &damage{fmt.Sprintf("the output is damaged: %d bytes with SHA-256 %s are here, node %s had %d bytes with SHA-256 %s",
-			have, got, l.p.key.node, end.Size, end.SHA256)}
+	have := l.r.received()[s]
+	if got := hex.EncodeToString(sum.Sum(nil)); have != size || got != sha {
+		return &damage{fmt.Sprintf("the %s is damaged: %d bytes with SHA-256 %s are here, node %s had %d bytes with SHA-256 %s",
+			s, have, got, l.p.key.node, size, sha)}
 	}
 	return nil
 }

@@ -11,74 +11,12 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"path"
 	"sync"
 
 	"receptor/control"
 	"receptor/work/vfs"
 )
-
-// FeatureFollow is the feature of nodes with the command "work follow".
-//
-// One session of that command carries the states and the output of any number
-// of units to a node that waits for them. The client sends followRequests, the
-// node followMessages, each a line of JSON; output follows its message as it is.
-const FeatureFollow = "follow"
-
-const (
-	// followLine bounds a line of either side, in bytes.
-	followLine = 64 << 10
-	// followPiece is how much output comes with one message, at most. Units take
-	// turns, piece by piece.
-	followPiece = 64 << 10
-	// maxDue is how many feeds may be due before no more requests are read. It
-	// bounds what a client has of the memory beside a feed for each unit there is:
-	// whoever can connect can ask, and need not read.
-	maxDue = 4096
-)
-
-// followRequest asks for a unit from a byte of its output on, or not to hear of
-// it any more. A node of ours asks for each unit once at a time.
-type followRequest struct {
-	UnitID   string `json:"unitid"`
-	StartPos int64  `json:"startpos,omitempty"`
-	Stop     bool   `json:"stop,omitempty"`
-	// Signature is as in a command with these fields and the subcommand "follow".
-	Signature string `json:"signature,omitempty"`
-}
-
-// hash is what the signature of the request is bound to; see commandHash.
-func (q followRequest) hash() string { return commandHash(q.fields()) }
-
-func (q followRequest) fields() map[string]any {
-	return map[string]any{"subcommand": "follow", "unitid": q.UnitID, "startpos": q.StartPos}
-}
-
-// followMessage has State, Bytes, End, Error, or the last two.
-type followMessage struct {
-	UnitID string `json:"unitid"`
-	// State is what the unit is in, before it ends.
-	State *followState `json:"state,omitempty"`
-	// Bytes of output follow the line, those from At on.
-	At    int64 `json:"at,omitempty"`
-	Bytes int   `json:"bytes,omitempty"`
-	// End says that all output has been sent, or with Error that the rest of it is
-	// lost. It is the last of the unit.
-	End *followEnd `json:"end,omitempty"`
-	// Error says why nothing more comes of the unit, as an answer "ERROR: …" does.
-	Error string `json:"error,omitempty"`
-}
-
-type followState struct {
-	State  State  `json:"state"`
-	Detail string `json:"detail"`
-	Size   int64  `json:"size"` // of the output so far, in bytes
-}
-
-type followEnd struct {
-	followState
-	// SHA256 is that of the whole output from its first byte on, in hex.
-	SHA256 string `json:"sha256,omitempty"`
-}
 
 // pusher is a session of "work follow", at the node that has the units.
 type pusher struct {
@@ -104,10 +42,18 @@ type feed struct {
 	done   func() // ends the reading of the output
 	queued bool   // in due; under the pusher's mu
 
+	flows [streams]flow
+	// apart tells whether the client wants stderr, and the unit keeps it apart.
+	apart func() bool
+	turn  stream // the one that is sent next
+	told  *followState
+}
+
+// flow is a stream of output on its way to the client.
+type flow struct {
 	pos    int64 // the next byte to send
 	hashed int64 // bytes that are in sum; those before pos are only read
 	sum    hash.Hash
-	told   *followState
 }
 
 // handleFollow serves a session of "work follow" until the client hangs up.
@@ -157,7 +103,11 @@ func (p *pusher) take(q followRequest) bool {
 	if !validUnitID(q.UnitID) || !p.awaitRoom() {
 		return false
 	}
-	f := &feed{p: p, id: q.UnitID, pos: q.StartPos, sum: sha256.New()}
+	f := &feed{p: p, id: q.UnitID, apart: func() bool { return false }}
+	for s := range streams {
+		f.flows[s].sum = sha256.New()
+	}
+	f.flows[outStream].pos = q.StartPos
 	if !q.Stop {
 		f.done, f.reason = p.find(q, f)
 	}
@@ -199,7 +149,7 @@ func (p *pusher) find(q followRequest, f *feed) (done func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if q.StartPos < 0 {
+	if q.StartPos < 0 || q.ErrPos != nil && *q.ErrPos < 0 {
 		return nil, fmt.Errorf("the start position must be 0 or more, not %d", q.StartPos)
 	}
 	if err := p.m.checkSignature(order{signature: q.Signature, hash: q.hash()}, r.signed(), p.s); err != nil {
@@ -207,6 +157,10 @@ func (p *pusher) find(q followRequest, f *feed) (done func(), err error) {
 	}
 	if done, err = r.read(); err != nil {
 		return nil, err
+	}
+	if q.ErrPos != nil {
+		f.flows[errStream].pos = *q.ErrPos
+		f.apart = r.stderrApart()
 	}
 	f.unit, f.detail = r.base(), r.shownDetail
 	if c, ok := r.(*command); ok {
@@ -291,8 +245,12 @@ func (f *feed) step(buf []byte) (more bool, err error) {
 		return false, f.finish(followMessage{Error: unknownUnit(f.id).Error()})
 	}
 	state := followState{State: s.status.State, Detail: f.detail(s.status), Size: s.size}
+	apart := f.apart()
+	if apart {
+		state.ErrSize = &s.errSize
+	}
 	ended := state.State.Terminal()
-	if f.told == nil || !ended && (f.told.State != state.State || f.told.Detail != state.Detail) {
+	if f.told == nil || !ended && (f.told.State != state.State || f.told.Detail != state.Detail || apart && f.told.ErrSize == nil) {
 		f.told = &state
 		if !ended {
 			if err := f.p.write(followMessage{UnitID: f.id, State: &state}, nil); err != nil {
@@ -300,43 +258,73 @@ func (f *feed) step(buf []byte) (more bool, err error) {
 			}
 		}
 	}
-	n, err := f.piece(buf, s.size)
-	switch {
-	case err != nil:
-		return false, f.finish(followMessage{Error: err.Error()})
-	case n == 0 && ended && f.hashed < max(s.size, f.pos):
-		lost := fmt.Sprintf("the output of unit %s has only %d bytes, not %d", f.id, f.hashed, max(s.size, f.pos))
-		return false, f.finish(followMessage{End: &followEnd{followState: state}, Error: lost})
-	case n == 0 && ended:
-		sum := hex.EncodeToString(f.sum.Sum(nil))
-		return false, f.finish(followMessage{End: &followEnd{followState: state, SHA256: sum}})
+	for range streams {
+		turn := f.turn
+		f.turn = (f.turn + 1) % streams
+		if turn == errStream && !apart {
+			continue
+		}
+		if sent, err := f.send(turn, s, state, buf); sent || err != nil {
+			return sent, err
+		}
 	}
-	if b := buf[:n]; f.hashed > f.pos { // the end of the piece: it is new to the client
-		b = b[n-int(f.hashed-f.pos):]
-		if err := f.p.write(followMessage{UnitID: f.id, At: f.pos, Bytes: len(b)}, b); err != nil {
+	if !ended {
+		return false, nil
+	}
+	end := followEnd{followState: state, SHA256: f.flows[outStream].text()}
+	if apart {
+		end.ErrSHA256 = f.flows[errStream].text()
+	}
+	return false, f.finish(followMessage{End: &end})
+}
+
+// send sends a piece of a stream, or says why nothing more comes of the unit. It
+// reports whether it has done either.
+func (f *feed) send(s stream, u *snapshot, state followState, buf []byte) (sent bool, err error) {
+	o, size := &f.flows[s], u.size
+	if s == errStream {
+		size = u.errSize
+	}
+	n, err := o.piece(f.unit, s, buf, size)
+	if want := max(size, o.pos); err == nil && n == 0 && state.State.Terminal() && o.hashed < want {
+		lost := fmt.Sprintf("the %v of unit %s has only %d bytes, not %d", s, f.id, o.hashed, want)
+		return true, f.finish(followMessage{End: &followEnd{followState: state}, Error: lost})
+	}
+	if err != nil {
+		return true, f.finish(followMessage{Error: err.Error()})
+	}
+	if b := buf[:n]; o.hashed > o.pos { // the end of the piece: it is new to the client
+		b = b[n-int(o.hashed-o.pos):]
+		msg := followMessage{UnitID: f.id, At: o.pos, Bytes: len(b)}
+		if s == errStream {
+			msg.Stream = stderrName
+		}
+		if err := f.p.write(msg, b); err != nil {
 			return false, err
 		}
-		f.pos = f.hashed
+		o.pos = o.hashed
 	}
 	return n > 0, nil
 }
 
 // piece reads the bytes that follow those in sum, and adds them.
-func (f *feed) piece(buf []byte, size int64) (int, error) {
-	want := min(int64(len(buf)), size-f.hashed)
+func (o *flow) piece(u *unit, s stream, buf []byte, size int64) (int, error) {
+	want := min(int64(len(buf)), size-o.hashed)
 	if want <= 0 {
 		return 0, nil
 	}
-	n, err := f.unit.readOutput(buf[:want], f.hashed)
-	f.sum.Write(buf[:n])
-	f.hashed += int64(n)
+	n, err := u.readOutput(s, buf[:want], o.hashed)
+	o.sum.Write(buf[:n])
+	o.hashed += int64(n)
 	return n, err
 }
 
+func (o *flow) text() string { return hex.EncodeToString(o.sum.Sum(nil)) }
+
 // readOutput reads output at a position; fewer bytes than fit mean that there
 // are no more on disk.
-func (u *unit) readOutput(b []byte, at int64) (int, error) {
-	out, err := u.m.store.fs.Open(u.stdoutPath(), vfs.Read)
+func (u *unit) readOutput(s stream, b []byte, at int64) (int, error) {
+	out, err := u.m.store.fs.Open(path.Join(u.dir, s.file()), vfs.Read)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"receptor/control"
-	"receptor/work/vfs"
 )
 
 // remote is a unit that another node runs. Each exchange with that node has a
@@ -25,10 +24,7 @@ type remote struct {
 	f     follower
 	// stops breaks off the exchanges that are under way.
 	stops [exchanges]context.CancelCauseFunc
-	// stdout is open while output arrives. Of its bytes, the first synced are
-	// on record in the status file.
-	stdout vfs.File
-	synced int64
+	sinks [streams]sink
 	// pulling is the exFollow that is under way.
 	pulling *pull
 	// peer is kept from one question for the status to the next. It belongs to
@@ -42,11 +38,24 @@ type remote struct {
 }
 
 func newRemote(u *unit, f follower) *remote {
-	r := &remote{unit: u, target: f.extra, f: f, synced: f.have}
+	r := &remote{unit: u, target: f.extra, f: f}
+	for s := range streams {
+		r.sinks[s].synced = f.have[s]
+	}
 	r.hides = r.target.hides()
 	r.f.patience = u.m.patience
 	r.alarm = alarm{unit: r, index: -1}
+	r.announce()
 	return r
+}
+
+// announce publishes what the follower knows and no status says. It requires mu.
+func (r *remote) announce() {
+	e := r.f.extra
+	told := r.f.told || e.RemoteStarted && !r.f.pushes
+	if s := r.load(); s.started != e.RemoteStarted || s.told != told || s.stderrApart != e.StderrApart {
+		r.publish(func(v *snapshot) { v.started, v.told, v.stderrApart = e.RemoteStarted, told, e.StderrApart })
+	}
 }
 
 // newRemoteStatus is the status of a remote unit that waits for its stdin.
@@ -66,7 +75,7 @@ func restoreRemote(u *unit) (*remote, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the ExtraData of a remote unit are unusable: %w", err)
 	}
-	return newRemote(u, newFollower(*e, s, s.StdoutSize)), nil
+	return newRemote(u, newFollower(*e, s)), nil
 }
 
 func (r *remote) resume() {
@@ -82,7 +91,7 @@ func (r *remote) resume() {
 		r.f.finish(Failed, detailAtRestart)
 	}
 	if !r.f.forgotten {
-		if err := r.openStdout(); err != nil {
+		if err := r.openOutput(); err != nil {
 			r.m.emit(UnitProblem{Unit: r.id, Err: err})
 		}
 	}
@@ -134,7 +143,7 @@ func (r *remote) startFollowing() (setbacks int, err error) {
 	case !waitsForInput(s.status, r.f.extra):
 		return s.setbacks, r.unsaved // another session of the same submission was first
 	}
-	if err := r.openStdout(); err != nil {
+	if err := r.openOutput(); err != nil {
 		return 0, err
 	}
 	r.f.detail = detailStarting
@@ -181,7 +190,7 @@ func (r *remote) nodeReachable() {
 func (r *remote) act() {
 	r.f.pushes = r.m.pushes(r.target.RemoteNode, r.f.pushes)
 	if r.f.complete() {
-		r.syncStdout() // or else it is not
+		r.syncOutput() // or else it is not
 	}
 	p := r.f.next(r.m.clock.Now())
 	for _, x := range p.stop {
@@ -191,6 +200,7 @@ func (r *remote) act() {
 	}
 	// What is on disk is never behind what the remote node is told.
 	r.record()
+	r.announce()
 	for _, x := range p.start {
 		if err := r.readyFor(x); err != nil {
 			r.f.notBegun(r.m.clock.Now(), x, err)
@@ -224,20 +234,17 @@ func (r *remote) act() {
 func (r *remote) record() {
 	old := r.load().status
 	s := Status{
-		State: r.f.state, Detail: r.f.shownDetail(), StdoutSize: old.StdoutSize,
+		State: r.f.state, Detail: r.f.shownDetail(), StdoutSize: old.StdoutSize, StderrSize: old.StderrSize,
 		WorkType: old.WorkType, ExtraData: mustJSON(r.f.extra),
 	}
 	if r.unsaved == nil && s.State == old.State && s.Detail == old.Detail && bytes.Equal(s.ExtraData, old.ExtraData) {
 		return
 	}
 	if !old.State.Terminal() {
-		r.syncStdout()
-		s.StdoutSize = r.synced
+		r.syncOutput()
+		s.StdoutSize, s.StderrSize = r.sinks[outStream].synced, r.sinks[errStream].synced
 	}
 	_ = r.save(s) // or else it is unsaved, and done again
-	if r.f.extra.RemoteStarted && !r.load().started {
-		r.publish(func(v *snapshot) { v.started = true })
-	}
 }
 
 func (r *remote) stop() {
@@ -253,10 +260,7 @@ func (r *remote) stop() {
 // rest lets go of all that a unit holds which has nothing to do. It requires mu.
 func (r *remote) rest() {
 	r.m.unexpect(r, r.target.RemoteNode)
-	if r.stdout != nil {
-		r.stdout.Close()
-		r.stdout = nil
-	}
+	r.closeOutput()
 	if r.peer != nil {
 		r.peer.Close()
 		r.peer = nil

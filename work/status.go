@@ -104,6 +104,9 @@ type RemoteExtra struct {
 	// AwaySince is since when the remote node cannot be reached, zero if it can
 	// or there was no reason to try.
 	AwaySince time.Time `json:",omitzero"`
+	// StderrApart: the unit keeps stderr apart, and what there is of it is, or will
+	// be, here. Deployed nodes ignore it.
+	StderrApart bool `json:",omitempty"`
 	// ReleasedAt is when LocalReleased was set.
 	ReleasedAt time.Time `json:",omitzero"`
 }

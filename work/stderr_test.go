@@ -1,11 +1,15 @@
 package work
 
 import (
+	"bufio"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"path"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"receptor/control"
 	"receptor/work/vfs"
@@ -113,4 +117,143 @@ func TestStderrOnDeployedNode(t *testing.T) {
 	if err := <-failed; err == nil || !strings.Contains(err.Error(), "on node b: the node does not know of a stderr apart from the results") {
 		t.Errorf("%v", err)
 	}
+}
+
+// submitApart submits a unit that keeps stderr apart, and returns its supervisor.
+func (n *testNode) submitApart(on *testNode) (unit string, p *testProcess) {
+	n.t.Helper()
+	sub, err := n.client().Submit(map[string]string{"node": on.id, "worktype": "apart"})
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	if _, err := sub.Finish(strings.NewReader("")); err != nil {
+		n.t.Fatal(err)
+	}
+	return sub.UnitID, on.next()
+}
+
+// stderr of a unit on another node comes with its output, and is here when that
+// node is not: live, after breaks and restarts, and after the end.
+func TestStderrIsStored(t *testing.T) {
+	bubble(t, func(t *testing.T, c *cluster) {
+		c.follow = true
+		a, b := c.node("a"), c.node("b").apart()
+		id, p := a.submitApart(b)
+		p.status(Running, "Running: PID 7")
+		live, output := a.stderr(id, 0), a.results(id, 0)
+		p.errOutput("one ")
+		p.output("out ")
+		a.wantOutput(live, "one ")
+		a.wantOutput(output, "out ")
+		c.cut()
+		p.errOutput("two ")
+		a.wantOutput(live, "two ")
+		b.processes.found[p.Dir] = nil
+		a.stop()
+		p.errOutput("three")
+		a.start()
+		p.output("put")
+		p.exit(Succeeded, "exit status 0")
+		a.await(id, Succeeded, "exit status 0")
+		b.stop()
+		a.wantEnd(a.stderr(id, 2), "e two three")
+		a.wantEnd(a.results(id, 0), "out put")
+		a.stop()
+		a.start()
+		a.wantEnd(a.stderr(id, 0), "one two three")
+		if got := a.do("work status " + id); !strings.Contains(got, `"StdoutSize":7`) || !strings.Contains(got, `"StderrSize":13`) {
+			t.Errorf("status %s", got)
+		}
+		b.start()
+		a.do("work release " + id)
+		if left := append(a.left(), b.left()...); len(left) != 0 {
+			t.Errorf("left: %v", left)
+		}
+		b.stop()
+	})
+}
+
+// A stderr that is not what was sent is no stderr.
+func TestStderrIsDamaged(t *testing.T) {
+	bubble(t, func(t *testing.T, c *cluster) {
+		a := c.node("a")
+		id, s, _ := playedFollow(t, c, a)
+		s.expect(`{"unitid":"remote01","errpos":0}`)
+		s.send(`{"unitid":"remote01","state":{"state":1,"detail":"Running: PID 7","size":0,"errsize":4}}` + "\n")
+		s.send(`{"unitid":"remote01","stream":"stderr","bytes":4}` + "\noops")
+		sum := sha256.Sum256(nil)
+		s.send(`{"unitid":"remote01","end":{"state":2,"detail":"","size":0,"sha256":"%x","errsize":4,"errsha256":"%x"}}`+"\n", sum, sum)
+		a.await(id, Failed, "the stderr is damaged: 4 bytes with SHA-256")
+		s.conn.abort()
+		a.stop()
+	})
+}
+
+// A node that follows and does not know of stderr has it all the same, and is asked.
+func TestStderrOnOlderNode(t *testing.T) {
+	bubble(t, func(t *testing.T, c *cluster) {
+		a := c.node("a")
+		id, s, _ := playedFollow(t, c, a)
+		s.expect(`{"unitid":"remote01","errpos":0}`)
+		live := make(chan io.Reader)
+		go func() { live <- a.stderr(id, 0) }()
+		s.send(`{"unitid":"remote01","state":{"state":1,"detail":"Running: PID 7","size":0}}` + "\n")
+		conn := (<-c.nodes["b"].listener.conns).(*memConn)
+		o := (&session{t: t, conn: conn, in: bufio.NewReader(conn)}).greet()
+		o.expect(`"startpos":0,"stream":"stderr","subcommand":"results","unitid":"remote01"`)
+		o.send("Streaming stderr for work unit remote01\noops")
+		r := <-live
+		a.wantOutput(r, "oops")
+		o.conn.abort()
+		s.conn.abort()
+		a.stop()
+	})
+}
+
+// Who does not ask for stderr, as nodes of the version before, is sent none.
+func TestStderrIsAskedFor(t *testing.T) {
+	bubble(t, func(t *testing.T, c *cluster) {
+		b := c.node("b").apart()
+		id, p := b.submitApart(b)
+		p.errOutput("oops")
+		p.output("fine")
+		none, some := b.pushed(`{"unitid":"`+id+`"}`), b.pushed(`{"unitid":"`+id+`","errpos":2}`)
+		none.expect(`"state":{"state":0,"detail":"Starting Worker","size":4}}`)
+		none.expect(`{"unitid":"` + id + `","bytes":4}`)
+		none.wantBytes("fine")
+		some.expect(`"state":{"state":0,"detail":"Starting Worker","size":4,"errsize":4}}`)
+		some.expect(`{"unitid":"` + id + `","bytes":4}`)
+		some.wantBytes("fine")
+		some.expect(`{"unitid":"` + id + `","at":2,"bytes":2,"stream":"stderr"}`)
+		some.wantBytes("ps")
+		p.exit(Succeeded, "exit status 0")
+		out, err := sha256.Sum256([]byte("fine")), sha256.Sum256([]byte("oops"))
+		none.expect(fmt.Sprintf(`"end":{"state":2,"detail":"exit status 0","size":4,"sha256":"%x"}}`, out))
+		some.expect(fmt.Sprintf(`"end":{"state":2,"detail":"exit status 0","size":4,"errsize":4,"sha256":"%x","errsha256":"%x"}}`, out, err))
+		none.conn.abort()
+		some.conn.abort()
+		b.stop()
+	})
+}
+
+// A client that waits for the stderr of a unit which has not started yet, and goes,
+// is not waited for.
+func TestStderrClientGoes(t *testing.T) {
+	bubble(t, func(t *testing.T, c *cluster) {
+		a := c.node("a")
+		id, _ := a.submit("b", "") // which is not there
+		ours, theirs := memConns()
+		a.listener.conns <- theirs
+		client, _, err := control.NewClient(ours)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { _, _ = client.Stderr(id, 0) }()
+		synctest.Wait()
+		ours.abort()
+		synctest.Wait()
+		if _, err := theirs.Write([]byte("x")); err == nil || errors.Is(err, errCut) {
+			t.Errorf("the node holds the connection: %v", err)
+		}
+	})
 }

@@ -210,5 +210,5 @@ func (m *Manager) newRemote(o order) (runner, error) {
 	}
 	s := newRemoteStatus(e)
 	s.Secret = m.newSecret()
-	return m.create(s, o.identity(), func(u *unit) runner { return newRemote(u, newFollower(e, s, 0)) })
+	return m.create(s, o.identity(), func(u *unit) runner { return newRemote(u, newFollower(e, s)) })
 }

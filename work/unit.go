@@ -42,8 +42,11 @@ type snapshot struct {
 	size int64
 	// errSize is the same of a stderr that is kept apart.
 	errSize int64
-	// started: the remote node has started the unit.
-	started bool
+	// started: the remote node has started the unit. told: it has said what it is in,
+	// or never will of itself.
+	started, told bool
+	// stderrApart: stderr is kept apart, and is here.
+	stderrApart bool
 	// released: the unit is gone.
 	released bool
 	// setbacks counts the exchanges with the remote node that did not bring the
@@ -84,6 +87,9 @@ type runner interface {
 	// stderr opens the stderr of a unit that keeps it apart, at byte pos. The
 	// error says why there is none; else copyTo copies it as results does.
 	stderr(ctx context.Context, pos int64) (copyTo func(w io.Writer) error, err error)
+	// stderrApart returns what tells whether the unit keeps stderr apart, as far as is
+	// known here.
+	stderrApart() func() bool
 	// shownDetail returns the detail of a status as it is at the moment.
 	shownDetail(s Status) string
 	// read has the output followed as it grows until done is called.

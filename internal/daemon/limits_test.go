@@ -52,6 +52,10 @@ func TestLimitsOfWorkTypes(t *testing.T) {
 	if err2 != "err\n" || len(out) != 1024 {
 		t.Errorf("of the second, over the mesh: stderr is %q, and there are %d bytes of output", err2, len(out))
 	}
+	one.Close()
+	if got := read(two, "stderr", func() (io.Reader, error) { return two.client(t).Stderr(second, 0) }); got != "err\n" {
+		t.Errorf("without its node, stderr of the second is %q", got)
+	}
 	if got, want := two.state(t, second), "Failed: Output exceeds 1024 bytes, the maxoutput of the work type"; got != want {
 		t.Errorf("the second is %q, want %q", got, want)
 	}
