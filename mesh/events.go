@@ -24,15 +24,17 @@ type LinkDown struct {
 
 // LinkFailed: a link ended before it was established.
 type LinkFailed struct {
-	Link string
-	Err  error
+	Link     string
+	Accepted bool // see LinkOptions
+	Err      error
 }
 
 // LinkRefused: this node rejected a link, before or after it was established.
 type LinkRefused struct {
-	Peer   string
-	Link   string
-	Reason string
+	Peer     string
+	Link     string
+	Accepted bool // see LinkOptions
+	Reason   string
 }
 
 // PeerChallenged: another link claims the ID of an established peer, with this

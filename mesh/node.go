@@ -187,6 +187,8 @@ type LinkOptions struct {
 	NodeCost map[string]float64
 	// AllowedPeers are the node IDs that are accepted; nil means all.
 	AllowedPeers []string
+	// Accepted: the peer has made the connection, and may be anybody. Events tell.
+	Accepted bool
 }
 
 // Attach gives the node a new link, and returns the receiver of its frames.

@@ -304,7 +304,7 @@ func (s *session) hasFeature(name string) bool { return slices.Contains(s.featur
 // refuse rejects the link.
 func (s *session) refuse(now time.Time, reason string) {
 	s.link.Send(wire.Reject())
-	s.node.emit(LinkRefused{Peer: s.peer, Link: s.link.String(), Reason: reason})
+	s.node.emit(LinkRefused{Peer: s.peer, Link: s.link.String(), Accepted: s.opts.Accepted, Reason: reason})
 	s.end(now, refusal(reason))
 }
 
@@ -328,7 +328,7 @@ func (s *session) end(now time.Time, err error) {
 	if !wasUp {
 		n.starting = slices.DeleteFunc(n.starting, same)
 		if _, told := err.(refusal); !told {
-			n.emit(LinkFailed{Link: s.link.String(), Err: err})
+			n.emit(LinkFailed{Link: s.link.String(), Accepted: s.opts.Accepted, Err: err})
 		}
 		return
 	}

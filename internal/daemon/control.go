@@ -14,7 +14,7 @@ import (
 func (d *Daemon) startControl() error {
 	opts := control.Options{
 		Clock:   d.host.Clock,
-		Problem: func(err error) { d.log.Warningf("Control service: %v", err) },
+		Problem: func(err error) { d.warnScarcely(&d.control, "Control service: %v", err) },
 	}
 	if d.host.Tracing.Payload > 0 {
 		opts.Payload = d.tracePayload

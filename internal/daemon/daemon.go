@@ -78,8 +78,8 @@ type Daemon struct {
 	reach    *reachQueue
 	expiry   daily
 	topology topology
-	// Lines about frames, duplicates, streams and links.
-	dropped, suspected, refused, crowd scarce
+	// Lines about frames, duplicates, streams, links that peers have made, and clients.
+	dropped, suspected, refused, accepted, control scarce
 
 	services []service
 	serving  sync.WaitGroup

@@ -22,15 +22,11 @@ func (d *Daemon) meshEvent(e mesh.Event) {
 			d.log.Warningf("Connection with %s lost (%s): %v", e.Peer, e.Link, explained(e.Err))
 		}
 	case mesh.LinkFailed:
-		switch e.Err {
-		case nil:
-		case mesh.ErrTooMany: // which whoever can connect can cause
-			d.warnScarcely(&d.crowd, "Connection not established (%s): %v", e.Link, e.Err)
-		default:
-			d.log.Warningf("Connection not established (%s): %v", e.Link, explained(e.Err))
+		if e.Err != nil {
+			d.warnOfLink(e.Accepted, "Connection not established (%s): %v", e.Link, explained(e.Err))
 		}
 	case mesh.LinkRefused:
-		d.log.Warningf("Rejected connection with node %q (%s): %s", e.Peer, e.Link, e.Reason)
+		d.warnOfLink(e.Accepted, "Rejected connection with node %q (%s): %s", e.Peer, e.Link, e.Reason)
 	case mesh.PeerChallenged:
 		d.log.Infof("Another node (epoch %d) claims to be %s: asked whether that is still there", e.Epoch, e.Peer)
 	case mesh.DuplicateID:

@@ -60,11 +60,11 @@ func (d *Daemon) newBackend(item config.Item) (transport.Backend, mesh.LinkOptio
 	make, idle := d.host.Backends, d.cfg.Node.MaxIdleConnectionTimeout
 	switch c := item.Value().(type) {
 	case config.TCPListener:
-		return make.TCPListener(listenAddr(c.BindAddr, c.Port), d.tls.forListener(c.TLS), d.warn), listenerTerms(c.Cost, c.NodeCost, c.AllowedPeers), nil
+		return make.TCPListener(listenAddr(c.BindAddr, c.Port), d.tls.forListener(c.TLS), d.strangers()), listenerTerms(c.Cost, c.NodeCost, c.AllowedPeers), nil
 	case config.UDPListener:
-		return make.UDPListener(listenAddr(c.BindAddr, c.Port), idle, d.warn), listenerTerms(c.Cost, c.NodeCost, c.AllowedPeers), nil
+		return make.UDPListener(listenAddr(c.BindAddr, c.Port), idle, d.strangers()), listenerTerms(c.Cost, c.NodeCost, c.AllowedPeers), nil
 	case config.WSListener:
-		return make.WSListener(listenAddr(c.BindAddr, c.Port), c.Path, d.tls.forListener(c.TLS), d.warn), listenerTerms(c.Cost, c.NodeCost, c.AllowedPeers), nil
+		return make.WSListener(listenAddr(c.BindAddr, c.Port), c.Path, d.tls.forListener(c.TLS), d.strangers()), listenerTerms(c.Cost, c.NodeCost, c.AllowedPeers), nil
 	case config.TCPPeer:
 		host, _, err := net.SplitHostPort(c.Address)
 		if err != nil {
@@ -93,7 +93,7 @@ func (d *Daemon) newWSDialer(c config.WSPeer) (transport.Backend, error) {
 }
 
 func listenerTerms(cost float64, nodeCost map[string]float64, allowed []string) mesh.LinkOptions {
-	return mesh.LinkOptions{Cost: cost, NodeCost: nodeCost, AllowedPeers: allowed}
+	return mesh.LinkOptions{Cost: cost, NodeCost: nodeCost, AllowedPeers: allowed, Accepted: true}
 }
 
 func peerTerms(cost float64, allowed []string) mesh.LinkOptions {

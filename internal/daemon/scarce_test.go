@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +46,8 @@ func TestScarce(t *testing.T) {
 func TestPeersDoNotFillTheLog(t *testing.T) {
 	for _, e := range []mesh.Event{
 		mesh.FrameDropped{Peer: "b", Err: errors.New("no sense")},
-		mesh.LinkFailed{Link: "tcp c", Err: mesh.ErrTooMany},
+		mesh.LinkFailed{Link: "tcp c", Accepted: true, Err: io.EOF},
+		mesh.LinkRefused{Link: "tcp c", Accepted: true, Peer: "c", Reason: "it is not in the allowed peers list"},
 		mesh.DuplicateSuspected{Node: "b", Epoch: 1, Suspect: 2},
 		mesh.StreamRefused{Local: mesh.Addr{Node: "a", Service: "control"}, Remote: mesh.Addr{Node: "b", Service: "x"}, Err: mesh.ErrTLS},
 	} {
@@ -63,5 +65,18 @@ func TestPeersDoNotFillTheLog(t *testing.T) {
 		if !strings.HasSuffix(out.String(), "(90 more before, of which the log has nothing)\n") {
 			t.Errorf("%T: the log does not say what it left out: %s", e, out.String())
 		}
+	}
+}
+
+// A link that this node has dialled is told of each time.
+func TestOwnLinksAreAllTold(t *testing.T) {
+	var out strings.Builder
+	clock := transporttest.NewClock()
+	d := &Daemon{host: Host{Clock: clock}, log: NewLog(&out, clock, config.Info)}
+	for range 2 * scarceLines {
+		d.meshEvent(mesh.LinkFailed{Link: "tcp c", Err: mesh.ErrRejected})
+	}
+	if lines := strings.Count(out.String(), "\n"); lines != 2*scarceLines {
+		t.Errorf("%d lines, want %d", lines, 2*scarceLines)
 	}
 }
