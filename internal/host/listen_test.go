@@ -69,14 +69,22 @@ func TestListenUnixErrors(t *testing.T) {
 	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	elsewhere := filepath.Join(dir, "elsewhere")
+	if err := os.Symlink(elsewhere, filepath.Join(dir, "lured.lock")); err != nil {
+		t.Fatal(err)
+	}
 	for path, want := range map[string]string{
 		file:                              "something that is not a socket",
 		filepath.Join(dir, "none", "s"):   "no such file or directory",
-		dir + strings.Repeat("/long", 40): "no such file or directory",
+		dir + strings.Repeat("/long", 40): "bytes: want 1", // 107, or what the system has
+		filepath.Join(dir, "lured"):       "too many levels of symbolic links",
 	} {
 		if _, err := ListenUnix(path, 0o600); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v, want %q", path, err, want)
 		}
+	}
+	if _, err := os.Lstat(elsewhere); !os.IsNotExist(err) {
+		t.Errorf("a link had a file made elsewhere: %v", err)
 	}
 	if b, err := os.ReadFile(file); err != nil || string(b) != "precious" {
 		t.Errorf("the file holds %q, %v", b, err)

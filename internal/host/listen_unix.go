@@ -20,6 +20,10 @@ import (
 // that is there without the lock is one that a crash has left, and is
 // replaced. While another process holds the lock the error says so.
 func ListenUnix(path string, perm fs.FileMode) (net.Listener, error) {
+	// The system says "invalid argument".
+	if most := len(unix.RawSockaddrUnix{}.Path) - 1; len(path) > most {
+		return nil, fmt.Errorf("listen on the Unix socket %s: its path has %d bytes: want %d at most", path, len(path), most)
+	}
 	lock, err := lockFile(path + ".lock")
 	if err != nil {
 		return nil, fmt.Errorf("listen on the Unix socket %s: %w", path, err)
@@ -33,9 +37,10 @@ func ListenUnix(path string, perm fs.FileMode) (net.Listener, error) {
 }
 
 // lockFile makes a file if need be and takes its lock, which the process holds
-// until it closes the file.
+// until it closes the file. It follows no symbolic link: in a directory for all,
+// such as /tmp, somebody could have this user make a file elsewhere by one.
 func lockFile(name string) (*os.File, error) {
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, fileMode)
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, fileMode)
 	if err != nil {
 		return nil, err
 	}
