@@ -66,6 +66,18 @@ func (c lossyConn) WriteTo(p []byte, addr net.Addr) (int, error) {
 	return n, err
 }
 
+// longAgo is before anything that a clock shows, and yet a deadline.
+var longAgo = time.Time{}.Add(1)
+
+// SetReadDeadline is how QUIC ends a read at once, which is all that it has
+// deadlines for: it says now, by the machine's clock, and the node's may be behind.
+func (c lossyConn) SetReadDeadline(t time.Time) error {
+	if !t.IsZero() {
+		t = longAgo
+	}
+	return c.PacketConn.SetReadDeadline(t)
+}
+
 func newQUICTransport(c *PacketConn) (*quic.Transport, error) {
 	var key quic.StatelessResetKey
 	if _, err := rand.Read(key[:]); err != nil {
