@@ -1,9 +1,9 @@
 package sim
 
 import (
-	"math"
 	"time"
 
+	"receptor/sim/skew"
 	"receptor/transport"
 )
 
@@ -51,35 +51,18 @@ func (t *timer) Stop() bool {
 // clock is the clock of one process: it may be wrong, and it stops with its
 // process.
 type clock struct {
+	skew.Clock
 	host *host
-	// wrong is what the clock showed beyond the true time at since; from then on
-	// it drifts.
-	wrong time.Duration
-	since time.Duration
-	drift float64
-	dead  bool
+	dead bool
 }
 
 // Now implements transport.Clock.
-func (c *clock) Now() time.Time {
-	now := c.host.net.now
-	return startOfTime.Add(now + c.wrong + time.Duration(float64(now-c.since)*c.drift))
-}
-
-// setDrift lets the clock run at another speed from now on.
-func (c *clock) setDrift(drift float64) {
-	now := c.host.net.now
-	c.wrong += time.Duration(float64(now-c.since) * c.drift)
-	c.since, c.drift = now, drift
-}
+func (c *clock) Now() time.Time { return startOfTime.Add(c.Shows(c.host.net.now)) }
 
 // AfterFunc implements transport.Clock.
 func (c *clock) AfterFunc(d time.Duration, f func()) transport.Timer {
 	tl := c.host.net.timeline
-	if c.drift != 0 {
-		// Rounded up: a timer that fires early would be set again at once.
-		d = time.Duration(math.Ceil(float64(d) / (1 + c.drift)))
-	}
+	d = c.Wait(d)
 	t := &nodeTimer{timer: timer{tl, f}, clock: c}
 	tl.queue.push(tl.now+max(d, 0), t)
 	return t

@@ -11,6 +11,7 @@ import (
 	"receptor/sim/lane"
 	"receptor/sim/scenario"
 	"receptor/sim/seed"
+	"receptor/sim/skew"
 	"receptor/sim/stats"
 	"receptor/transport"
 )
@@ -56,19 +57,16 @@ func (h *host) start(w *world, old bool) error {
 		w.record.Node(w.now, int(h.number), stats.NodeDown) // what was before is gone
 	}
 	purpose := "node"
-	c := &clock{host: h, wrong: h.spec.Offset, since: w.now, drift: h.spec.Drift}
+	c := &clock{Clock: skew.New(w.now, h.spec, old), host: h}
 	if !old && h.boots > 0 {
 		purpose = fmt.Sprintf("node %d", h.boots)
-	}
-	if old {
-		c.wrong -= w.now // as when the clock of a machine begins at a fixed date
 	}
 	if h.extra {
 		purpose = "duplicate"
 	}
 	var source rand.Source = seed.Source(w.seed, purpose, h.id)
 	if old {
-		source = &beginning{source.Uint64(), seed.Source(w.seed, fmt.Sprintf("node %d", h.boots), h.id)}
+		source = seed.Begin(source.Uint64(), seed.Source(w.seed, fmt.Sprintf("node %d", h.boots), h.id))
 	}
 	node, err := newNode(h.kind, mesh.Config{
 		ID: h.id, Clock: c, Rand: source, Pool: h.net.pool, Firewall: h.rules,
@@ -92,21 +90,6 @@ func (h *host) start(w *world, old bool) error {
 		}
 	}
 	return nil
-}
-
-// beginning begins with a number, and goes on with a source. (An epoch is made
-// of time and the first random number.)
-type beginning struct {
-	first uint64 // 0: used up
-	then  rand.Source
-}
-
-func (b *beginning) Uint64() uint64 {
-	if v := b.first; v != 0 {
-		b.first = 0
-		return v
-	}
-	return b.then.Uint64()
 }
 
 // dial keeps a link up over a cable.
@@ -198,7 +181,7 @@ func (h *host) slowDown(by time.Duration) (speedUp func()) {
 func (h *host) setClock(c scenario.Clock) {
 	h.spec = c
 	if h.clock != nil {
-		h.clock.setDrift(c.Drift)
+		h.clock.SetDrift(h.net.now, c.Drift)
 	}
 }
 

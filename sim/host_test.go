@@ -2,6 +2,7 @@ package sim
 
 import (
 	"io"
+	"receptor/sim/skew"
 	"slices"
 	"testing"
 	"time"
@@ -138,7 +139,7 @@ func TestClocksThatAreWrong(t *testing.T) {
 	tl := &timeline{}
 	h := newHost(tl)
 	tl.advance(100 * time.Second)
-	fast := &clock{host: h, wrong: -time.Hour, since: tl.now, drift: 0.1}
+	fast := &clock{host: h, Clock: skew.New(tl.now, scenario.Clock{Offset: -time.Hour, Drift: 0.1}, false)}
 	shown := fast.Now()
 	if want := startOfTime.Add(100*time.Second - time.Hour); !shown.Equal(want) {
 		t.Errorf("it shows %v, want %v", shown, want)
@@ -152,7 +153,7 @@ func TestClocksThatAreWrong(t *testing.T) {
 	if got := fast.Now().Sub(shown); got != 22*time.Second {
 		t.Errorf("in 20 s it shows %v more, want 22 s", got)
 	}
-	fast.setDrift(-0.1)
+	fast.SetDrift(tl.now, -0.1)
 	shown = fast.Now()
 	tl.advance(20 * time.Second)
 	if got := fast.Now().Sub(shown); got != 18*time.Second {

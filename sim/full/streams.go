@@ -1,6 +1,7 @@
 package full
 
 import (
+	"slices"
 	"time"
 
 	"receptor/sim/check"
@@ -44,6 +45,7 @@ type streamJudge struct {
 func judgeStreams(s *scenario.Scenario, report check.Report) *streamJudge {
 	j := &streamJudge{streams: s.Streams, ends: make([][2]streamEnd, len(s.Streams)), deaths: make(map[string]time.Duration), report: report}
 	j.calm = len(s.Timeline) == 0
+	j.calm = j.calm && !guarded(s)
 	for n, v := range s.Streams {
 		j.ends[n] = [2]streamEnd{{node: v.From}, {node: v.To}}
 	}
@@ -53,6 +55,11 @@ func judgeStreams(s *scenario.Scenario, report check.Report) *streamJudge {
 		}
 	}
 	return j
+}
+
+// guarded reports whether a firewall may be in the way of something.
+func guarded(s *scenario.Scenario) bool {
+	return slices.ContainsFunc(s.Nodes, func(n scenario.Node) bool { return len(n.Firewall) > 0 })
 }
 
 // rooted is how long after the start of a run every node knows the way to every

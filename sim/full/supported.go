@@ -20,13 +20,13 @@ func supported(s *scenario.Scenario) error {
 		return refuse("expectation of convergence within a time")
 	}
 	for _, n := range s.Nodes {
-		if n.Kind == scenario.KindDeployed || n.Clock != (scenario.Clock{}) || len(n.Firewall) > 0 {
-			return refuse("kind, clock or firewall of a node, which %s has", n.ID)
+		if n.Kind == scenario.KindDeployed {
+			return refuse("deployed node, which %s is", n.ID)
 		}
 	}
 	for _, a := range s.Timeline {
 		if !Supports(a) {
-			return refuse("action %q (epoch old %v)", a.Do, a.OldEpoch)
+			return refuse("action %q", a.Do)
 		}
 	}
 	return nil
@@ -35,8 +35,8 @@ func supported(s *scenario.Scenario) error {
 // Supports reports whether this engine can carry out an action.
 func Supports(a scenario.Action) bool {
 	switch a.Do {
-	case scenario.Slow, scenario.Duplicate, scenario.SetClock, scenario.Forge:
+	case scenario.Slow, scenario.Duplicate, scenario.Forge:
 		return false
 	}
-	return !a.OldEpoch
+	return true
 }

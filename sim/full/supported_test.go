@@ -12,7 +12,7 @@ func TestUnsupported(t *testing.T) {
 	const nodes = "for: 40s\nnodes: [a, b]\n"
 	for name, tt := range map[string]struct{ file, want string }{
 		"slow":      {nodes + "links: [{from: a, to: b}]\ntimeline: [{at: 1s, do: slow, node: a, by: 1ms}]\n", `no action "slow"`},
-		"old epoch": {nodes + "links: [{from: a, to: b}]\ntimeline: [{at: 1s, do: crash, node: a, epoch: old}]\n", `no action "crash" (epoch old true)`},
+		"deployed":  {"for: 40s\nnodes: [a, {id: b, kind: deployed}]\nlinks: [{from: a, to: b}]\n", "no deployed node, which b is"},
 		"datagrams": {nodes + "links: [{from: a, to: b}]\nworkload:\n  datagrams: [{from: a, to: b, at: 9s}]\n", "no datagrams of the workload"},
 	} {
 		s, err := scenario.Parse("x.yaml", []byte(tt.file))

@@ -73,28 +73,42 @@ func (m faulty) Inflict(a scenario.Action) (end func()) {
 
 // Do implements fault.Mesh.
 func (m faulty) Do(a scenario.Action) {
-	m.machines[a.Node].kill()
-	m.Revive(a.Node)
+	n := m.machines[a.Node]
+	switch a.Do {
+	case scenario.Restart:
+		n.kill()
+		m.boot(a.Node, a.OldEpoch)
+	case scenario.SetClock:
+		// A daemon that runs goes by its monotonic clock: of the offset the next one
+		// learns.
+		n.spec = a.Clock
+		if n.life != nil {
+			n.life.setDrift(a.Clock.Drift)
+		}
+	}
 }
 
 // Revive implements fault.Mesh.
-func (m faulty) Revive(node string) {
-	if n := m.machines[node]; n.life == nil && !m.faults.KeptDown(node) {
-		go n.boot() // other actions do not wait for it
-	}
-}
+func (m faulty) Revive(node string) { m.boot(node, false) }
 
 // restartPause is how long a service manager waits before it starts a daemon
 // again that could not start.
 const restartPause = time.Second
 
-// boot starts the daemon, again and again if that is not possible.
-func (m *machine) boot() {
-	if err := m.start(); err != nil {
-		m.world.log.log(eventlog.Event{Kind: eventlog.Problem, Node: m.id, Problem: err.Error()})
-		again := faulty{m.world}
-		again.After(restartPause, func() { again.Revive(m.id) })
+// boot starts a daemon that is down, unless a fault keeps it down. No action waits
+// for that.
+func (m faulty) boot(node string, old bool) {
+	n := m.machines[node]
+	if n.life != nil || m.faults.KeptDown(node) {
+		return
 	}
+	life := n.conceive(old)
+	go func() {
+		if err := n.start(life); err != nil {
+			m.log.log(eventlog.Event{Kind: eventlog.Problem, Node: node, Problem: err.Error()})
+			m.After(restartPause, func() { m.boot(node, old) })
+		}
+	}()
 }
 
 // sides returns the cable of an action, and the ends whose frames it concerns.

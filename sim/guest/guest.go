@@ -33,7 +33,7 @@ func Run(in io.Reader, out io.Writer) error {
 	log := &logger{start: time.Now(), out: json.NewEncoder(out)}
 	w := newWorld(s, log)
 	for _, n := range s.Nodes {
-		if err := w.machines[n.ID].start(); err != nil {
+		if err := w.machines[n.ID].start(w.machines[n.ID].conceive(false)); err != nil {
 			return fmt.Errorf("start node %s: %w", n.ID, err)
 		}
 	}

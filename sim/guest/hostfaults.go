@@ -40,7 +40,7 @@ func (m *machine) inflict(a scenario.Action) (end func()) {
 	switch a.Do {
 	case scenario.Crash:
 		m.kill()
-		return func() { faulty{m.world}.Revive(m.id) }
+		return func() { faulty{m.world}.boot(m.id, a.OldEpoch) }
 	case scenario.PowerCut:
 		m.powerCut(a.Loss)
 		return func() { faulty{m.world}.Revive(m.id) }

@@ -21,9 +21,12 @@ import (
 	"receptor/internal/config"
 	"receptor/internal/daemon"
 	"receptor/internal/iprouter"
+	"receptor/mesh/firewall"
 	"receptor/sim/disk"
 	"receptor/sim/eventlog"
+	"receptor/sim/scenario"
 	"receptor/sim/seed"
+	"receptor/sim/skew"
 	"receptor/transport"
 	"receptor/transport/udp"
 )
@@ -41,7 +44,9 @@ type machine struct {
 	life        *incarnation // of the daemon that runs, nil while none does
 	pauses      atomic.Int32 // how many reasons there are for it to be stopped
 	mu          sync.Mutex
-	late        []func() // what its timers would have done meanwhile
+	late        []func()       // what its timers would have done meanwhile
+	spec        scenario.Clock // what its clock shows to a daemon that starts
+	rules       []firewall.Rule
 }
 
 // incarnation is one life of a daemon, with all that it was given. Once it is
@@ -53,6 +58,10 @@ type incarnation struct {
 	backends []*listener
 	holdings holdings
 	rands    int
+	old      bool // it starts with the epoch of the first
+
+	mu    sync.Mutex
+	clock skew.Clock
 }
 
 var errDead = errors.New("this process was killed")
@@ -65,17 +74,36 @@ func (i *incarnation) check() error {
 }
 
 // Now implements transport.Clock.
-func (i *incarnation) Now() time.Time { return time.Now() }
+func (i *incarnation) Now() time.Time {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	start := i.machine.world.log.start
+	return start.Add(i.clock.Shows(time.Since(start)))
+}
+
+// setDrift lets the clock run at another speed.
+func (i *incarnation) setDrift(drift float64) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.clock.SetDrift(time.Since(i.machine.world.log.start), drift)
+}
+
+// wait returns how long it takes until the clock has gone on by d.
+func (i *incarnation) wait(d time.Duration) time.Duration {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.clock.Wait(d)
+}
 
 // AfterFunc implements transport.Clock.
 func (i *incarnation) AfterFunc(d time.Duration, f func()) transport.Timer {
+	// Also once it is dead: nothing that it does then has an effect, and what still
+	// waits for the clock can end.
 	call := func() {
-		if !i.dead.Load() {
-			i.own()
-			f()
-		}
+		i.own()
+		f()
 	}
-	return time.AfterFunc(d, func() { i.machine.whenAwake(call) })
+	return time.AfterFunc(i.wait(d), func() { i.machine.whenAwake(call) })
 }
 
 // Write takes the log of the daemon.
@@ -86,10 +114,25 @@ func (i *incarnation) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// start starts the daemon.
-func (m *machine) start() error {
+// conceive makes the life of a daemon that is about to start. old gives it the
+// epoch of the first.
+func (m *machine) conceive(old bool) *incarnation {
 	m.starts++
-	life := &incarnation{machine: m, number: m.starts}
+	now := time.Since(m.world.log.start)
+	m.life = &incarnation{machine: m, number: m.starts, old: old, clock: skew.New(now, m.spec, old)}
+	return m.life
+}
+
+// start starts the daemon. An error has ended its life.
+func (m *machine) start(life *incarnation) error {
+	err := m.run(life)
+	if err != nil && m.life == life {
+		m.kill()
+	}
+	return err
+}
+
+func (m *machine) run(life *incarnation) error {
 	line, err := config.ParseArgs(m.arguments())
 	if err != nil {
 		return err
@@ -98,14 +141,11 @@ func (m *machine) start() error {
 	if err != nil {
 		return err
 	}
+	cfg.Node.FirewallRules = m.rules
 	life.own()
 	defer disown()
-	m.life = life // its units may run before Start returns
 	d, err := daemon.Start(cfg, life.host(), daemon.NewLog(life, life, cfg.LogLevel))
 	if err != nil {
-		if m.life == life {
-			m.kill()
-		}
 		return err
 	}
 	if life.dead.Load() {
@@ -192,7 +232,11 @@ func (i *incarnation) host() daemon.Host {
 		Clock: i,
 		NewRand: func() rand.Source {
 			i.rands++
-			return seed.Source(i.machine.world.scenario.Seed, "full daemon", fmt.Sprintf("%s %d %d", i.machine.id, i.machine.starts, i.rands))
+			source := i.random(i.number, i.rands)
+			if i.old {
+				return seed.Begin(i.random(1, i.rands).Uint64(), source)
+			}
+			return source
 		},
 		Backends:   daemon.Backends{TCPListener: i.newListener, TCPDialer: i.newDialer, UDPListener: i.newUDPListener, UDPDialer: i.newUDPDialer}, // all that arguments asks for
 		ReadFile:   i.readFile,
@@ -207,6 +251,11 @@ func (i *incarnation) host() daemon.Host {
 		FS:            heldFS{i.machine.disk.For(i.check), &i.holdings}, Processes: i,
 		Info: control.NodeInfo{Version: "simulated", SystemCPUCount: 1, SystemMemoryMiB: 1024},
 	}
+}
+
+// random is the nth source of randomness of an incarnation.
+func (i *incarnation) random(number, nth int) rand.Source {
+	return seed.Source(i.machine.world.scenario.Seed, "full daemon", fmt.Sprintf("%s %d %d", i.machine.id, number, nth))
 }
 
 func (i *incarnation) cable(addr string) *cable {

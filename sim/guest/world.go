@@ -29,6 +29,11 @@ func newWorld(s *scenario.Scenario, log *logger) *world {
 	for _, n := range s.Nodes {
 		m := &machine{id: n.ID, world: w, sockets: newSockets()}
 		m.disk = m.newDisk()
+		rules, err := n.Rules()
+		if err != nil {
+			panic("guest: the scenario was checked, and has a wrong rule: " + err.Error())
+		}
+		m.spec, m.rules = n.Clock, rules
 		w.machines[n.ID] = m
 	}
 	for _, l := range s.Links {

@@ -25,3 +25,21 @@ func Source(seed uint64, purpose, name string) *rand.PCG {
 func Rand(seed uint64, purpose, name string) *rand.Rand {
 	return rand.New(Source(seed, purpose, name))
 }
+
+// Begin returns a source that begins with a number, which is not 0, and goes on with
+// another source. (An epoch is made of time and the first random number.)
+func Begin(first uint64, then rand.Source) rand.Source { return &beginning{first, then} }
+
+type beginning struct {
+	first uint64 // 0: used up
+	then  rand.Source
+}
+
+// Uint64 implements rand.Source.
+func (b *beginning) Uint64() uint64 {
+	if v := b.first; v != 0 {
+		b.first = 0
+		return v
+	}
+	return b.then.Uint64()
+}
