@@ -82,7 +82,7 @@ func TestNothingUnsavedIsAcknowledged(t *testing.T) {
 			t.Errorf("answer %q, although a restart would lose the unit", result)
 		}
 		// Nor is the end, which a restart would take back.
-		a.wantStatus(sub.UnitID, Pending, "Starting Worker; its end cannot be written down: write the status of a unit: ")
+		a.wantStatus(sub.UnitID, Pending, "; its end cannot be written down: write the status of a unit: ")
 		a.breakFile("")
 		c.clock.advance(retryPause)
 		a.wantStatus(sub.UnitID, Failed, "Error starting worker: ")

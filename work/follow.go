@@ -155,6 +155,21 @@ func newFollower(e RemoteExtra, s Status) follower {
 	return follower{extra: e, state: s.State, detail: ownDetail(e, s), have: [streams]int64{s.StdoutSize, s.StderrSize}}
 }
 
+// lasting is the extra data without what a crash may lose, until something else
+// is written or somebody waits for it: what the remote node tells again, since
+// it knows the unit by its key, and the release of a unit that is complete, which
+// nobody has been told of yet.
+func (f *follower) lasting() RemoteExtra {
+	e := f.extra
+	if e.keyed() && e.RemoteUnitID != "" && e.Expiration.IsZero() {
+		e.RemoteStarted = false
+	}
+	if f.state.Terminal() && !f.abandoned {
+		e.LocalReleased, e.ReleasedAt = false, time.Time{}
+	}
+	return e
+}
+
 // finish makes the unit terminal, unless it is.
 func (f *follower) finish(s State, detail string) {
 	if !f.state.Terminal() {

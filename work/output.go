@@ -173,7 +173,5 @@ func (r *remote) saveProgress() {
 	case s.State.Terminal() || s.StdoutSize == r.f.have[outStream] && s.StderrSize == r.f.have[errStream]:
 		return
 	}
-	r.syncOutput()
-	s.StdoutSize, s.StderrSize = r.sinks[outStream].synced, r.sinks[errStream].synced
-	_ = r.save(s)
+	r.write(s)
 }

@@ -275,6 +275,16 @@ func TestRemoteIsBusy(t *testing.T) {
 	accept().greet().create("")
 }
 
+// breakStatus has no status reach the disk any more.
+func (n *testNode) breakStatus() {
+	n.fs.setBroken(func(op disk.Op, name string) error {
+		if op == "sync" && strings.HasSuffix(name, "/status.tmp") {
+			return errDisk
+		}
+		return nil
+	})
+}
+
 // What cannot be put on record must not be sent: after a crash it would be
 // sent again.
 func TestSubmissionIsRecordedFirst(t *testing.T) {
@@ -282,24 +292,42 @@ func TestSubmissionIsRecordedFirst(t *testing.T) {
 	a := c.node("a")
 	accept := c.played("b")
 	id, result := a.submitLater("b", "")
+	accept().conn.Close()
+	if got := <-result; got != "Job Submitted" {
+		t.Errorf("result %q", got)
+	}
+	c.clock.waitTimer(t, time.Second)
+	c.clock.advance(time.Second)
 	s := accept()
-	a.fs.setBroken(func(op disk.Op, name string) error {
-		if op == "sync" && strings.HasSuffix(name, "/status.tmp") {
-			return errDisk
-		}
-		return nil
-	})
+	a.breakStatus()
 	s.greet()
 	if line, err := s.in.ReadString('\n'); err == nil {
 		t.Errorf("it was sent all the same: %s", line)
 	}
-	if got := <-result; got != "Job Submitted" {
-		t.Errorf("result %q", got)
-	}
 	a.await(id, Pending, "the disk is broken")
 	a.fs.setBroken(nil)
-	c.clock.advance(time.Second)
+	c.clock.waitTimer(t, 1500*time.Millisecond)
+	c.clock.advance(1500 * time.Millisecond)
 	accept().greet().create("")
+}
+
+// A client is not told that its unit is safe when the disk does not have it.
+func TestPendingIsRecordedFirst(t *testing.T) {
+	c := newCluster(t)
+	a := c.node("a")
+	accept := c.played("b")
+	id, result := a.submitLater("b", "")
+	s := accept()
+	a.breakStatus()
+	s.conn.Close()
+	if got := <-result; !strings.Contains(got, "the disk is broken") {
+		t.Errorf("result %q", got)
+	}
+	a.await(id, Pending, "; its end cannot be written down: write the status of a unit: ")
+	a.fs.setBroken(nil)
+	c.clock.waitTimer(t, retryPause)
+	c.clock.advance(retryPause)
+	a.await(id, Failed, "Error starting worker: write the status of a unit: ")
 }
 
 // The remote node restarts and is back: the sessions from before are dead

@@ -25,6 +25,10 @@ type remote struct {
 	// stops breaks off the exchanges that are under way.
 	stops [exchanges]context.CancelCauseFunc
 	sinks [streams]sink
+	// lasting is what the disk has of follower.lasting. lags: what is shown is more
+	// than what the disk has.
+	lasting []byte
+	lags    bool
 	// pulling is the exFollow that is under way.
 	pulling *pull
 	// peer is kept from one question for the status to the next. It belongs to
@@ -44,6 +48,7 @@ func newRemote(u *unit, f follower) *remote {
 	}
 	r.hides = r.target.hides()
 	r.f.patience = u.m.patience
+	r.lasting = mustJSON(r.f.lasting())
 	r.alarm = alarm{unit: r, index: -1}
 	r.announce()
 	return r
@@ -119,14 +124,32 @@ func (r *remote) inputComplete(ctx context.Context) (pending bool, err error) {
 		return s.released || s.started || s.status.State.Terminal() || s.setbacks > seen
 	})
 	switch {
-	case err != nil:
-		return true, nil // the node stops; the unit is safe
+	case err != nil: // the node stops
 	case s.released:
 		return false, unknownUnit(r.id)
-	case !s.started && s.status.State.Terminal():
+	case s.started: // the disk has more than that its stdin is complete
+		return false, nil
+	case s.status.State.Terminal():
 		return false, errors.New(s.status.Detail)
 	}
-	return !s.started, nil
+	return true, r.keepInput()
+}
+
+// keepInput puts on record that all stdin is here, so that the unit will be
+// submitted after a crash, too.
+func (r *remote) keepInput() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.f.extra.SubmitSent { // it was on record before that
+		return nil
+	}
+	r.flush()
+	if err := r.unsaved; err != nil && !r.closed { // its client must not be told that it is safe
+		r.f.finish(Failed, fmt.Sprintf("Error starting worker: %v", err))
+		r.act()
+		return err
+	}
+	return nil
 }
 
 // startFollowing has a new unit submitted. It returns the number of setbacks
@@ -147,12 +170,6 @@ func (r *remote) startFollowing() (setbacks int, err error) {
 		return 0, err
 	}
 	r.f.detail = detailStarting
-	if r.record(); r.unsaved != nil { // its client must not be told that it is safe
-		err := r.unsaved
-		r.f.finish(Failed, fmt.Sprintf("Error starting worker: %v", err))
-		r.act()
-		return 0, err
-	}
 	r.act()
 	return s.setbacks, nil
 }
@@ -198,7 +215,7 @@ func (r *remote) act() {
 			stop(errStopped)
 		}
 	}
-	// What is on disk is never behind what the remote node is told.
+	// What the remote node is told follows from what is on disk.
 	r.record()
 	r.announce()
 	for _, x := range p.start {
@@ -229,27 +246,51 @@ func (r *remote) act() {
 	r.m.expect(r, r.target.RemoteNode, p.wake)
 }
 
-// record writes the status if it has changed, or the disk did not take it before.
-// It requires mu.
+// record shows the status if it has changed, and writes it if a crash would lose
+// what has, or the disk did not take it before. It requires mu.
 func (r *remote) record() {
-	old := r.load().status
-	s := Status{
-		State: r.f.state, Detail: r.f.shownDetail(), StdoutSize: old.StdoutSize, StderrSize: old.StderrSize,
-		WorkType: old.WorkType, ExtraData: mustJSON(r.f.extra),
-	}
+	old, s := r.load().status, r.status()
 	if r.unsaved == nil && s.State == old.State && s.Detail == old.Detail && bytes.Equal(s.ExtraData, old.ExtraData) {
 		return
 	}
-	if !old.State.Terminal() {
+	ends := s.State.Terminal() && !old.State.Terminal()
+	if ends || r.unsaved != nil || !bytes.Equal(r.lasting, mustJSON(r.f.lasting())) {
+		r.write(s)
+		return
+	}
+	r.lags = true
+	r.publish(func(v *snapshot) { v.adopt(s) })
+}
+
+// status is what the follower makes of the status. It requires mu.
+func (r *remote) status() Status {
+	s := r.load().status
+	s.State, s.Detail, s.ExtraData = r.f.state, r.f.shownDetail(), mustJSON(r.f.extra)
+	return s
+}
+
+// write writes a status. It requires mu.
+func (r *remote) write(s Status) {
+	if !r.load().status.State.Terminal() {
 		r.syncOutput()
 		s.StdoutSize, s.StderrSize = r.sinks[outStream].synced, r.sinks[errStream].synced
 	}
-	_ = r.save(s) // or else it is unsaved, and done again
+	if _ = r.save(s); r.unsaved == nil { // or else it is done again
+		r.lasting, r.lags = mustJSON(r.f.lasting()), false
+	}
+}
+
+// flush has the disk catch up with what is shown. It requires mu.
+func (r *remote) flush() {
+	if (r.lags || r.unsaved != nil) && !r.closed {
+		r.write(r.status())
+	}
 }
 
 func (r *remote) stop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.flush()
 	if !r.closed {
 		r.saveProgress()
 	}
@@ -342,6 +383,7 @@ func (r *remote) order(ctx context.Context, give func(), done func(*snapshot) bo
 func (r *remote) pending() (bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.flush()
 	return r.unsaved == nil, r.unrecorded(r.unsaved)
 }
 

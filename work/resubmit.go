@@ -188,21 +188,19 @@ func (r *remote) onRecord() RemoteExtra {
 func (r *remote) beforeSubmit(keyed bool) (withKey bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e := r.f.extra
+	before := r.f.extra
 	switch {
 	case r.closed:
 		return false, errStopped
-	case e.SubmitSent && !keyed:
+	case before.SubmitSent && !keyed:
 		return false, errNoKeys
-	case e.SubmitSent:
+	case before.SubmitSent:
 		return true, nil
 	}
-	e.SubmitSent, e.SubmitKeyed = true, keyed
-	s := r.load().status
-	s.ExtraData = mustJSON(e)
-	if err := r.save(s); err != nil {
-		return false, err
+	r.f.extra.SubmitSent, r.f.extra.SubmitKeyed = true, keyed
+	if r.record(); r.unsaved != nil {
+		r.f.extra = before
+		return false, r.unsaved
 	}
-	r.f.extra = e
 	return keyed, nil
 }
