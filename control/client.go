@@ -92,6 +92,9 @@ type Submission struct {
 	// know the submission by its key, and the fields had one.
 	From    int64
 	Resumes bool
+	// Sized tells whether the node takes a newline for the end of a stdin whose length
+	// it was told, and then another command: FinishSized.
+	Sized bool
 
 	client *Client
 }
@@ -123,7 +126,7 @@ func (c *Client) Submit(fields map[string]string) (*Submission, error) {
 		if s.From, err = strconv.ParseInt(number, 10, 64); err != nil || s.From < 0 {
 			return nil, fmt.Errorf("work submit: the answer should say from which byte on to send stdin, but is %s", quote(line))
 		}
-		s.Resumes = true
+		s.Resumes, s.Sized = true, !strings.HasSuffix(wanted, " and EOF.")
 	}
 	return s, nil
 }
@@ -133,6 +136,19 @@ func (c *Client) Submit(fields map[string]string) (*Submission, error) {
 // of stdin itself matches ErrStdin; the write side is still open then, so that
 // the unit can be cancelled before it takes what it got for the whole.
 func (s *Submission) Finish(stdin io.Reader) (result string, err error) {
+	return s.finish(stdin, func(conn io.Writer) error { return closeWrite(conn) })
+}
+
+// FinishSized is Finish for a submission that is Sized: the end of stdin is a
+// newline, and the connection is of use for another command.
+func (s *Submission) FinishSized(stdin io.Reader) (result string, err error) {
+	return s.finish(stdin, func(conn io.Writer) error {
+		_, err := io.WriteString(conn, "\n")
+		return err
+	})
+}
+
+func (s *Submission) finish(stdin io.Reader, end func(conn io.Writer) error) (result string, err error) {
 	c := s.client
 	source := &source{Reader: stdin}
 	_, sendErr := io.Copy(c.conn, source)
@@ -140,7 +156,7 @@ func (s *Submission) Finish(stdin io.Reader) (result string, err error) {
 		return "", fmt.Errorf("%w %s: %w", ErrStdin, s.UnitID, source.err)
 	}
 	if sendErr == nil {
-		sendErr = closeWrite(c.conn)
+		sendErr = end(c.conn)
 	}
 	answer, err := c.answer()
 	if sendErr != nil {

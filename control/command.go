@@ -33,6 +33,9 @@ type Session interface {
 	io.Writer
 	// CloseWrite tells the client that nothing more will be written.
 	CloseWrite() error
+	// NextCommand says that the input of the command has been read to its end: what
+	// follows is another command.
+	NextCommand()
 	// IsLocal reports whether the client came by a Unix socket: the owner of
 	// the node, whom signatures need not vouch for.
 	IsLocal() bool

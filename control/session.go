@@ -46,7 +46,7 @@ type session struct {
 	command string
 	garbage int // lines since the last one that was a command
 	// taken is set when a handler reads: what follows its command is input of
-	// that command from then on, and never another command.
+	// that command from then on, and another command only if the handler says so.
 	taken bool
 }
 
@@ -75,6 +75,9 @@ func (ss *session) CloseWrite() error {
 	}
 	return c.CloseWrite()
 }
+
+// NextCommand implements Session.
+func (ss *session) NextCommand() { ss.taken = false }
 
 // Close ends the connection at once, and with it every call that waits for it.
 func (ss *session) Close() error { return ss.conn.Close() }

@@ -113,8 +113,8 @@ type connection struct {
 	keep func() bool
 }
 
-// connect opens a session for commands about the unit. It is aborted when ctx
-// ends, unless it is kept.
+// connect opens a session for one command about the unit that ends it. It is
+// aborted when ctx ends, unless it is kept.
 func (r *remote) connect(ctx context.Context) (connection, error) {
 	signs, err := r.signs()
 	if err != nil {
@@ -135,9 +135,11 @@ func (m *Manager) connect(ctx context.Context, node, tlsClient string) (connecti
 		return connection{}, &unreached{err}
 	}
 	conn := &peerConn{Conn: raw}
-	keep := context.AfterFunc(ctx, func() { conn.Abort("broken off") })
+	c := connection{conn: conn}
+	c.abortWith(ctx)
 	timer := m.clock.AfterFunc(greetTime, func() { conn.Close() })
-	client, greeted, err := control.NewClient(conn)
+	var greeted string
+	c.client, greeted, err = control.NewClient(conn)
 	switch {
 	case !timer.Stop():
 		err = fmt.Errorf("no greeting within %v", greetTime)
@@ -145,11 +147,16 @@ func (m *Manager) connect(ctx context.Context, node, tlsClient string) (connecti
 		err = fmt.Errorf("the greeting is that of node %s", greeted)
 	}
 	if err != nil {
-		keep()
-		conn.Close()
+		c.close()
 		return connection{}, &unreached{fmt.Errorf("control service of node %s: %w", node, err)}
 	}
-	return connection{client: client, conn: conn, keep: keep}, nil
+	return c, nil
+}
+
+// abortWith has the session aborted when ctx ends, unless it is kept.
+func (c *connection) abortWith(ctx context.Context) {
+	conn := c.conn
+	c.keep = context.AfterFunc(ctx, func() { conn.Abort("broken off") })
 }
 
 // close closes the session.
@@ -266,11 +273,26 @@ func (r *remote) askOver(client *control.Client, keep func() bool) (Status, erro
 // is not known, the key of its submission stands for it, and the node answers
 // with the name, or none if there is no unit; then there will never be one.
 func (r *remote) sendOrder(ctx context.Context, x exchange) (id string, err error) {
-	c, err := r.connect(ctx)
-	if err != nil {
-		return "", err
+	for {
+		c, kept, err := r.session(ctx)
+		if err != nil {
+			return "", err
+		}
+		id, err := r.orderOver(c, x)
+		var refused *refusal
+		if err == nil || errors.As(err, &refused) {
+			r.m.sessions.put(r.key(), c)
+			return id, err
+		}
+		c.close()
+		if !kept || ctx.Err() != nil {
+			return "", err
+		} // or else the node may have dropped just that session
 	}
-	defer c.close()
+}
+
+// orderOver is sendOrder in a session.
+func (r *remote) orderOver(c connection, x exchange) (id string, err error) {
 	fields := map[string]any{"command": "work", "subcommand": "cancel"}
 	if x == exRelease {
 		fields["subcommand"] = "release"

@@ -31,8 +31,8 @@ type cluster struct {
 	down      map[string]error // by node: why it cannot be dialled
 	plain     map[string]bool  // by node: it advertises no features
 	mute      bool             // no node advertises anything
-	// follow: nodes advertise FeatureFollow. Tests of exResults and exStatus do
-	// without.
+	// follow: nodes advertise FeatureFollow and FeatureSession. Tests of exResults
+	// and exStatus do without.
 	follow bool
 	// patience is Options.MaxPendingRelease.
 	patience time.Duration
@@ -167,7 +167,7 @@ func (c *cluster) featuresOf(node string) (features []string, known bool) {
 		return nil, n != nil && !c.mute
 	}
 	if c.follow {
-		return []string{FeatureSubmission, FeatureFollow}, true
+		return []string{FeatureSubmission, FeatureFollow, FeatureSession}, true
 	}
 	return []string{FeatureSubmission}, true
 }

@@ -101,6 +101,8 @@ type Manager struct {
 	cancel    context.CancelFunc
 	exchanges sync.WaitGroup
 
+	sessions sessions
+
 	pulls   sync.Mutex // taken while that of a unit is held
 	pullers map[pullKey]*puller
 
@@ -136,6 +138,7 @@ func NewManager(o Options) *Manager {
 		owed:      make(map[string]*remote),
 		patience:  o.MaxPendingRelease,
 		pullers:   make(map[pullKey]*puller),
+		sessions:  sessions{clock: o.Clock, idle: make(map[pullKey][]*idleSession)},
 	}
 	m.keys = newKeys(m.store)
 	m.ctx, m.cancel = context.WithCancel(context.Background())
@@ -174,7 +177,9 @@ func (m *Manager) WorkCommands() []wire.WorkCommand {
 
 // Features returns what the node's control services advertise in their tag
 // "features".
-func (m *Manager) Features() []string { return []string{FeatureSubmission, FeatureFollow} }
+func (m *Manager) Features() []string {
+	return []string{FeatureSubmission, FeatureFollow, FeatureSession}
+}
 
 // pushes reports whether a node knows "work follow", as far as is known; before
 // is what was known before.
@@ -285,6 +290,7 @@ func (m *Manager) Close() {
 	}
 	m.cancel()
 	m.exchanges.Wait()
+	m.sessions.close()
 	m.keys.close()
 }
 

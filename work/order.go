@@ -26,6 +26,8 @@ type order struct {
 	params                         map[string]string
 	// stdin is what the submission says of its stdin, nil if nothing.
 	stdin *stdinMark
+	// keeps: the client sends no more than that, and then another command.
+	keeps bool
 
 	// submission is the key of a submission, empty if it has none. Cancel and
 	// release may have it in the place of the unit's ID, with the work type.
@@ -99,7 +101,7 @@ var errBadCommand = errors.New("bad command")
 var notParams = map[string]bool{
 	"command": true, "subcommand": true, "node": true, "worktype": true,
 	"tlsclient": true, "ttl": true, "signwork": true, "signature": true,
-	paramSubmission: true, paramStdin: true,
+	paramSubmission: true, paramStdin: true, paramSession: true,
 }
 
 func parseFields(fields map[string]any) (order, error) {
@@ -114,6 +116,9 @@ func parseFields(fields map[string]any) (order, error) {
 		o.tlsClient, o.ttl = f.text("tlsclient", false), f.text("ttl", false)
 		o.signWork = f.flag("signwork")
 		o.submission, o.stdin = f.key(), f.stdinMark()
+		if o.keeps = f.text(paramSession, false) == keepSession; o.keeps && o.stdin == nil {
+			f.fail("field %s needs field %s", paramSession, paramStdin)
+		}
 		o.params = make(map[string]string)
 		for name := range fields {
 			if !notParams[name] {

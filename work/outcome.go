@@ -28,6 +28,8 @@ type submission struct {
 	again bool
 	// inputSent: all of stdin, and its end.
 	inputSent bool
+	// broken: the session broke in the course of it.
+	broken bool
 	// err is nil when the remote node has started the unit, or will by itself.
 	err error
 }

@@ -41,7 +41,7 @@ type puller struct {
 func (r *remote) pull() {
 	l := &pull{r: r, remoteID: r.f.extra.RemoteUnitID, from: r.f.have}
 	r.pulling = l
-	key := pullKey{r.target.RemoteNode, r.target.TLSClient}
+	key := r.key()
 	q := followRequest{UnitID: l.remoteID, StartPos: l.from[outStream], ErrPos: &l.from[errStream]}
 	signs, err := r.signs()
 	if err == nil && signs != nil {

@@ -44,30 +44,47 @@ func (m *Manager) newSecret() string {
 // submit submits the unit with its stdin. When it was submitted before, and the
 // remote node knows of that by its key, only what is missing of stdin is sent.
 func (r *remote) submit(ctx context.Context) submission {
-	before := r.onRecord()
-	o := r.trySubmit(ctx, before)
-	o.again = before.SubmitSent
-	return o
+	for {
+		before := r.onRecord()
+		o, dropped := r.trySubmit(ctx, before)
+		if !dropped || ctx.Err() != nil {
+			o.again = before.SubmitSent
+			return o
+		}
+	}
 }
 
-// trySubmit is submit when before is on record.
-func (r *remote) trySubmit(ctx context.Context, before RemoteExtra) submission {
+// trySubmit is submit when before is on record. dropped means that a session broke
+// which was kept, maybe because the node had dropped it, and that it may be tried
+// again.
+func (r *remote) trySubmit(ctx context.Context, before RemoteExtra) (o submission, dropped bool) {
 	stdin, err := r.m.store.fs.Open(r.stdinPath(), vfs.Read)
 	if err != nil {
-		return submission{err: err}
+		return submission{err: err}, false
 	}
 	defer stdin.Close()
-	c, err := r.connect(ctx)
+	c, kept, err := r.session(ctx)
 	if err != nil {
-		return submission{err: err}
+		return submission{err: err}, false
 	}
-	defer c.closeSubmit()
-	keyed, err := r.knowsKeys(c)
+	o, goesOn := r.submitOver(c, before, stdin)
+	if goesOn {
+		r.m.sessions.put(r.key(), c)
+		return o, false
+	}
+	c.closeSubmit()
+	return o, kept && o.broken && r.onRecord().keyed()
+}
+
+// submitOver submits in a session, and reports whether that goes on.
+func (r *remote) submitOver(c connection, before RemoteExtra, stdin vfs.File) (o submission, goesOn bool) {
+	features, err := r.featuresOf(c)
 	if err != nil {
-		return submission{err: err}
+		return submission{err: err}, false
 	}
-	if keyed, err = r.beforeSubmit(keyed); err != nil {
-		return submission{err: err}
+	keyed, err := r.beforeSubmit(slices.Contains(features, FeatureSubmission))
+	if err != nil {
+		return submission{err: err}, false
 	}
 	fields := map[string]string{
 		"node": r.target.RemoteNode, "worktype": r.target.RemoteWorkType, "tlsclient": r.target.TLSClient,
@@ -76,24 +93,38 @@ func (r *remote) trySubmit(ctx context.Context, before RemoteExtra) submission {
 	if keyed {
 		mark, err := r.markStdin(stdin)
 		if err != nil {
-			return submission{err: err}
+			return submission{err: err}, false
 		}
 		fields[paramSubmission], fields[paramStdin] = r.submissionKey(), mark.String()
+	}
+	if keyed && slices.Contains(features, FeatureSession) {
+		fields[paramSession] = keepSession
 	}
 	sub, err := c.client.Submit(fields)
 	if err != nil {
 		err = r.refused(err)
 		var busy *control.RemoteError
-		return submission{sent: !errors.As(err, &busy), err: err}
+		var refused *refusal
+		o := submission{sent: !errors.As(err, &busy), err: err}
+		o.broken = o.sent && !errors.As(err, &refused)
+		return o, false
 	}
 	if err := r.checkNamed(before, sub); err != nil {
-		return submission{sent: true, err: err}
+		return submission{sent: true, err: err}, false
 	}
 	if err := r.named(sub); err != nil {
-		return submission{sent: true, err: err}
+		return submission{sent: true, err: err}, false
 	}
-	_, err = sub.Finish(fileReader(stdin, sub.From))
-	return submission{sent: true, inputSent: c.conn.ended.Load(), err: r.refused(err)}
+	finish := sub.Finish
+	if sub.Sized {
+		finish = sub.FinishSized
+	}
+	_, err = finish(fileReader(stdin, sub.From))
+	var refused *control.RemoteError
+	ended := c.conn.ended.Load()
+	return submission{
+		sent: true, inputSent: ended, broken: err != nil && !errors.As(err, &refused), err: r.refused(err),
+	}, err == nil && !ended
 }
 
 // markStdin returns the mark of the whole stdin, which it reads only if it was
@@ -151,28 +182,28 @@ func (r *remote) named(sub *control.Submission) error {
 	return nil
 }
 
-// knowsKeys tells whether the remote node knows keys of submissions. Usually its
-// advertisement says so; when one of the nodes has just started that may not be
-// here yet, and the node is asked. A deployed one answers that with an error.
-func (r *remote) knowsKeys(c connection) (bool, error) {
+// featuresOf returns the features of the remote node. Usually its advertisement
+// has them; when one of the nodes has just started that may not be here yet, and
+// the node is asked. A deployed one answers that with an error.
+func (r *remote) featuresOf(c connection) ([]string, error) {
 	features, known := r.m.features(r.target.RemoteNode)
 	if known {
-		return slices.Contains(features, FeatureSubmission), nil
+		return features, nil
 	}
 	b, err := c.client.DoJSON(map[string]any{"command": "work", "subcommand": "features"})
 	var refused *refusal
 	err = r.refused(err)
 	switch {
 	case errors.As(err, &refused):
-		return false, nil
+		return nil, nil
 	case err != nil:
-		return false, err
+		return nil, err
 	}
 	var answer featuresAnswer
 	if err := json.Unmarshal(b, &answer); err != nil {
-		return false, fmt.Errorf("node %s tells of its features what cannot be read: %w", r.target.RemoteNode, err)
+		return nil, fmt.Errorf("node %s tells of its features what cannot be read: %w", r.target.RemoteNode, err)
 	}
-	return slices.Contains(answer.Features, FeatureSubmission), nil
+	return answer.Features, nil
 }
 
 // onRecord returns the extra data.

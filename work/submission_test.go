@@ -309,7 +309,7 @@ func TestFeaturesAreAskedFor(t *testing.T) {
 	}
 	c := newCluster(t)
 	n := c.node("b")
-	if got := n.doJSON(`{"subcommand":"features"}`); got != `{"features":["submission","follow"]}` {
+	if got := n.doJSON(`{"subcommand":"features"}`); got != `{"features":["submission","follow","session"]}` {
 		t.Errorf("features: %s", got)
 	}
 }

@@ -91,7 +91,7 @@ func receiveInput(r runner, o order, s control.Session) error {
 	if err := askForInput(s, r.base().id, o, in.from); err != nil {
 		return err
 	}
-	if err := in.receive(s, o.stdin); err != nil {
+	if err := in.receive(o.input(s, in.from), o.stdin); err != nil {
 		return err
 	}
 	if isRemote && in.marker != nil {
@@ -107,7 +107,12 @@ func askForInput(s control.Session, id string, o order, from int64) error {
 	if o.submission != "" {
 		what += fmt.Sprintf(" from byte %d", from)
 	}
-	_, err := fmt.Fprintf(s, "Work unit created with ID %s. Send %s and EOF.\n", id, what)
+	if o.keeps {
+		what += fmt.Sprintf(" to byte %d and a newline", o.stdin.length)
+	} else {
+		what += " and EOF"
+	}
+	_, err := fmt.Fprintf(s, "Work unit created with ID %s. Send %s.\n", id, what)
 	return err
 }
 
@@ -136,7 +141,7 @@ func refuseInput(r runner, o order, s control.Session) error {
 	if err := askForInput(s, r.base().id, o, from); err != nil {
 		return err
 	}
-	_, err := io.Copy(io.Discard, s)
+	_, err := io.Copy(io.Discard, o.input(s, from))
 	return err
 }
 

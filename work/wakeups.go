@@ -164,6 +164,7 @@ func (m *Manager) ring() {
 // once.
 func (m *Manager) NodeReachable(node string) {
 	m.dropPullers(node)
+	m.sessions.drop(node)
 	for _, r := range m.unitsOn(node) {
 		r.nodeReachable()
 	}

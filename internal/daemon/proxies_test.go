@@ -233,8 +233,8 @@ func TestServicesAreAdvertised(t *testing.T) {
 	}
 	got := regexp.MustCompile(`"Time":"[^"]*",`).ReplaceAllString(string(answer), "")
 	for _, want := range []string{
-		`"Service":"control","ConnType":1,"Tags":{"features":"submission,follow","type":"Control Service"},"WorkCommands":[{"WorkType":"cat","Secure":false}]`,
-		`"Service":"secured","ConnType":2,"Tags":{"features":"submission,follow","type":"Control Service"},"WorkCommands":[{"WorkType":"cat","Secure":false}]`,
+		`"Service":"control","ConnType":1,"Tags":{"features":"submission,follow,session","type":"Control Service"},"WorkCommands":[{"WorkType":"cat","Secure":false}]`,
+		`"Service":"secured","ConnType":2,"Tags":{"features":"submission,follow,session","type":"Control Service"},"WorkCommands":[{"WorkType":"cat","Secure":false}]`,
 		`"Service":"shell","ConnType":1,"Tags":{"type":"Command Service"},"WorkCommands":null`,
 		`"Service":"tcp","ConnType":1,"Tags":{"address":"127.0.0.1:1","type":"TCP Proxy"},"WorkCommands":null`,
 		`"Service":"udp","ConnType":0,"Tags":{"address":"127.0.0.1:2","type":"UDP Proxy"},"WorkCommands":null`,
