@@ -310,8 +310,17 @@ func (r *remote) orderOver(c connection, x exchange) (id string, err error) {
 	if err := json.Unmarshal(b, &answer); err != nil {
 		return "", fmt.Errorf("the answer of node %s to a %s is unusable: %w", r.target.RemoteNode, fields["subcommand"], err)
 	}
-	for _, id := range answer { // under "cancelled", "cancel pending"…: it has one field
-		return id, nil
+	for _, name := range answer { // under "cancelled", "cancel pending"…: it has one field
+		id = name
 	}
-	return "", nil
+	if id == "" {
+		return "", nil
+	}
+	var taken *takenName
+	if err := r.takeName(id); errors.As(err, &taken) {
+		return "", &refusal{node: r.target.RemoteNode, text: err.Error()}
+	} else if err != nil {
+		return "", err
+	}
+	return id, nil
 }

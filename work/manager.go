@@ -115,6 +115,7 @@ type Manager struct {
 	damaged map[string]error
 	// owed are those that are forgotten here and still to be released elsewhere.
 	owed   map[string]*remote
+	names  map[remoteName]string // of units on other nodes, to those here
 	wakeUp wakeUps
 }
 
@@ -136,6 +137,7 @@ func NewManager(o Options) *Manager {
 		units:     make(map[string]runner),
 		damaged:   make(map[string]error),
 		owed:      make(map[string]*remote),
+		names:     make(map[remoteName]string),
 		patience:  o.MaxPendingRelease,
 		pullers:   make(map[pullKey]*puller),
 		sessions:  sessions{clock: o.Clock, idle: make(map[pullKey][]*idleSession)},

@@ -69,6 +69,7 @@ func (f *follower) submitted(now time.Time, o submission) {
 	node := f.extra.RemoteNode
 	var refused *refusal
 	var other *otherUnit
+	var taken *takenName
 	switch {
 	case o.err == nil:
 		f.extra.RemoteStarted = true
@@ -81,6 +82,8 @@ func (f *follower) submitted(now time.Time, o submission) {
 	case errors.As(o.err, &other):
 		f.extra.RemoteUnitID = other.id // which is to go, too
 		f.abandon(detailGone)
+	case errors.As(o.err, &taken):
+		f.finish(Failed, f.unknownDetail(taken.Error()))
 	case !o.sent && !f.extra.keyed() && errors.Is(o.err, ErrTLS):
 		f.finish(Failed, fmt.Sprintf("TLS error connecting to node %s: %v", node, o.err))
 	case !o.sent && !o.again:

@@ -80,7 +80,11 @@ func restoreRemote(u *unit) (*remote, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the ExtraData of a remote unit are unusable: %w", err)
 	}
-	return newRemote(u, newFollower(*e, s)), nil
+	r := newRemote(u, newFollower(*e, s))
+	if e.RemoteUnitID != "" {
+		err = r.takeName(e.RemoteUnitID)
+	}
+	return r, err
 }
 
 func (r *remote) resume() {
@@ -324,6 +328,7 @@ func (r *remote) gone() bool {
 		}
 	}
 	r.rest()
+	r.giveName(r.f.extra.RemoteUnitID)
 	return true
 }
 

@@ -153,11 +153,15 @@ func (r *remote) setMark(mark stdinMark) {
 // checkNamed looks at how the remote node has answered a submission, before it
 // gets what would make it start the unit. before is what was on record then.
 func (r *remote) checkNamed(before RemoteExtra, sub *control.Submission) error {
-	switch {
-	case before.SubmitSent && !sub.Resumes:
+	if before.SubmitSent && !sub.Resumes {
 		// It has made a unit anew. Without the end of its stdin that never starts.
 		return errNoKeys
-	case before.RemoteUnitID != "" && before.RemoteUnitID != sub.UnitID:
+	}
+	if err := r.takeName(sub.UnitID); err != nil {
+		return err
+	}
+	if before.RemoteUnitID != "" && before.RemoteUnitID != sub.UnitID {
+		r.giveName(before.RemoteUnitID)
 		return &otherUnit{sub.UnitID}
 	}
 	return nil
