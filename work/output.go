@@ -105,6 +105,23 @@ func (r *remote) syncOutput() {
 	}
 }
 
+// lacksOutput tells of a unit of a deployed node that is complete by its status, as
+// the other node has said, while its output was still on the way here. Ours are
+// complete only when all is here.
+func (u *unit) lacksOutput(s Status, e RemoteExtra) bool {
+	return s.Version == 0 && s.State.Terminal() && e.RemoteStarted && !e.LocalReleased && u.stdoutSize() < s.StdoutSize
+}
+
+// reopen has such a unit go on, with the rest of its output.
+func (u *unit) reopen(s Status) (Status, error) {
+	s.State, s.Detail, s.StdoutSize, s.Version = Running, detailRest, u.stdoutSize(), 1
+	if err := replaceFile(u.m.store.fs, path.Join(u.dir, StatusFile), s.encode()); err != nil {
+		return Status{}, fmt.Errorf("take up unit %s of a deployed node: %w", u.id, err)
+	}
+	u.view.Store(&snapshot{status: s, size: s.StdoutSize, next: make(chan struct{})})
+	return s, nil
+}
+
 // unstored is for output, or a stdin, that this node could not store.
 type unstored struct{ error }
 

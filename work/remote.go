@@ -80,6 +80,11 @@ func restoreRemote(u *unit) (*remote, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the ExtraData of a remote unit are unusable: %w", err)
 	}
+	if u.lacksOutput(s, *e) {
+		if s, err = u.reopen(s); err != nil {
+			return nil, err
+		}
+	}
 	r := newRemote(u, newFollower(*e, s))
 	if e.RemoteUnitID != "" {
 		err = r.takeName(e.RemoteUnitID)

@@ -489,6 +489,9 @@ func TestRemoteUnitsOfDeployedNodes(t *testing.T) {
 	a.fs.Put("/data/a/finished/stdout", "remote\n")
 	a.fs.Put("/data/a/running0/status", file(Running, "Running: PID 7", 6, extra("b", "remote02", true, "")))
 	a.fs.Put("/data/a/running0/stdout", "begin\n")
+	// The other node had said that it was complete before the rest was here.
+	a.fs.Put("/data/a/partial0/status", file(Succeeded, "exit status 0", 10, extra("b", "remote03", true, "")))
+	a.fs.Put("/data/a/partial0/stdout", "begin\n")
 	// It had not come to an output, so it has no such file.
 	a.fs.Put("/data/a/awaited0/status", file(Pending, "Starting Worker", 0, extra("c", "", false, "")))
 	a.fs.Put("/data/a/awaited0/stdin", "input")
@@ -500,16 +503,18 @@ func TestRemoteUnitsOfDeployedNodes(t *testing.T) {
 	a.wantEnd(a.results("finished", 0), "remote\n")
 	a.await("awaited0", Pending, "Node c cannot be reached: no route to node c (since 2026-11-24 00:45:00Z)")
 	live := a.results("running0", 0)
-	for range 2 {
+	rest := a.results("partial0", 0)
+	for range 4 {
 		s := accept().greet()
 		line, err := s.in.ReadString('\n')
+		_, unit, _ := strings.Cut(line, `"unitid":`)
 		switch {
-		case err != nil:
-			t.Fatal(err)
-		case strings.Contains(line, `"startpos":6,"subcommand":"results","unitid":"remote02"`):
-			s.send("Streaming results for work unit remote02\nend\n")
+		case err != nil || unit != "\"remote02\"}\n" && unit != "\"remote03\"}\n":
+			t.Fatalf("unexpected command %s, %v", line, err)
+		case strings.Contains(line, `"startpos":6,"subcommand":"results"`):
+			s.send("Streaming results for work unit %s\nend\n", unit[1:9])
 			s.conn.CloseWrite()
-		case strings.Contains(line, `"subcommand":"status","unitid":"remote02"`):
+		case strings.Contains(line, `"subcommand":"status"`):
 			s.send(`{"State":2,"StateName":"Succeeded","Detail":"exit status 0","StdoutSize":10,"WorkType":"cat","ExtraData":null}` + "\n")
 		default:
 			t.Fatalf("unexpected command %s", line)
@@ -517,6 +522,8 @@ func TestRemoteUnitsOfDeployedNodes(t *testing.T) {
 	}
 	a.wantEnd(live, "begin\nend\n")
 	a.await("running0", Succeeded, "exit status 0")
+	a.wantEnd(rest, "begin\nend\n")
+	a.await("partial0", Succeeded, "exit status 0")
 }
 
 // While the node of a unit that runs is away, the unit says so, and since when.

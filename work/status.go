@@ -19,6 +19,7 @@ const (
 	detailCanceled  = "Canceled"
 	detailAtRestart = "Pending at restart"
 	detailLocally   = "Locally Cancelled"
+	detailRest      = "Waiting for the rest of the output"
 	detailGone      = "Remote work unit is gone"
 )
 

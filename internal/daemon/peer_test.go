@@ -184,7 +184,7 @@ func startPeer(t *testing.T, program, dir, id string, args ...string) *node {
 	}
 	n.kill = sync.OnceFunc(func() {
 		cmd.Process.Kill()
-		cmd.Wait()
+		cmd.Process.Wait() // not for what its supervisors, which go on, may still write
 	})
 	t.Cleanup(func() {
 		n.kill()
