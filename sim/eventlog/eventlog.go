@@ -20,6 +20,8 @@ const (
 	Claiming  Kind = "claiming"   // a supervisor is about to claim a unit
 	Ran       Kind = "ran"        // a command was started for a unit
 	Seen      Kind = "seen"       // the submitter saw the end of a unit: Text is its state, Size and Sum its output
+	Survived  Kind = "survived"   // the submitter saw the end of a unit whose command still runs
+	Canceled  Kind = "canceled"   // a node has promised to cancel a unit
 	Released  Kind = "released"   // the submitter has released a unit
 	Problem   Kind = "problem"    // a client was told of an error that may pass
 	Opened    Kind = "opened"     // an end of a stream is there; Text is which: client, service

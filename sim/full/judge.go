@@ -97,6 +97,10 @@ func (j *judge) take(e eventlog.Event) {
 		f.end = e.Text
 		j.counts.Ended++
 		j.judgeEnd(at, e, u, f)
+	case eventlog.Survived:
+		if !f.void {
+			j.report(at, e.Node, check.RuleUnit, "unit %d is %s, and its command still runs", e.Unit, e.Text)
+		}
 	case eventlog.Released:
 		f.released = true
 		j.counts.Released++
@@ -138,6 +142,9 @@ func (j *judge) judgeEnd(at time.Duration, e eventlog.Event, u scenario.Unit, f 
 		case e.Problem != "":
 			j.report(at, e.Node, check.RuleUnit, "unit %d has succeeded with %d bytes: %s", e.Unit, e.Size, e.Problem)
 		}
+	}
+	if u.CancelAt > 0 && at >= u.CancelAt && (e.Text == work.Canceled.String() || e.Text == work.Failed.String() && f.runs == 0) {
+		return // what never came to its node is cancelled by this one, and called failed
 	}
 	if f.mayFail && e.Text == work.Failed.String() {
 		return

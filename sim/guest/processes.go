@@ -32,7 +32,8 @@ type supervisor struct {
 	life     *incarnation // that does
 	outputs  bool         // whether the watcher wants to know of output
 	canceled chan struct{}
-	dead     atomic.Bool // with its machine
+	dead     atomic.Bool  // with its machine
+	unit     atomic.Int64 // of the scenario, whose command is running; 0: none
 }
 
 func (s *supervisor) check() error {
@@ -96,6 +97,16 @@ func (m *machine) supervisorOf(dir string) *supervisor {
 	return nil
 }
 
+// executes reports whether a command of a unit of the scenario is running.
+func (m *machine) executes(unit int) bool {
+	for _, s := range m.supervisors {
+		if s.unit.Load() == int64(unit) && !s.dead.Load() {
+			return true
+		}
+	}
+	return false
+}
+
 // unwatch is when a daemon was killed.
 func (s *supervisor) unwatch(life *incarnation) {
 	if s.life == life {
@@ -130,7 +141,9 @@ func (s *supervisor) run() {
 	}
 	s.tell(eventlog.Ran, b)
 	s.write(work.Running, "Running: PID 1")
+	s.unit.Store(int64(b.Unit))
 	state, detail := s.command(b)
+	s.unit.Store(0)
 	s.write(state, detail)
 	s.ended(true, "")
 }

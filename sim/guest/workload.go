@@ -133,6 +133,9 @@ func (u *unit) play() {
 		u.tell(eventlog.Problem, err)
 		time.Sleep(retryPause)
 	}
+	if u.CancelAt > 0 {
+		go u.cancel()
+	}
 	for {
 		done, err := u.follow()
 		if done {
@@ -151,6 +154,21 @@ func (u *unit) play() {
 	}
 	u.tell(eventlog.Released, nil)
 	u.done.Store(true)
+}
+
+// cancel cancels the unit when it is time, until the node has promised to see to it
+// or it is released.
+func (u *unit) cancel() {
+	time.Sleep(time.Until(u.world.log.start.Add(u.CancelAt)))
+	for !u.done.Load() {
+		_, err := u.world.do(u.From, "work cancel "+u.id)
+		if err == nil {
+			u.tell(eventlog.Canceled, nil)
+			return
+		}
+		u.tell(eventlog.Problem, err)
+		time.Sleep(retryPause)
+	}
 }
 
 func (u *unit) tell(kind eventlog.Kind, err error) {
@@ -223,5 +241,8 @@ func (u *unit) follow() (done bool, err error) {
 		e.Problem = fmt.Sprintf("the output differs from the %d bytes that were written (%s)", u.Stdout, status.Detail)
 	}
 	u.world.log.log(e)
+	if u.world.machines[u.To].executes(u.number) {
+		u.world.log.log(eventlog.Event{Kind: eventlog.Survived, Node: u.To, Unit: u.number, Text: e.Text})
+	}
 	return true, nil
 }

@@ -17,6 +17,8 @@ type Unit struct {
 	Duration time.Duration
 	// Exit is the exit code of its command.
 	Exit int
+	// CancelAt is when its client wants it cancelled, once it is submitted; 0: never.
+	CancelAt time.Duration
 
 	line int
 }
@@ -36,7 +38,8 @@ func (d *decoder) unit(n *yaml.Node) Unit {
 		optional("stdin", scalar(d, "unit: stdin", &u.Stdin, parseCount(0, maxUnitBytes))),
 		optional("stdout", scalar(d, "unit: stdout", &u.Stdout, parseCount(0, maxUnitBytes))),
 		optional("duration", scalar(d, "unit: duration", &u.Duration, ParseDuration)),
-		optional("exit", scalar(d, "unit: exit", &u.Exit, parseCount(0, maxExit))))
+		optional("exit", scalar(d, "unit: exit", &u.Exit, parseCount(0, maxExit))),
+		optional("cancel_at", scalar(d, "unit: cancel_at", &u.CancelAt, parsePositiveDuration)))
 	return u
 }
 
@@ -49,6 +52,7 @@ func (u Unit) encode() *yaml.Node {
 	m.plain("stdout", strconv.Itoa(u.Stdout))
 	m.duration("duration", u.Duration)
 	m.plain("exit", strconv.Itoa(u.Exit))
+	m.positive("cancel_at", u.CancelAt)
 	return m.node
 }
 
@@ -56,6 +60,9 @@ func (c *checker) unit(u Unit) {
 	fromOK, toOK := c.node(u.line, "unit: from", u.From), c.node(u.line, "unit: to", u.To)
 	if fromOK && toOK && u.From == u.To {
 		c.fail(u.line, "unit: from and to are both %q: want another node to run it", u.From)
+	}
+	if u.CancelAt < 0 {
+		c.fail(u.line, "unit: cancel_at %v must not be negative", u.CancelAt)
 	}
 	if u.At < 0 || u.Duration < 0 || u.Stdin < 0 || u.Stdin > maxUnitBytes || u.Stdout < 0 || u.Stdout > maxUnitBytes || u.Exit < 0 || u.Exit > maxExit {
 		c.fail(u.line, "unit: at %v and duration %v must not be negative, stdin %d and stdout %d from 0 to %d, exit %d from 0 to %d",
