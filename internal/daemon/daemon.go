@@ -78,8 +78,10 @@ type Daemon struct {
 	reach    *reachQueue
 	expiry   daily
 	topology topology
-	// Lines about frames, duplicates, streams, links that peers have made, and clients.
-	dropped, suspected, refused, accepted, control scarce
+	// Lines of which others can cause any number, by kinds.
+	dropped, accepted, challenged    scarce // frames, and links
+	forgotten, suspected, duplicates scarce // nodes
+	refused, control                 scarce // streams, and clients
 
 	services []service
 	serving  sync.WaitGroup

@@ -28,7 +28,7 @@ func (d *Daemon) meshEvent(e mesh.Event) {
 	case mesh.LinkRefused:
 		d.warnOfLink(e.Accepted, "Rejected connection with node %q (%s): %s", e.Peer, e.Link, e.Reason)
 	case mesh.PeerChallenged:
-		d.log.Infof("Another node (epoch %d) claims to be %s: asked whether that is still there", e.Epoch, e.Peer)
+		d.scarcely(&d.challenged, d.log.Infof, "Another node (epoch %d) claims to be %s: asked whether that is still there", e.Epoch, e.Peer)
 	case mesh.DuplicateID:
 		d.duplicateID(e)
 	case mesh.DuplicateSuspected:
@@ -39,7 +39,7 @@ func (d *Daemon) meshEvent(e mesh.Event) {
 		d.reach.add(false, e.Lost...)
 		d.topology.changed()
 	case mesh.NodeForgotten:
-		d.log.Infof("Node %s has not been reachable for long and is forgotten", e.Node)
+		d.scarcely(&d.forgotten, d.log.Infof, "Node %s has not been reachable for long and is forgotten", e.Node)
 	case mesh.ServiceChanged:
 		d.log.Debugf("Service %s of node %s: withdrawn=%v", e.Service, e.Node, e.Withdrawn)
 		if e.Service == controlService && !e.Withdrawn {
@@ -76,7 +76,7 @@ func (d *Daemon) frameDropped(e mesh.FrameDropped) {
 
 func (d *Daemon) duplicateID(e mesh.DuplicateID) {
 	if !e.Leaving {
-		d.log.Errorf("Another node uses this node's ID %s (epoch %d, heard from %s): give one of them another ID", e.ID, e.OtherEpoch, e.From)
+		d.scarcely(&d.duplicates, d.log.Errorf, "Another node uses this node's ID %s (epoch %d, heard from %s): give one of them another ID", e.ID, e.OtherEpoch, e.From)
 		return
 	}
 	d.fail(&DuplicateIDError{ID: e.ID})

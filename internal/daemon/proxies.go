@@ -183,5 +183,6 @@ func (d *Daemon) remoteNode(node string) string {
 }
 
 func (d *Daemon) proxyOptions(name string) proxy.Options {
-	return proxy.Options{Clock: d.host.Clock, Problem: func(err error) { d.log.Warningf("%s: %v", name, err) }}
+	var lines scarce // each connection, or datagram, that fails is one
+	return proxy.Options{Clock: d.host.Clock, Problem: func(err error) { d.warnScarcely(&lines, "%s: %v", name, err) }}
 }

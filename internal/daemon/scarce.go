@@ -36,8 +36,13 @@ func (s *scarce) allow(now time.Time) (ok bool, skipped int) {
 	return true, skipped
 }
 
-// warnScarcely logs a line, or counts it as one of those that are left out.
+// warnScarcely is scarcely for warnings.
 func (d *Daemon) warnScarcely(s *scarce, format string, args ...any) {
+	d.scarcely(s, d.log.Warningf, format, args...)
+}
+
+// scarcely logs a line, or counts it as one of those that are left out.
+func (d *Daemon) scarcely(s *scarce, logf func(format string, args ...any), format string, args ...any) {
 	ok, skipped := s.allow(d.host.Clock.Now())
 	if !ok {
 		return
@@ -46,7 +51,7 @@ func (d *Daemon) warnScarcely(s *scarce, format string, args ...any) {
 		format += " (%d more before, of which the log has nothing)"
 		args = append(args, skipped)
 	}
-	d.log.Warningf(format, args...)
+	logf(format, args...)
 }
 
 // warnOfLink is told whether the peer has made the link: that can be anybody, as
