@@ -157,7 +157,9 @@ func (in *input) check(size int64, mark stdinMark) error {
 	if err != nil || got == mark {
 		return err
 	}
-	if err := in.file.Truncate(0); err != nil {
+	// Synced, as an empty stdin that follows is not: it must not be this one after a
+	// crash.
+	if err := errors.Join(in.file.Truncate(0), in.file.Sync()); err != nil {
 		return err
 	}
 	return fmt.Errorf("%s: it is %v, and should be %v", incompleteText, got, mark)

@@ -229,6 +229,19 @@ func (i *incarnation) Attach(dir string, _ int, w Watcher) (Process, error) {
 	return &simProcess{i: i, s: s}, nil
 }
 
+// Forbid implements Processes.
+func (i *incarnation) Forbid(dir string) error {
+	if i.m.hasClaim(dir) {
+		return ErrClaimed
+	}
+	disk := i.m.fs.For(i.check)
+	err := writeFile(disk, path.Join(dir, simClaim), []byte("x"))
+	if err == nil {
+		err = disk.SyncDir(dir)
+	}
+	return err
+}
+
 // simProcess is a supervisor as one incarnation of the node sees it.
 type simProcess struct {
 	i *incarnation

@@ -74,6 +74,7 @@ func (p *places) resume(t Type, c *command, runs bool) bool {
 		l.running[c] = true
 		return false
 	}
+	delete(l.running, c) // it could have been
 	l.wait(c)
 	return true
 }

@@ -40,10 +40,15 @@ type Processes interface {
 	// certain; with the latter there is a Process, for a Sweep, unless it is
 	// certain that no process of the unit is left.
 	Attach(dir string, pid int, w Watcher) (Process, error)
+	// Forbid makes certain that no supervisor claims the unit in dir any more, also
+	// one that is just about to. The error is ErrClaimed if one has.
+	Forbid(dir string) error
 }
 
-// Errors of Processes.Attach.
+// Errors of Processes.
 var (
+	// ErrClaimed means that a supervisor has claimed the unit.
+	ErrClaimed = errors.New("a supervisor has claimed the unit")
 	// ErrNeverStarted means that no supervisor has claimed the unit.
 	ErrNeverStarted = errors.New("no supervisor was started")
 	// ErrSupervisorGone means that the supervisor has ended.

@@ -8,12 +8,15 @@ import (
 
 // testProcesses are supervisors that do what a test says.
 type testProcesses struct {
-	fs      *memFS
-	started chan *testProcess
-	mu      sync.Mutex
-	found   map[string]error // what Attach says, by directory; nil error: it runs
-	starts  int
-	fail    error
+	fs        *memFS
+	started   chan *testProcess
+	mu        sync.Mutex
+	found     map[string]error // what Attach says, by directory; nil error: it runs
+	starts    int
+	forbidden []string // by directory
+	noForbid  error    // of Forbid
+	claiming  string
+	fail      error
 }
 
 type testProcess struct {
@@ -56,6 +59,35 @@ func (p *testProcesses) Attach(dir string, _ int, w Watcher) (Process, error) {
 		return proc, err
 	}
 	return nil, err
+}
+
+func (p *testProcesses) Forbid(dir string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.noForbid != nil:
+		return p.noForbid
+	case p.claiming == dir:
+		p.claiming = ""
+		p.found[dir] = nil
+		return ErrClaimed
+	}
+	p.forbidden = append(p.forbidden, dir)
+	return nil
+}
+
+// failForbid has Forbid fail, or not with nil.
+func (p *testProcesses) failForbid(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.noForbid = err
+}
+
+// claimNext has a supervisor claim a unit just before that is forbidden.
+func (p *testProcesses) claimNext(dir string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.claiming = dir
 }
 
 func (p *testProcess) Cancel() error {

@@ -155,23 +155,20 @@ func (c *command) takeUp() {
 		c.sweep(process)
 		c.lost("while this node was down")
 	default:
+		c.m.places.resume(t, c, true) // it may run
 		c.tryAgain(fmt.Errorf("find the supervisor: %w", err), c.takeUp)
 	}
 }
 
 // endUnclaimed ends a unit that no supervisor has claimed, although one may have
-// been started: it may just be about to. A supervisor that claims the unit from
-// now on finds it complete, one that was faster is found here. It requires mu.
+// been started and be about to: two must not write its status. It requires mu.
 func (c *command) endUnclaimed() {
-	releasing := c.releasing
-	c.releasing = false
-	c.end(Canceled, detailCanceled)
-	c.releasing = releasing
-	process, err := c.m.processes.Attach(c.dir, 0, c)
-	if err == nil {
-		c.watch(process)
-		_ = process.Cancel() // an error means that it has ended, and that is told
-		return
+	switch err := c.m.processes.Forbid(c.dir); {
+	case err == nil:
+		c.end(Canceled, detailCanceled)
+	case errors.Is(err, ErrClaimed):
+		c.takeUp() // one was faster, and is found now
+	default:
+		c.tryAgain(err, c.takeUp)
 	}
-	c.terminal()
 }

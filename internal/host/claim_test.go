@@ -4,8 +4,11 @@ package host
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"testing"
+
+	"receptor/work"
 )
 
 // A supervisor is gone when its lock is, and also when its lock is still held
@@ -51,4 +54,51 @@ func TestClaims(t *testing.T) {
 			}
 		})
 	}
+}
+
+// After Forbid no supervisor runs the unit; after a claim there is no Forbid.
+func TestForbid(t *testing.T) {
+	p, err := NewProcesses()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	unit := func() (dir string) {
+		dir = t.TempDir()
+		if err := work.WriteStatus(FS{}, dir, work.Status{WorkType: "sh"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, work.StdinFile), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	dir := unit()
+	if err := p.Forbid(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Forbid(dir); err != work.ErrClaimed {
+		t.Errorf("again: %v", err)
+	}
+	w := newWatch()
+	if _, err := p.Start(work.Job{Dir: dir, Command: "touch", Args: []string{filepath.Join(dir, "ran")}}, w); err != nil {
+		t.Fatal(err)
+	}
+	<-w.ended
+	if _, err := os.Stat(filepath.Join(dir, "ran")); err == nil {
+		t.Error("the command ran all the same")
+	}
+	if process, err := p.Attach(dir, 0, newWatch()); err != work.ErrSupervisorGone || process != nil {
+		t.Errorf("attach: %v, %v", process, err)
+	}
+
+	dir, w = unit(), newWatch()
+	if _, err := p.Start(work.Job{Dir: dir, Command: "true"}, w); err != nil {
+		t.Fatal(err)
+	}
+	<-w.status
+	if err := p.Forbid(dir); err != work.ErrClaimed {
+		t.Errorf("of a unit that is claimed: %v", err)
+	}
+	<-w.ended
 }

@@ -115,6 +115,20 @@ func (p *Processes) Attach(dir string, pid int, w work.Watcher) (work.Process, e
 	return nil, err
 }
 
+// Forbid implements work.Processes: the claim is that of a supervisor which has
+// ended, and left nothing.
+func (p *Processes) Forbid(dir string) error {
+	held, err := takeClaim(dir)
+	if errors.Is(err, errClaimed) {
+		return work.ErrClaimed
+	}
+	if err != nil {
+		return err
+	}
+	markDone(held)
+	return held.Close()
+}
+
 // newSupervisor returns a supervisor whose unit's directory is being watched.
 func (p *Processes) newSupervisor(dir string, w work.Watcher) (*supervisor, error) {
 	dir, err := filepath.Abs(dir)

@@ -27,6 +27,9 @@ func (*Processes) Start(work.Job, work.Watcher) (work.Process, error) { return n
 // Attach implements work.Processes.
 func (*Processes) Attach(string, int, work.Watcher) (work.Process, error) { return nil, errNotHere }
 
+// Forbid implements work.Processes.
+func (*Processes) Forbid(string) error { return errNotHere }
+
 // Close does nothing.
 func (*Processes) Close() error { return nil }
 

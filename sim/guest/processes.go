@@ -2,6 +2,7 @@ package guest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"sync/atomic"
@@ -86,6 +87,18 @@ func (i *incarnation) Attach(dir string, _ int, w work.Watcher) (work.Process, e
 	}
 	s.watcher, s.life = w, i
 	return &process{i, s}, nil
+}
+
+// Forbid implements work.Processes.
+func (i *incarnation) Forbid(dir string) error {
+	s := &supervisor{job: work.Job{Dir: dir}, disk: i.machine.disk.For(i.check)}
+	if _, claimed := s.disk.Content(path.Join(dir, claimFile)); claimed {
+		return work.ErrClaimed
+	}
+	if !s.claim() {
+		return errors.New("the disk does not take the claim")
+	}
+	return i.check()
 }
 
 func (m *machine) supervisorOf(dir string) *supervisor {
