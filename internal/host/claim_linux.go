@@ -38,8 +38,8 @@ func ownClaim() (claim, error) {
 	if err != nil {
 		return claim{}, err
 	}
-	start, err := processStart(os.Getpid())
-	return claim{Pid: os.Getpid(), Start: start, Boot: boot}, err
+	own, _, err := readProcess(os.Getpid())
+	return claim{Pid: os.Getpid(), Start: own.start, Boot: boot}, err
 }
 
 // lives tells whether the process is, or may be, there.
@@ -47,8 +47,8 @@ func (c claim) lives() bool {
 	if boot, err := bootID(); err == nil && c.Boot != "" && c.Boot != boot {
 		return false
 	}
-	start, err := processStart(c.Pid)
-	return err != nil || c.Start == 0 || start == c.Start
+	p, _, err := readProcess(c.Pid)
+	return err != nil || c.Start == 0 || p.start == c.Start
 }
 
 // errClaimed means that another supervisor was first.

@@ -16,7 +16,56 @@ import (
 const unitVariable = "RECEPTOR_UNIT_DIR"
 
 // process is a process that has not ended.
-type process struct{ pid, parent, group, session int }
+type process struct {
+	pid, parent, group, session int
+	// start is when it started, in clock ticks since the boot. It tells the process
+	// from a later one with the same ID.
+	start uint64
+}
+
+// readProcess returns what runs under a process ID. ended tells of a process that
+// nobody has waited for yet.
+func readProcess(pid int) (p process, ended bool, err error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return p, false, fmt.Errorf("read process %d: %w", pid, err)
+	}
+	// "PID (NAME) STATE PARENT GROUP SESSION …", and a name may hold anything.
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	const third, start = 3, 22 // fields are counted from 1; the third is the first here
+	if len(fields) <= start-third {
+		return p, false, fmt.Errorf("read process %d: /proc/%d/stat has %d fields", pid, pid, len(fields)+third-1)
+	}
+	p.pid = pid
+	for i, to := range []*int{&p.parent, &p.group, &p.session} {
+		*to, err = strconv.Atoi(fields[i+1])
+		if err != nil {
+			return p, false, fmt.Errorf("read process %d: %w", pid, err)
+		}
+	}
+	if p.start, err = strconv.ParseUint(fields[start-third], 10, 64); err != nil {
+		return p, false, fmt.Errorf("read process %d: %w", pid, err)
+	}
+	return p, fields[0] == "Z" || fields[0] == "X", nil
+}
+
+// signal sends a signal to the process, and to no other that has its ID by now.
+// The error is unix.ESRCH if it has ended.
+func (p process) signal(sig unix.Signal) error {
+	pidfd, err := unix.PidfdOpen(p.pid, 0)
+	if err == unix.ENOSYS {
+		return unix.Kill(p.pid, sig) // before Linux 5.3 there is no better way
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(pidfd)
+	// Only now is it certain which process the file is of.
+	if now, _, err := readProcess(p.pid); err != nil || now.start != p.start {
+		return unix.ESRCH
+	}
+	return unix.PidfdSendSignal(pidfd, sig, nil, 0)
+}
 
 // processes lists what runs on the machine. Processes that end meanwhile may
 // be missing.
@@ -27,16 +76,7 @@ func processes() ([]process, error) {
 	}
 	var list []process
 	for _, pid := range pids {
-		// "PID (NAME) STATE PARENT GROUP SESSION …", and a name may hold anything.
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		end := bytes.LastIndexByte(stat, ')')
-		if err != nil || end < 0 {
-			continue
-		}
-		p := process{pid: pid}
-		var state string
-		_, err = fmt.Sscan(string(stat[end+1:]), &state, &p.parent, &p.group, &p.session)
-		if err == nil && state != "Z" && state != "X" {
+		if p, ended, err := readProcess(pid); err == nil && !ended {
 			list = append(list, p)
 		}
 	}
@@ -55,26 +95,6 @@ func pids() ([]int, error) {
 		}
 	}
 	return list, nil
-}
-
-// processStart returns when a process started, in clock ticks since the boot. It
-// tells the process from a later one with the same ID.
-func processStart(pid int) (uint64, error) {
-	const field = 22 // of /proc/PID/stat; see processes
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, fmt.Errorf("find the start of process %d: %w", pid, err)
-	}
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	const third = 3 // is the first of these
-	if len(fields) <= field-third {
-		return 0, fmt.Errorf("find the start of process %d: /proc/%d/stat has %d fields", pid, pid, len(fields)+third-1)
-	}
-	start, err := strconv.ParseUint(fields[field-third], 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("find the start of process %d: %w", pid, err)
-	}
-	return start, nil
 }
 
 // bootID returns what tells this run of the system from any other.
@@ -113,13 +133,13 @@ func killUnit(dir string, supervisor int) error {
 		if len(found)+len(unsure) == 0 {
 			return nil
 		}
-		for _, pid := range found {
-			if err := unix.Kill(pid, unix.SIGKILL); err != nil && err != unix.ESRCH {
-				return fmt.Errorf("kill process %d of the unit in %s: %w", pid, dir, err)
+		for _, p := range found {
+			if err := p.signal(unix.SIGKILL); err != nil && err != unix.ESRCH {
+				return fmt.Errorf("kill process %d of the unit in %s: %w", p.pid, dir, err)
 			}
 		}
-		for _, pid := range append(found, unsure...) {
-			awaitEnd(pid, 10*time.Millisecond)
+		for _, p := range append(found, unsure...) {
+			awaitEnd(p.pid, 10*time.Millisecond)
 		}
 	}
 	return fmt.Errorf("processes of the unit in %s go on after SIGKILL", dir)
@@ -128,7 +148,7 @@ func killUnit(dir string, supervisor int) error {
 // ofUnit finds the processes of the unit in dir by the mark in their
 // environment. One that is being replaced by another program has none for a
 // moment; if it is in the supervisor's session it may be of the unit.
-func ofUnit(dir string, supervisor int) (found, unsure []int, err error) {
+func ofUnit(dir string, supervisor int) (found, unsure []process, err error) {
 	list, err := processes()
 	if err != nil {
 		return nil, nil, err
@@ -140,9 +160,9 @@ func ofUnit(dir string, supervisor int) (found, unsure []int, err error) {
 		switch {
 		case err != nil || p.pid == os.Getpid():
 		case contains(environ, mark):
-			found = append(found, p.pid)
+			found = append(found, p)
 		case len(environ) == 0 && p.session == supervisor:
-			unsure = append(unsure, p.pid)
+			unsure = append(unsure, p)
 		}
 	}
 	return found, unsure, nil

@@ -33,7 +33,7 @@ func populate(t testing.TB, dir string, finished, running int) {
 		supervisor.Process.Kill()
 		supervisor.Wait()
 	})
-	start, err := processStart(supervisor.Process.Pid)
+	other, _, err := readProcess(supervisor.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func populate(t testing.TB, dir string, finished, running int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own.Pid, own.Start = supervisor.Process.Pid, start
+	own.Pid, own.Start = supervisor.Process.Pid, other.start
 	remote := work.RemoteExtra{
 		RemoteNode: "other", RemoteWorkType: "cat", RemoteParams: map[string]string{"params": "one two"}, RemoteUnitID: "abcdefgh",
 		RemoteStarted: true, SubmitSent: true, TLSClient: "client",

@@ -8,18 +8,18 @@ import (
 )
 
 // members returns the processes of a session that have not ended.
-func members(session int) ([]int, error) {
+func members(session int) ([]process, error) {
 	list, err := processes()
 	if err != nil {
 		return nil, err
 	}
-	var pids []int
+	var found []process
 	for _, p := range list {
 		if p.session == session {
-			pids = append(pids, p.pid)
+			found = append(found, p)
 		}
 	}
-	return pids, nil
+	return found, nil
 }
 
 // endSession hangs up on all processes of a session: they get SIGHUP, and after
@@ -47,13 +47,13 @@ func endSession(session int, patience time.Duration) error {
 }
 
 func signalSession(session int, signals ...unix.Signal) error {
-	pids, err := members(session)
+	list, err := members(session)
 	if err != nil {
 		return err
 	}
-	for _, pid := range pids {
+	for _, p := range list {
 		for _, s := range signals {
-			_ = unix.Kill(pid, s) // it may have ended meanwhile; if it may not be signalled, it shows by staying
+			_ = p.signal(s) // it may have ended meanwhile; if it may not be signalled, it shows by staying
 		}
 	}
 	return nil
@@ -64,15 +64,15 @@ func signalSession(session int, signals ...unix.Signal) error {
 func awaitSession(session int, patience time.Duration) (gone bool, err error) {
 	deadline := time.Now().Add(patience)
 	for {
-		pids, err := members(session)
-		if err != nil || len(pids) == 0 {
+		list, err := members(session)
+		if err != nil || len(list) == 0 {
 			return err == nil, err
 		}
 		left := time.Until(deadline)
 		if left <= 0 {
 			return false, nil
 		}
-		awaitEnd(pids[0], left)
+		awaitEnd(list[0].pid, left)
 	}
 }
 

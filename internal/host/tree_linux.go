@@ -28,6 +28,7 @@ var escalation = []step{
 // goroutine.
 type tree struct {
 	command int // process ID of the command, and of its process group
+	group   int // pidfd of that, -1 where there is none
 	deaths  <-chan death
 	ending  bool
 	// exited: the command itself is gone. gone: so are all others.
@@ -45,8 +46,11 @@ type death struct {
 // newTree takes over all children of this process.
 func newTree(command int) *tree {
 	deaths := make(chan death)
-	t := &tree{command: command, deaths: deaths, timer: time.NewTimer(0), sequence: escalation}
+	t := &tree{command: command, group: -1, deaths: deaths, timer: time.NewTimer(0), sequence: escalation}
 	t.timer.Stop()
+	if pidfd, err := unix.PidfdOpen(command, 0); err == nil { // nobody has waited for it yet
+		t.group = pidfd
+	}
 	go reap(deaths)
 	return t
 }
@@ -120,7 +124,7 @@ func (t *tree) next() {
 func (t *tree) signal(sig unix.Signal) {
 	list, err := processes()
 	if err != nil {
-		_ = unix.Kill(-t.command, sig) // without /proc the group is all there is
+		t.signalGroup(sig) // without /proc that is all there is
 		return
 	}
 	group := false
@@ -128,10 +132,23 @@ func (t *tree) signal(sig unix.Signal) {
 		if p.group == t.command {
 			group = true
 		} else {
-			_ = unix.Kill(p.pid, sig) // it may have ended meanwhile
+			_ = p.signal(sig) // it may have ended meanwhile
 		}
 	}
 	if group {
+		t.signalGroup(sig)
+	}
+}
+
+// signalsGroup is PIDFD_SIGNAL_PROCESS_GROUP of linux/pidfd.h.
+const signalsGroup = 1 << 2
+
+// signalGroup sends a signal to all of the command's process group at once. Before
+// Linux 6.9 its number has to do, which passes on to no other group as long as one
+// of this is left.
+func (t *tree) signalGroup(sig unix.Signal) {
+	err := unix.PidfdSendSignal(t.group, sig, nil, signalsGroup)
+	if err != nil && err != unix.ESRCH {
 		_ = unix.Kill(-t.command, sig)
 	}
 }
