@@ -48,8 +48,8 @@ func (w *world) converge() {
 
 // find pings until there is an answer.
 func (w *world) find(r *route) {
-	for w.ping(r.from, r.to) != nil {
-		time.Sleep(retryPause)
+	if !w.insist(func() error { return w.ping(r.from, r.to) }, func(error) {}) {
+		return
 	}
 	r.found.Store(true)
 	w.log.log(eventlog.Event{Kind: eventlog.Reached, Node: r.from, Text: r.to})

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"receptor/sim/eventlog"
@@ -46,15 +47,17 @@ func Run(in io.Reader, out io.Writer) error {
 	return log.err
 }
 
-// logger writes the event log. Nothing is written by two goroutines at once:
-// the guest is one thread, and Encode does not wait for others.
+// logger writes the event log.
 type logger struct {
 	start time.Time
+	mu    sync.Mutex
 	out   *json.Encoder
 	err   error
 }
 
 func (l *logger) log(e eventlog.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	e.At = int64(time.Since(l.start))
 	if err := l.out.Encode(e); err != nil && l.err == nil {
 		l.err = err

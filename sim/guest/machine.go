@@ -58,7 +58,9 @@ type incarnation struct {
 	backends []*listener
 	holdings holdings
 	rands    int
-	old      bool // it starts with the epoch of the first
+	booted   sync.Mutex
+	daemon   *daemon.Daemon // guarded by booted; nil until it has started, and once it is closed
+	old      bool           // it starts with the epoch of the first
 
 	mu    sync.Mutex
 	clock skew.Clock
@@ -148,11 +150,7 @@ func (m *machine) run(life *incarnation) error {
 	if err != nil {
 		return err
 	}
-	if life.dead.Load() {
-		life.close(d)
-		return nil
-	}
-	m.world.closers[life] = d
+	life.runs(d)
 	return nil
 }
 
@@ -193,15 +191,29 @@ func (m *machine) kill() {
 		s.unwatch(life)
 	}
 	// Nothing of it reaches anybody: this is for its goroutines to end.
-	if d := m.world.closers[life]; d != nil {
-		delete(m.world.closers, life)
-		life.close(d)
-	}
+	life.end()
 	time.AfterFunc(lingering, life.judgeLeft)
 }
 
-// close closes the daemon, which takes a while.
-func (i *incarnation) close(d *daemon.Daemon) {
+// runs keeps the daemon of this life, unless that was over before it had started.
+func (i *incarnation) runs(d *daemon.Daemon) {
+	i.booted.Lock()
+	i.daemon = d
+	i.booted.Unlock()
+	if i.dead.Load() {
+		i.end()
+	}
+}
+
+// end closes the daemon, if there is one, which takes a while.
+func (i *incarnation) end() {
+	i.booted.Lock()
+	d := i.daemon
+	i.daemon = nil
+	i.booted.Unlock()
+	if d == nil {
+		return
+	}
 	go func() {
 		i.own()
 		d.Close()
@@ -215,9 +227,7 @@ func (m *machine) stop() *incarnation {
 		return nil
 	}
 	m.life = nil
-	d := m.world.closers[life]
-	delete(m.world.closers, life)
-	life.close(d)
+	life.end()
 	return life
 }
 

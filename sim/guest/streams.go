@@ -59,6 +59,7 @@ func (w *world) playStreams() {
 		if err != nil {
 			panic("guest: nobody else listens there: " + err.Error())
 		}
+		w.services = append(w.services, l)
 		go func() {
 			for {
 				conn, err := l.Accept()

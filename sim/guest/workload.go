@@ -55,6 +55,19 @@ func (w *world) client(node string) (*control.Client, error) {
 	return c, err
 }
 
+// insist does something until there is no error, and tells of each. It reports
+// false when the run was over before.
+func (w *world) insist(f func() error, tell func(error)) bool {
+	for {
+		err := f()
+		if err == nil || w.over.Load() {
+			return err == nil
+		}
+		tell(err)
+		time.Sleep(retryPause)
+	}
+}
+
 // do asks a node one thing.
 func (w *world) do(node, line string) (json.RawMessage, error) {
 	c, err := w.client(node)
@@ -125,42 +138,29 @@ func outputOf(stdin []byte, size int) []byte {
 // the node has promised to see to it; then it reads the output, and releases it.
 func (u *unit) play() {
 	time.Sleep(u.At)
-	for {
-		err := u.submit()
-		if err == nil {
-			break
-		}
-		u.tell(eventlog.Problem, err)
-		time.Sleep(retryPause)
+	release := func() error {
+		_, err := u.world.do(u.From, "work release "+u.id)
+		return err
+	}
+	tell := func(err error) { u.tell(eventlog.Problem, err) }
+	if !u.world.insist(u.submit, tell) {
+		return
 	}
 	if u.CancelAt > 0 {
 		go u.cancel()
 	}
-	for {
-		done, err := u.follow()
-		if done {
-			break
-		}
-		u.tell(eventlog.Problem, err)
-		time.Sleep(retryPause)
-	}
-	for {
-		_, err := u.world.do(u.From, "work release "+u.id)
-		if err == nil {
-			break
-		}
-		u.tell(eventlog.Problem, err)
-		time.Sleep(retryPause)
+	if !u.world.insist(u.follow, tell) || !u.world.insist(release, tell) {
+		return
 	}
 	u.tell(eventlog.Released, nil)
 	u.done.Store(true)
 }
 
-// cancel cancels the unit when it is time, until the node has promised to see to it
-// or it is released.
+// cancel cancels the unit when it is time, until the node has promised to see to
+// it, it is released, or the run is over.
 func (u *unit) cancel() {
 	time.Sleep(time.Until(u.world.log.start.Add(u.CancelAt)))
-	for !u.done.Load() {
+	for !u.done.Load() && !u.world.over.Load() {
 		_, err := u.world.do(u.From, "work cancel "+u.id)
 		if err == nil {
 			u.tell(eventlog.Canceled, nil)
@@ -205,25 +205,26 @@ func (u *unit) submit() error {
 	return nil
 }
 
-// follow reads output until the unit is complete, and tells how it ended.
-func (u *unit) follow() (done bool, err error) {
+// follow reads output until the unit is complete, and tells how it ended. Its
+// error says why there must be more.
+func (u *unit) follow() error {
 	c, err := u.world.client(u.From)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer c.Close()
 	results, err := c.Results(u.id, int64(len(u.got)))
 	if err != nil {
-		return false, err
+		return err
 	}
 	more, err := io.ReadAll(results)
 	u.got = append(u.got, more...)
 	if err != nil {
-		return false, err
+		return err
 	}
 	answer, err := u.world.do(u.From, "work status "+u.id)
 	if err != nil {
-		return false, err
+		return err
 	}
 	var status struct {
 		State      work.State
@@ -231,10 +232,10 @@ func (u *unit) follow() (done bool, err error) {
 		StdoutSize int64
 	}
 	if err := json.Unmarshal(answer, &status); err != nil {
-		return false, err
+		return err
 	}
 	if !status.State.Terminal() || int64(len(u.got)) < status.StdoutSize {
-		return false, fmt.Errorf("state %v, %d bytes of %d", status.State, len(u.got), status.StdoutSize)
+		return fmt.Errorf("state %v, %d bytes of %d", status.State, len(u.got), status.StdoutSize)
 	}
 	e := eventlog.Event{Kind: eventlog.Seen, Node: u.From, Unit: u.number, Text: status.State.String(), Size: len(u.got)}
 	if !bytes.Equal(u.got, outputOf(u.stdin, u.Stdout)) {
@@ -244,5 +245,5 @@ func (u *unit) follow() (done bool, err error) {
 	if u.world.machines[u.To].executes(u.number) {
 		u.world.log.log(eventlog.Event{Kind: eventlog.Survived, Node: u.To, Unit: u.number, Text: e.Text})
 	}
-	return true, nil
+	return nil
 }

@@ -2,9 +2,9 @@ package guest
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"receptor/internal/daemon"
 	"receptor/sim/eventlog"
 	"receptor/sim/fault"
 	"receptor/sim/scenario"
@@ -18,14 +18,15 @@ type world struct {
 	cables   []*cable // in the order of the scenario's links
 	acting   sync.Mutex
 	faults   *fault.Faults // guarded by acting
-	closers  map[*incarnation]*daemon.Daemon
 	ends     streamEnds
+	services []*socketListener
+	over     atomic.Bool // clients give up
 	units    []*unit
 	routes   []*route
 }
 
 func newWorld(s *scenario.Scenario, log *logger) *world {
-	w := &world{scenario: s, log: log, machines: make(map[string]*machine), closers: make(map[*incarnation]*daemon.Daemon)}
+	w := &world{scenario: s, log: log, machines: make(map[string]*machine)}
 	for _, n := range s.Nodes {
 		m := &machine{id: n.ID, world: w, sockets: newSockets()}
 		m.disk = m.newDisk()
@@ -63,6 +64,10 @@ func (w *world) stop() {
 		if life := w.machines[n.ID].stop(); life != nil {
 			ended = append(ended, life)
 		}
+	}
+	w.over.Store(true)
+	for _, l := range w.services {
+		l.Close()
 	}
 	time.Sleep(lingering)
 	for _, life := range ended {

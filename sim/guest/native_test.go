@@ -1,0 +1,82 @@
+package guest
+
+import (
+	"bytes"
+	"testing"
+	"testing/synctest"
+
+	"receptor/sim/eventlog"
+	"receptor/sim/scenario"
+)
+
+// native runs a scenario in a bubble, where time is virtual, but the goroutines are
+// those of the machine: for the race detector. It returns the event log.
+func native(t *testing.T, text string) (log []eventlog.Event) {
+	t.Helper()
+	f, err := scenario.Parse("test", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := f.Resolve(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		if err := Run(bytes.NewReader(s.Encode("")), &out); err != nil {
+			t.Fatal(err)
+		}
+		for line := range bytes.Lines(out.Bytes()) {
+			e, err := eventlog.Parse(line)
+			if err != nil {
+				t.Fatalf("%v: %s", err, line)
+			}
+			log = append(log, e)
+		}
+	})
+	return log
+}
+
+func count(log []eventlog.Event, kind eventlog.Kind) (n int) {
+	for _, e := range log {
+		if e.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// The nodes of production, with their real concurrency, and all that a run of the
+// full engine has: units, streams, crashes and outages. Nothing of a run is left
+// when it returns, or the bubble would say so.
+func TestNative(t *testing.T) {
+	for name, faults := range map[string]string{
+		"calm": "",
+		"faults": `
+timeline:
+  - {at: 9.5s, do: crash, node: c, for: 3s}
+  - {at: 10s, do: crash, node: a, for: 2s}
+  - {at: 14s, do: down, link: [a, b], for: 5s}
+  - {at: 20s, do: split, nodes: [c], for: 4s}
+  - {at: 26s, do: pause, node: b, for: 2s}
+`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			log := native(t, `
+for: 40s
+nodes: [a, b, c]
+links: [{from: a, to: b, delay: 5ms, jitter: 3ms}, {from: b, to: c, delay: 10ms}, {from: a, to: c, backend: udp, cost: 5, delay: 20ms}]
+workload:
+  units:
+    - {from: a, to: c, at: 9s, stdin: 20000, stdout: 50000, duration: 2s}
+    - {from: c, to: a, at: 9s, exit: 3}
+    - {from: b, to: c, at: 13s, stdin: 1000, stdout: 2000, duration: 9s}
+  streams: [{from: a, to: c, at: 8s, send: 100000, receive: 50000}, {from: c, to: b, at: 12s, send: 10, idle: 5s, by: connect}]
+`+faults)
+			released, ran, leaks := count(log, eventlog.Released), count(log, eventlog.Ran), count(log, eventlog.Leak)
+			if released != 3 || ran != 3 || leaks != 0 || count(log, eventlog.End) != 1 {
+				t.Errorf("%d units released, %d started, %d leaks, %d ends, want 3, 3, 0 and 1", released, ran, leaks, count(log, eventlog.End))
+			}
+		})
+	}
+}
