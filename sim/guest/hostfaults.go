@@ -22,10 +22,10 @@ var losses = map[scenario.Loss]disk.Loss{
 func (m *machine) powerCut(l scenario.Loss) {
 	m.tell(eventlog.PowerOff, string(l))
 	m.kill()
-	for _, s := range m.supervisors {
+	for _, s := range m.running() {
 		s.dead.Store(true)
+		m.forget(s)
 	}
-	m.supervisors = nil
 	m.powerCuts++
 	m.disk.PowerCut(losses[l], seed.Rand(m.world.scenario.Seed, "power cut", fmt.Sprintf("%s %d", m.id, m.powerCuts)))
 }

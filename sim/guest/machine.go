@@ -36,7 +36,8 @@ type machine struct {
 	id          string
 	world       *world
 	disk        *disk.Disk
-	supervisors []*supervisor
+	processes   sync.Mutex
+	supervisors []*supervisor // guarded by processes
 	starts      int
 	powerCuts   int
 	instants    instants
@@ -187,7 +188,7 @@ func (m *machine) kill() {
 		c.kill(life)
 	}
 	life.holdings.closeSockets()
-	for _, s := range m.supervisors {
+	for _, s := range m.running() {
 		s.unwatch(life)
 	}
 	// Nothing of it reaches anybody: this is for its goroutines to end.
@@ -318,6 +319,21 @@ func (i *incarnation) dialSocket(_ context.Context, network, address string) (ne
 	return s, nil
 }
 
+// running returns the supervisors that there are.
+func (m *machine) running() []*supervisor {
+	m.processes.Lock()
+	defer m.processes.Unlock()
+	return slices.Clone(m.supervisors)
+}
+
+func (m *machine) adopt(s *supervisor) {
+	m.processes.Lock()
+	defer m.processes.Unlock()
+	m.supervisors = append(m.supervisors, s)
+}
+
 func (m *machine) forget(s *supervisor) {
+	m.processes.Lock()
+	defer m.processes.Unlock()
 	m.supervisors = slices.DeleteFunc(m.supervisors, func(o *supervisor) bool { return o == s })
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,12 +30,15 @@ type supervisor struct {
 	machine  *machine
 	disk     disk.View
 	job      work.Job
-	watcher  work.Watcher // nil: nobody watches
-	life     *incarnation // that does
-	outputs  bool         // whether the watcher wants to know of output
 	canceled chan struct{}
-	dead     atomic.Bool  // with its machine
-	unit     atomic.Int64 // of the scenario, whose command is running; 0: none
+
+	mu      sync.Mutex
+	watcher work.Watcher // nil: nobody watches
+	life    *incarnation // that does
+	outputs bool         // whether the watcher wants to know of output
+
+	dead atomic.Bool  // with its machine
+	unit atomic.Int64 // of the scenario, whose command is running; 0: none
 }
 
 func (s *supervisor) check() error {
@@ -59,7 +63,7 @@ func (i *incarnation) Start(job work.Job, w work.Watcher) (work.Process, error) 
 	}
 	m := i.machine
 	if first := m.supervisorOf(job.Dir); first != nil {
-		first.watcher, first.life = w, i
+		first.watch(w, i)
 		return &process{i, first}, nil
 	}
 	s := &supervisor{machine: m, job: job, watcher: w, life: i, canceled: make(chan struct{})}
@@ -68,7 +72,7 @@ func (i *incarnation) Start(job work.Job, w work.Watcher) (work.Process, error) 
 		go s.ended(true, "another supervisor had claimed the unit, and is gone")
 		return &process{i, s}, nil
 	}
-	m.supervisors = append(m.supervisors, s)
+	m.adopt(s)
 	go s.run()
 	return &process{i, s}, nil
 }
@@ -85,7 +89,7 @@ func (i *incarnation) Attach(dir string, _ int, w work.Watcher) (work.Process, e
 		}
 		return nil, work.ErrSupervisorGone
 	}
-	s.watcher, s.life = w, i
+	s.watch(w, i)
 	return &process{i, s}, nil
 }
 
@@ -102,7 +106,7 @@ func (i *incarnation) Forbid(dir string) error {
 }
 
 func (m *machine) supervisorOf(dir string) *supervisor {
-	for _, s := range m.supervisors {
+	for _, s := range m.running() {
 		if s.job.Dir == dir {
 			return s
 		}
@@ -112,7 +116,7 @@ func (m *machine) supervisorOf(dir string) *supervisor {
 
 // executes reports whether a command of a unit of the scenario is running.
 func (m *machine) executes(unit int) bool {
-	for _, s := range m.supervisors {
+	for _, s := range m.running() {
 		if s.unit.Load() == int64(unit) && !s.dead.Load() {
 			return true
 		}
@@ -120,8 +124,25 @@ func (m *machine) executes(unit int) bool {
 	return false
 }
 
+// watch lets a daemon know of what the supervisor does, instead of another one.
+func (s *supervisor) watch(w work.Watcher, life *incarnation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watcher, s.life = w, life
+}
+
+// watching returns who watches, nil if nobody does, and whether that wants to
+// know of output.
+func (s *supervisor) watching() (w work.Watcher, outputs bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.watcher, s.outputs
+}
+
 // unwatch is when a daemon was killed.
 func (s *supervisor) unwatch(life *incarnation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.life == life {
 		s.watcher, s.life, s.outputs = nil, nil, false
 	}
@@ -129,7 +150,7 @@ func (s *supervisor) unwatch(life *incarnation) {
 
 func (s *supervisor) ended(claimed bool, problem string) {
 	s.machine.forget(s)
-	if w := s.watcher; w != nil {
+	if w, _ := s.watching(); w != nil {
 		w.Ended(claimed, problem)
 	}
 }
@@ -190,8 +211,8 @@ func (s *supervisor) command(b behaviour) (work.State, string) {
 		case <-time.After(b.Duration / pieces):
 		}
 		out.Write(output[len(output)*n/pieces : len(output)*(n+1)/pieces])
-		if s.watcher != nil && s.outputs {
-			s.watcher.OutputGrew()
+		if w, outputs := s.watching(); w != nil && outputs {
+			w.OutputGrew()
 		}
 	}
 	out.Sync()
@@ -210,8 +231,8 @@ func (s *supervisor) write(state work.State, detail string) {
 	if output, found := s.disk.Content(path.Join(s.job.Dir, work.StdoutFile)); found && state.Terminal() {
 		status.StdoutSize, status.ExtraData = int64(len(output)), nil
 	}
-	if work.WriteStatus(s.disk, s.job.Dir, status) == nil && s.watcher != nil {
-		s.watcher.StatusChanged()
+	if w, _ := s.watching(); work.WriteStatus(s.disk, s.job.Dir, status) == nil && w != nil {
+		w.StatusChanged()
 	}
 }
 
@@ -239,6 +260,8 @@ func (p *process) WatchOutput(on bool) error {
 	if err := p.life.check(); err != nil {
 		return err
 	}
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
 	p.s.outputs = on
 	return nil
 }
