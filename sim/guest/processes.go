@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"sync"
 	"sync/atomic"
@@ -22,6 +23,8 @@ const (
 	claimFile = "supervisor"
 	// pieces is in how many parts a command writes its output.
 	pieces = 4
+	// resultPause is how long a supervisor waits before it writes a result again.
+	resultPause = time.Second
 )
 
 // supervisor is a process of a machine that was started for a unit. It outlives
@@ -161,7 +164,8 @@ func (s *supervisor) run() {
 	known := len(s.job.Args) == 1 && json.Unmarshal([]byte(s.job.Args[0]), &b) == nil
 	s.tell(eventlog.Claiming, b)
 	if !s.claim() {
-		s.ended(false, "the unit is gone")
+		_, claimed := s.disk.Content(path.Join(s.job.Dir, claimFile))
+		s.ended(claimed, "it could not claim the unit's directory")
 		return
 	}
 	if status, err := work.ReadStatus(s.disk, s.job.Dir); err == nil && status.State.Terminal() {
@@ -178,8 +182,25 @@ func (s *supervisor) run() {
 	s.unit.Store(int64(b.Unit))
 	state, detail := s.command(b)
 	s.unit.Store(0)
-	s.write(state, detail)
+	s.finish(state, detail)
 	s.ended(true, "")
+}
+
+// finish writes the result, again and again if the disk does not take it, until it
+// is told to end.
+func (s *supervisor) finish(state work.State, detail string) {
+	for mayPass(s.write(state, detail)) && s.check() == nil {
+		select {
+		case <-s.canceled:
+			return
+		case <-time.After(resultPause):
+		}
+	}
+}
+
+// mayPass tells whether it helps to write a status again.
+func mayPass(err error) bool {
+	return err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, work.ErrTerminal)
 }
 
 // tell tells the log, unless the supervisor is dead.
@@ -189,10 +210,12 @@ func (s *supervisor) tell(kind eventlog.Kind, b behaviour) {
 	}
 }
 
-// claim leaves, durably, a mark that the unit is this supervisor's.
+// claim leaves a mark that the unit is this supervisor's. It is complete and on
+// disk before it can be seen.
 func (s *supervisor) claim() bool {
-	f, err := s.disk.Open(path.Join(s.job.Dir, claimFile), vfs.Create)
-	return err == nil && f.Sync() == nil && s.disk.SyncDir(s.job.Dir) == nil
+	name := path.Join(s.job.Dir, claimFile)
+	f, err := s.disk.Open(name+".1", vfs.Create)
+	return err == nil && f.Sync() == nil && s.disk.Rename(name+".1", name) == nil && s.disk.SyncDir(s.job.Dir) == nil
 }
 
 // command is what the command does: it reads its input, and writes output that
@@ -210,30 +233,36 @@ func (s *supervisor) command(b behaviour) (work.State, string) {
 			return work.Canceled, "Canceled"
 		case <-time.After(b.Duration / pieces):
 		}
-		out.Write(output[len(output)*n/pieces : len(output)*(n+1)/pieces])
+		if _, err := out.Write(output[len(output)*n/pieces : len(output)*(n+1)/pieces]); err != nil {
+			return work.Failed, fmt.Sprintf("exit status 1 (%v)", err)
+		}
 		if w, outputs := s.watching(); w != nil && outputs {
 			w.OutputGrew()
 		}
 	}
-	out.Sync()
+	if err := out.Sync(); err != nil {
+		return work.Failed, fmt.Sprintf("store the output: %v", err)
+	}
 	if b.Exit != 0 {
 		return work.Failed, fmt.Sprintf("exit status %d", b.Exit)
 	}
 	return work.Succeeded, "exit status 0"
 }
 
-func (s *supervisor) write(state work.State, detail string) {
+func (s *supervisor) write(state work.State, detail string) error {
 	status, err := work.ReadStatus(s.disk, s.job.Dir)
 	if err != nil {
-		return // the unit was released
+		return err
 	}
 	status.State, status.Detail, status.Version = state, detail, status.Version+1
 	if output, found := s.disk.Content(path.Join(s.job.Dir, work.StdoutFile)); found && state.Terminal() {
 		status.StdoutSize, status.ExtraData = int64(len(output)), nil
 	}
-	if w, _ := s.watching(); work.WriteStatus(s.disk, s.job.Dir, status) == nil && w != nil {
+	err = work.WriteStatus(s.disk, s.job.Dir, status)
+	if w, _ := s.watching(); err == nil && w != nil {
 		w.StatusChanged()
 	}
+	return err
 }
 
 // process is a supervisor in the hands of a daemon.

@@ -138,8 +138,13 @@ func outputOf(stdin []byte, size int) []byte {
 // the node has promised to see to it; then it reads the output, and releases it.
 func (u *unit) play() {
 	time.Sleep(u.At)
+	asked := false
 	release := func() error {
-		_, err := u.world.do(u.From, "work release "+u.id)
+		reached, err := u.release()
+		if asked && err != nil && strings.HasPrefix(err.Error(), "unknown work unit") {
+			return nil // the answer of the first time was lost
+		}
+		asked = asked || reached
 		return err
 	}
 	tell := func(err error) { u.tell(eventlog.Problem, err) }
@@ -169,6 +174,17 @@ func (u *unit) cancel() {
 		u.tell(eventlog.Problem, err)
 		time.Sleep(retryPause)
 	}
+}
+
+// release asks for the release. reached tells whether there was somebody to ask.
+func (u *unit) release() (reached bool, err error) {
+	c, err := u.world.client(u.From)
+	if err != nil {
+		return false, err
+	}
+	defer c.Close()
+	_, err = c.Do("work release " + u.id)
+	return true, err
 }
 
 func (u *unit) tell(kind eventlog.Kind, err error) {
