@@ -90,6 +90,7 @@ properties: meshsim
 		-rapid.seed $(SEED) -rapid.checks $(PROPERTY_CASES)
 	bin/meshsim check $(CHECKED) --seeds $(SEED):$(shell expr $(SEED) + $(PROPERTY_SEEDS))
 	go test -timeout 1h ./sim/planted -long
+	go test -timeout 2h ./sim/full -run TestEveryCrashPoint -step 1
 
 # The next run begins where the last one ended.
 next-seeds:

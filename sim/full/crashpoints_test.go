@@ -1,0 +1,51 @@
+package full
+
+import (
+	"flag"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+var step = flag.Int("step", 29, "of so many instants between two operations, at one there is a crash; with 1 at all")
+
+// short is a unit from its submission to its release.
+const short = `
+for: 60s
+nodes: [a, b]
+links: [{from: a, to: b}]
+workload:
+  units: [{from: a, to: b, at: 3s, stdin: 100, stdout: 200, duration: 200ms}]
+timeline:
+  - {at: 2900ms, %s, for: 2s, when: {count: %d}}
+`
+
+// A crash of the daemon or of its machine, of the node that submits or of that
+// which runs the unit, between any two operations on its disk and frames that
+// arrive: the unit runs once at most, ends as it may, and is released.
+func TestEveryCrashPoint(t *testing.T) {
+	offset := 0
+	for _, node := range []string{"a", "b"} {
+		for _, what := range []string{"do: crash", "do: power-cut", "do: power-cut, loss: torn", "do: power-cut, loss: reordered"} {
+			action, first := what+", node: "+node, 1+offset
+			offset = (offset + *step/8 + 1) % *step
+			t.Run(action, func(t *testing.T) {
+				t.Parallel()
+				n := first
+				for ; ; n += *step {
+					text := fmt.Sprintf(short, action, n)
+					r, trace := play(t, text, uint64(n))
+					if !strings.Contains(trace, `"kind":"fault over"`) {
+						break // there are no more instants
+					}
+					if len(r.Violations) > 0 {
+						t.Errorf("violations %v of%s", r.Violations, text)
+					}
+				}
+				if n < 50 {
+					t.Errorf("only %d instants, want many", n)
+				}
+			})
+		}
+	}
+}
