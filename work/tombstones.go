@@ -2,6 +2,7 @@ package work
 
 import (
 	"cmp"
+	"container/heap"
 	"maps"
 	"slices"
 	"time"
@@ -19,7 +20,8 @@ type tombstone struct {
 
 // tombstones are those that are not older than keyLife, at most so many. It is a
 // value without I/O or clock. At the limit, a node that has made the most of them
-// gives up its oldest ones: it cannot push out those of others.
+// gives up its oldest ones: it cannot push out those of others, unless it can claim to
+// be many nodes.
 type tombstones struct {
 	limit int
 	over  map[string]time.Time   // by key
@@ -59,13 +61,46 @@ func (ts *tombstones) expire(now time.Time) {
 	}
 }
 
-// thin makes room for some at once, as it has to look at all nodes.
+// thin makes room for some at once, as it has to look at all nodes, of which
+// strangers can invent many. Among those with as many it is the oldest one that goes.
 func (ts *tombstones) thin() {
-	nodes := slices.Sorted(maps.Keys(ts.from))
-	for room := ts.limit / 100; len(ts.over) > 0 && ts.limit-len(ts.over) <= room; {
-		most := slices.MaxFunc(nodes, func(a, b string) int { return cmp.Compare(len(ts.from[a]), len(ts.from[b])) })
-		ts.drop(most, 1)
+	shares := make(shares, 0, len(ts.from))
+	for node, list := range ts.from {
+		shares = append(shares, share{node, list})
 	}
+	heap.Init(&shares)
+	for room := ts.limit / 100; len(shares) > 0 && ts.limit-len(ts.over) <= room; {
+		most := &shares[0]
+		ts.drop(most.node, 1)
+		if most.list = ts.from[most.node]; len(most.list) == 0 {
+			heap.Pop(&shares)
+			continue
+		}
+		heap.Fix(&shares, 0)
+	}
+}
+
+// share is what a node has of the tombstones, the oldest first: at least one.
+type share struct {
+	node string
+	list []tombstone
+}
+
+// shares are a heap: the first is to give one up before the others.
+type shares []share
+
+func (s shares) Len() int      { return len(s) }
+func (s shares) Swap(i, j int) { s[i], s[j] = s[j], s[i] }
+func (s *shares) Push(x any)   { *s = append(*s, x.(share)) }
+func (s shares) Less(i, j int) bool {
+	a, b := s[i], s[j]
+	return cmp.Or(cmp.Compare(len(b.list), len(a.list)), a.list[0].Over.Compare(b.list[0].Over), cmp.Compare(a.node, b.node)) < 0
+}
+
+func (s *shares) Pop() any {
+	last := (*s)[len(*s)-1]
+	*s = (*s)[:len(*s)-1]
+	return last
 }
 
 // drop forgets the oldest ones of a node.

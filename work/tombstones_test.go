@@ -51,6 +51,26 @@ func TestTombstonesAreSharedOut(t *testing.T) {
 	}
 }
 
+// Nodes that somebody has invented, of which each has made one: it is the oldest ones
+// that go, and that takes no longer than a look at all of them now and then.
+func TestTombstonesOfManyNodes(t *testing.T) {
+	now := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
+	ts := newTombstones(maxTombstones)
+	add := func(i int) {
+		now = now.Add(time.Millisecond)
+		ts.add(tombstone{Key: fmt.Sprint(i), From: fmt.Sprint("node", i), Over: now}, now)
+	}
+	for i := range maxTombstones + 1 {
+		add(i)
+	}
+	const room = maxTombstones / 100
+	for i := range maxTombstones + 1 {
+		if _, ok := ts.find(fmt.Sprint(i), now); ok != (i > room) {
+			t.Fatalf("tombstone %d of %d is kept: %v", i, maxTombstones+1, ok)
+		}
+	}
+}
+
 // A clock that is set back does not make a later tombstone go with an earlier one.
 func TestTombstoneOfTheSameKey(t *testing.T) {
 	now := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
