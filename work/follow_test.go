@@ -87,6 +87,9 @@ func TestFollowMissingOutput(t *testing.T) {
 	s := startedScript(t)
 	s.statusEnded(s.now, status(Succeeded, 9), nil)
 	s.starts()
+	if s.state != Running || s.detail != detailRest {
+		t.Errorf("%v: %s", s.state, s.detail)
+	}
 	s.received(s.now, outStream, 5)
 	s.resultsEnded(s.now, errBroken)
 	s.starts()

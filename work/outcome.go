@@ -120,6 +120,14 @@ func (f *follower) received(now time.Time, s stream, n int64) {
 	f.stalls, f.early = 0, 0
 }
 
+// delivers: the remote node has output of the unit. It has told before what the unit
+// is in, unless that has ended.
+func (f *follower) delivers() {
+	if f.state == Pending {
+		f.state, f.detail = Running, detailRest
+	}
+}
+
 // pushed: the remote node tells of the unit's state in the course of exFollow.
 func (f *follower) pushed(now time.Time, s followState) {
 	f.reached()
@@ -217,8 +225,11 @@ func (f *follower) tell(now time.Time, s Status) {
 	if !f.extra.RemoteStarted && !f.confirm(now, s) {
 		return
 	}
-	if !s.State.Terminal() && f.state.canBecome(s.State) {
+	switch {
+	case !s.State.Terminal() && f.state.canBecome(s.State):
 		f.state, f.detail = s.State, s.Detail
+	case s.State.Terminal() && !f.complete():
+		f.delivers()
 	}
 	behind := s.StdoutSize > f.have[outStream]
 	stale := f.stale

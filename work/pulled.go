@@ -128,6 +128,9 @@ func (l *pull) append(s stream, at int64, b []byte) error {
 	case s == errStream:
 		r.f.extra.StderrApart = true // if the unit has ended nothing has said so yet
 	}
+	if r.f.delivers(); r.f.state != r.load().status.State {
+		r.record()
+	}
 	return r.keep(s, b)
 }
 
