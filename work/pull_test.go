@@ -185,9 +185,26 @@ func playedFollow(t *testing.T, c *cluster, a *testNode) (unit string, s *sessio
 	return unit, again(), again
 }
 
+// A unit that has ended before anything was told of it is not Pending while its output
+// comes, which may take long.
+func TestFollowUnitThatHasEnded(t *testing.T) {
+	bubble(t, func(t *testing.T, c *cluster) {
+		a := c.node("a")
+		id, s, _ := playedFollow(t, c, a)
+		s.expect(`{"unitid":"remote01","errpos":0}`)
+		a.wantStatus(id, Pending, detailStarting)
+		s.send(`{"unitid":"remote01","bytes":2}` + "\nok")
+		a.await(id, Running, detailRest)
+		s.conn.abort()
+		a.stop()
+	})
+}
+
 // Messages that make no sense end the session, or the unit's part in it, and
 // what is missing is asked for again.
 func TestFollowNonsense(t *testing.T) {
+	sum := sha256.Sum256([]byte("ok"))
+	okSum := hex.EncodeToString(sum[:])
 	for name, nonsense := range map[string]string{
 		"no JSON":         "hello\n",
 		"a long line":     strings.Repeat("x", followLine+1) + "\n",
@@ -195,6 +212,9 @@ func TestFollowNonsense(t *testing.T) {
 		"negative bytes":  `{"unitid":"remote01","bytes":-1}` + "\n",
 		"a gap":           `{"unitid":"remote01","at":3,"bytes":1}` + "\nx",
 		"not yet the end": `{"unitid":"remote01","end":{"state":1,"detail":"","size":2,"sha256":""}}` + "\n",
+		"no state":        `{"unitid":"remote01","state":{"state":5,"detail":"","size":2}}` + "\n",
+		"an end as state": `{"unitid":"remote01","state":{"state":2,"detail":"","size":2}}` + "\n",
+		"an end as none":  `{"unitid":"remote01","end":{"state":5,"detail":"","size":2,"sha256":"` + okSum + `"}}` + "\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, c *cluster) {
@@ -206,14 +226,13 @@ func TestFollowNonsense(t *testing.T) {
 				s.send(`{"unitid":"remote01","bytes":2}` + "\nok")
 				a.wantOutput(live, "ok")
 				go io.WriteString(s.conn, nonsense)
-				if name == "a gap" || name == "not yet the end" {
+				if strings.HasPrefix(nonsense, `{"unitid":"remote01"`) && !strings.Contains(name, "bytes") {
 					s.expect(`"stop":true`)
 				} else {
 					s = again()
 				}
 				s.expect(`{"unitid":"remote01","startpos":2,"errpos":0}`)
-				sum := sha256.Sum256([]byte("ok"))
-				s.send(`{"unitid":"remote01","end":{"state":2,"detail":"exit status 0","size":2,"sha256":"%s"}}`+"\n", hex.EncodeToString(sum[:]))
+				s.send(`{"unitid":"remote01","end":{"state":2,"detail":"exit status 0","size":2,"sha256":"%s"}}`+"\n", okSum)
 				a.wantEnd(live, "")
 				a.await(id, Succeeded, "exit status 0")
 				s.conn.abort()

@@ -44,6 +44,8 @@ func (l *pull) receive(msg followMessage, output []byte) {
 		if err = l.check(*msg.End); err == nil {
 			l.complete(msg.End.followState)
 		}
+	case msg.State != nil && msg.State.State != Pending && msg.State.State != Running:
+		err = fmt.Errorf("node %s says that the unit is %v, before its end", l.p.key.node, msg.State.State)
 	case msg.State != nil:
 		l.tell(*msg.State)
 	case msg.Stream == stderrName:

@@ -36,10 +36,10 @@ func (s State) String() string {
 }
 
 // Terminal reports whether a unit in this state is complete.
-func (s State) Terminal() bool { return s >= Succeeded }
+func (s State) Terminal() bool { return s >= Succeeded && s.valid() }
 
 func (s State) valid() bool { return s >= Pending && s <= Canceled }
 
 // canBecome tells whether next may follow s; staying, with another detail, is
 // a transition too.
-func (s State) canBecome(next State) bool { return !s.Terminal() && next >= s }
+func (s State) canBecome(next State) bool { return !s.Terminal() && next >= s && next.valid() }
