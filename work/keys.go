@@ -1,7 +1,6 @@
 package work
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -201,9 +200,9 @@ func (k *keys) load(now time.Time) error {
 		return fmt.Errorf("read the keys of former submissions: %w", err)
 	}
 	var list []tombstone
-	for lines := bufio.NewScanner(bytes.NewReader(b)); lines.Scan(); {
+	for line := range bytes.Lines(b) {
 		var t tombstone
-		if json.Unmarshal(lines.Bytes(), &t) != nil || t.Key == "" {
+		if json.Unmarshal(line, &t) != nil || t.Key == "" {
 			continue
 		}
 		// A clock that was set back must not keep it for ever.
