@@ -53,6 +53,7 @@ func (s *sessions) take(ctx context.Context, key pullKey) (c connection, kept bo
 	}
 	last := list[len(list)-1]
 	s.idle[key] = list[:len(list)-1]
+	s.forgetEmpty(key)
 	last.timer.Stop()
 	c = last.connection
 	c.abortWith(ctx)
@@ -84,6 +85,11 @@ func (s *sessions) expire(key pullKey, i *idleSession) {
 			i.conn.Close()
 		}
 	}
+	s.forgetEmpty(key)
+}
+
+// forgetEmpty requires mu.
+func (s *sessions) forgetEmpty(key pullKey) {
 	if len(s.idle[key]) == 0 {
 		delete(s.idle, key)
 	}
