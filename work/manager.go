@@ -48,7 +48,9 @@ type Options struct {
 	// Clock is the only source of time.
 	Clock transport.Clock
 	// Rand makes unit IDs, and the secrets in keys of submissions: who has seen the
-	// former must not be able to foretell the latter. The Manager alone uses it.
+	// former must not be able to foretell the latter. In production it must be
+	// cryptographically strong, such as a rand.ChaCha8 with a seed of crypto/rand. The
+	// Manager alone uses it.
 	Rand rand.Source
 	// Processes runs commands.
 	Processes Processes
