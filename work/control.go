@@ -75,9 +75,13 @@ func answerStatus(r runner) statusAnswer {
 	}
 }
 
+// releaseLater is the field of an answer to release that names the unit when that is
+// still to be done.
+const releaseLater = "release pending"
+
 // handleEnd carries out cancel, release and force-release.
 func (m *Manager) handleEnd(ctx context.Context, o order, s control.Session) (any, error) {
-	done, later := "released", "release pending"
+	done, later := "released", releaseLater
 	if o.subcommand == "cancel" {
 		done, later = "cancelled", "cancel pending"
 	}

@@ -280,7 +280,7 @@ func (r *remote) sendOrder(ctx context.Context, x exchange) (id string, err erro
 		}
 		id, err := r.orderOver(c, x)
 		var refused *refusal
-		if err == nil || errors.As(err, &refused) {
+		if err == nil || err == errGoesOn || errors.As(err, &refused) {
 			r.m.sessions.put(r.key(), c)
 			return id, err
 		}
@@ -303,12 +303,18 @@ func (r *remote) orderOver(c connection, x exchange) (id string, err error) {
 		fields[paramSubmission], fields["worktype"] = r.submissionKey(), r.target.RemoteWorkType
 	}
 	b, err := c.client.DoJSON(fields)
-	if err != nil || id != "" {
+	if err != nil {
 		return id, r.refused(err)
 	}
 	var answer map[string]string
 	if err := json.Unmarshal(b, &answer); err != nil {
 		return "", fmt.Errorf("the answer of node %s to a %s is unusable: %w", r.target.RemoteNode, fields["subcommand"], err)
+	}
+	if _, pending := answer[releaseLater]; pending {
+		return id, errGoesOn
+	}
+	if id != "" {
+		return id, nil
 	}
 	for _, name := range answer { // under "cancelled", "cancel pending"…: it has one field
 		id = name

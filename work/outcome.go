@@ -20,6 +20,10 @@ type refusal struct {
 
 func (e *refusal) Error() string { return fmt.Sprintf("error from node %s: %s", e.node, e.text) }
 
+// errGoesOn is how a release ends that the remote node is still about: not all
+// processes of the unit have ended.
+var errGoesOn = errors.New("the release is still pending there")
+
 // submission is how far an exSubmit has come when it ended.
 type submission struct {
 	// sent: the command may have reached the remote node.
@@ -277,6 +281,9 @@ func (f *follower) ordered(now time.Time, x exchange, id string, err error) {
 	isRefusal := errors.As(err, &refused)
 	switch {
 	case errors.Is(err, errStopped):
+	case errors.Is(err, errGoesOn):
+		f.reached()
+		f.retry.fail(now)
 	case err != nil && !isRefusal:
 		f.failed(now, x, err)
 	case x == exRelease && (err == nil || refused.unknown):

@@ -91,6 +91,35 @@ func TestReleasePending(t *testing.T) {
 	}
 }
 
+// A node that is long about a release is asked until it is done: before that nobody is
+// told that it is.
+func TestReleaseTakesLong(t *testing.T) {
+	following(t, func(t *testing.T, c *cluster, a, b *testNode) {
+		id, _ := a.submit("b", "")
+		p := b.next()
+		p.status(Running, "Running: PID 7")
+		if got := a.do("work release " + id); got != `{"release pending":"`+id+`"}` {
+			t.Errorf("answer %s", got)
+		}
+		time.Sleep(3 * cancelWait) // virtual
+		if got := a.do("work release " + id); got != `{"release pending":"`+id+`"}` {
+			t.Errorf("answer to another one %s", got)
+		}
+		if len(a.left()) == 0 || len(b.left()) == 0 {
+			t.Error("it is gone before its processes are")
+		}
+		released := make(chan string)
+		go func() { released <- a.do("work release " + id) }()
+		p.exit(Canceled, detailCanceled)
+		if got := <-released; got != `{"released":"`+id+`"}` {
+			t.Errorf("answer in the end %s", got)
+		}
+		if left := append(a.left(), b.left()...); len(left) != 0 {
+			t.Errorf("left: %v", left)
+		}
+	})
+}
+
 func TestForceRelease(t *testing.T) {
 	c := newCluster(t)
 	a, b := c.node("a"), c.node("b")

@@ -91,7 +91,7 @@ func (d *Daemon) workEvent(e work.Event) {
 	case work.UnitReleased:
 		d.log.Debugf("Unit %s released", e.Unit)
 	case work.UnitForgotten:
-		d.log.Warningf("Unit %s is forgotten: node %s could not be told of its release for too long, and is told when it returns", e.Unit, e.Node)
+		d.log.Warningf("Unit %s is forgotten: node %s has not released it for too long, and is still told to", e.Unit, e.Node)
 	case work.UnitUnreadable:
 		d.log.Warningf("Unit %s cannot be used and is left alone: %v", e.Unit, e.Err)
 	case work.UnitProblem:
