@@ -104,3 +104,26 @@ func TestForgetFails(t *testing.T) {
 		}
 	}
 }
+
+// Who waits for a release while the unit is forgotten is not told that it is done.
+func TestReleaseIsForgottenMeanwhile(t *testing.T) {
+	following(t, func(t *testing.T, c *cluster, a, b *testNode) {
+		a.stop()
+		c.patience = cancelWait / 2
+		a.start()
+		id, _ := a.submit("b", "")
+		p := b.next()
+		p.status(Running, "Running: PID 7")
+		if got := a.do("work release " + id); got != `{"release pending":"`+id+`"}` {
+			t.Errorf("answer %s", got)
+		}
+		if got := a.do("work list"); got != "{}" {
+			t.Errorf("list %s", got)
+		}
+		p.exit(Canceled, detailCanceled)
+		time.Sleep(time.Minute) // virtual
+		if left := append(a.left(), b.left()...); len(left) != 0 {
+			t.Errorf("left: %v", left)
+		}
+	})
+}

@@ -380,12 +380,21 @@ func (r *remote) order(ctx context.Context, give func(), done func(*snapshot) bo
 	switch {
 	case err != nil:
 		return r.pending()
-	case s.released || done(s):
+	case s.released:
+		return r.isForgotten(), nil
+	case done(s):
 		return false, nil
 	case errors.As(s.setback, &refused):
 		return false, s.setback
 	}
 	return r.pending()
+}
+
+// isForgotten tells of a unit that is gone here, and not there.
+func (r *remote) isForgotten() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.f.forgotten && !r.f.released
 }
 
 // pending is what is said of an order that is still to be carried out, if it
