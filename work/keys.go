@@ -101,20 +101,21 @@ func (k *keys) withdraw(key, from string, now time.Time, allowed func() error) (
 	case err != nil || id != "":
 		return id, err
 	}
-	defer k.settle(key, "")
+	defer k.settle(key, "", now)
 	if err := allowed(); err != nil {
 		return "", err
 	}
 	return "", k.bury(key, from, now)
 }
 
-// settle ends a reservation. Without an ID no unit was made.
-func (k *keys) settle(key, id string) {
+// settle ends a reservation. Without an ID no unit was made; one that was may be gone
+// again.
+func (k *keys) settle(key, id string, now time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	close(k.making[key])
 	delete(k.making, key)
-	if id != "" {
+	if _, over := k.over.find(key, now); id != "" && !over {
 		k.units[key] = id
 	}
 }

@@ -70,10 +70,10 @@ func (m *Manager) unitOf(o order, s control.Session) (runner, error) {
 	}
 	r, err := m.newFromOrder(o)
 	if err != nil {
-		m.keys.settle(o.submission, "")
+		m.keys.settle(o.submission, "", m.clock.Now())
 		return nil, err
 	}
-	m.keys.settle(o.submission, r.base().id)
+	m.keys.settle(o.submission, r.base().id, m.clock.Now())
 	return r, nil
 }
 
