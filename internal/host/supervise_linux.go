@@ -202,7 +202,7 @@ func (u *unitRun) await(t *tree) (work.State, string) {
 			switch {
 			case t.died(d):
 				return work.Canceled, "Canceled"
-			case d.pid == t.command && !t.ending:
+			case d.pid == t.command && !t.ending.Begun():
 				return outcome(d.status)
 			}
 		case <-u.signals:

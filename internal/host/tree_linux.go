@@ -6,22 +6,12 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"receptor/internal/escalation"
 )
 
-// step is a signal that the processes of a unit are sent, and the wait after it.
-type step struct {
-	signal unix.Signal
-	wait   time.Duration
-}
-
-// escalation is how the processes of a unit are ended. The first wait is over once the
-// command itself is gone; the last step is repeated, for processes that were
-// started meanwhile. Only tests change it.
-var escalation = []step{
-	{unix.SIGINT, 5 * time.Second},
-	{unix.SIGTERM, 5 * time.Second},
-	{unix.SIGKILL, time.Second},
-}
+// endingSteps are how the processes of a unit are ended. Only tests change them.
+var endingSteps = escalation.Default()
 
 // tree are the processes of a unit as their supervisor has them: the command and
 // what descends from it, in whatever groups and sessions. It is used by one
@@ -30,11 +20,9 @@ type tree struct {
 	command int // process ID of the command, and of its process group
 	group   int // pidfd of that, -1 where there is none
 	deaths  <-chan death
-	ending  bool
-	// exited: the command itself is gone. gone: so are all others.
-	exited, gone bool
-	timer        *time.Timer
-	sequence     []step // what is still to be done while ending
+	gone    bool // all processes are
+	timer   *time.Timer
+	ending  *escalation.Escalation
 }
 
 // death is the end of one process, or, with pid 0, of the last.
@@ -46,7 +34,7 @@ type death struct {
 // newTree takes over all children of this process.
 func newTree(command int) *tree {
 	deaths := make(chan death)
-	t := &tree{command: command, group: -1, deaths: deaths, timer: time.NewTimer(0), sequence: escalation}
+	t := &tree{command: command, group: -1, deaths: deaths, timer: time.NewTimer(0), ending: escalation.New(endingSteps)}
 	t.timer.Stop()
 	if pidfd, err := unix.PidfdOpen(command, 0); err == nil { // nobody has waited for it yet
 		t.group = pidfd
@@ -83,41 +71,29 @@ func (t *tree) died(d death) bool {
 		t.timer.Stop()
 	}
 	if d.pid == t.command {
-		t.exited = true
-		if t.ending && t.sequence[0].signal == unix.SIGTERM {
-			t.next() // what it has left behind will not heed SIGINT any more
+		if s, ok := t.ending.Exited(); ok {
+			t.take(s)
 		}
 	}
 	return t.gone
 }
 
-// end begins to end all processes, unless it has begun. Those that a command
-// has left in the background do not heed SIGINT: a shell sees to that.
+// end begins to end all processes, unless it has begun.
 func (t *tree) end() {
-	if t.ending {
-		return
+	if s, ok := t.ending.End(); ok {
+		t.take(s)
 	}
-	t.ending = true
-	if t.exited {
-		t.sequence = t.sequence[1:]
-	}
-	t.next()
 }
 
 // kill ends all processes without asking them.
-func (t *tree) kill() {
-	t.ending = true
-	t.sequence = t.sequence[len(t.sequence)-1:]
-	t.next()
-}
+func (t *tree) kill() { t.take(t.ending.Kill()) }
 
 // next takes the next step of ending.
-func (t *tree) next() {
-	t.signal(t.sequence[0].signal)
-	t.timer.Reset(t.sequence[0].wait)
-	if len(t.sequence) > 1 {
-		t.sequence = t.sequence[1:]
-	}
+func (t *tree) next() { t.take(t.ending.Next()) }
+
+func (t *tree) take(s escalation.Step) {
+	t.signal(s.Signal)
+	t.timer.Reset(s.Wait)
 }
 
 // signal sends a signal to all processes.
