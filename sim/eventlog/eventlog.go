@@ -20,7 +20,8 @@ const (
 	Claiming  Kind = "claiming"   // a supervisor is about to claim a unit
 	Ran       Kind = "ran"        // a command was started for a unit
 	Seen      Kind = "seen"       // the submitter saw the end of a unit: Text is its state, Size and Sum its output
-	Survived  Kind = "survived"   // the submitter saw the end of a unit whose command still runs
+	Started   Kind = "started"    // a process of a unit, Text, is there
+	Ended     Kind = "ended"      // it is not any more
 	Canceled  Kind = "canceled"   // a node has promised to cancel a unit
 	Released  Kind = "released"   // the submitter has released a unit
 	Problem   Kind = "problem"    // a client was told of an error that may pass
@@ -37,6 +38,9 @@ const (
 	Left      Kind = "left"       // at the end there are still files of a unit: Text
 	End       Kind = "end"        // the run is over
 )
+
+// Command is the process of a unit that is none of its children.
+const Command = "command"
 
 // Flaw is what the bytes that came out of a stream lacked.
 type Flaw string

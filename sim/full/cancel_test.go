@@ -1,6 +1,8 @@
 package full
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,19 +44,28 @@ timeline:
 }
 
 func TestJudgeOfCancelledUnits(t *testing.T) {
+	started, child := eventlog.Event{Kind: eventlog.Started, Text: eventlog.Command}, eventlog.Event{Kind: eventlog.Started, Text: "child 1"}
+	ran, seen := eventlog.Event{Kind: eventlog.Ran}, eventlog.Event{Kind: eventlog.Seen, Text: "Succeeded"}
 	for name, c := range map[string]struct {
 		log  []eventlog.Event
 		want int
 	}{
-		"cancelled":           {[]eventlog.Event{{Kind: eventlog.Seen, At: int64(3 * time.Second), Text: "Canceled"}}, 0},
-		"ended before":        {[]eventlog.Event{{Kind: eventlog.Ran}, {Kind: eventlog.Seen, Text: "Succeeded"}}, 0},
-		"cancelled by nobody": {[]eventlog.Event{{Kind: eventlog.Seen, At: int64(time.Second), Text: "Canceled"}}, 1},
-		"never started":       {[]eventlog.Event{{Kind: eventlog.Seen, At: int64(3 * time.Second), Text: "Failed"}}, 0},
-		"failed":              {[]eventlog.Event{{Kind: eventlog.Ran}, {Kind: eventlog.Seen, At: int64(3 * time.Second), Text: "Failed"}}, 1},
-		"command runs on": {[]eventlog.Event{{Kind: eventlog.Seen, At: int64(3 * time.Second), Text: "Canceled"},
-			{Kind: eventlog.Survived, Text: "Canceled"}}, 1},
+		"cancelled":               {[]eventlog.Event{{Kind: eventlog.Seen, At: int64(3 * time.Second), Text: "Canceled"}}, 0},
+		"ended before":            {[]eventlog.Event{{Kind: eventlog.Ran}, {Kind: eventlog.Seen, Text: "Succeeded"}}, 0},
+		"cancelled by nobody":     {[]eventlog.Event{{Kind: eventlog.Seen, At: int64(time.Second), Text: "Canceled"}}, 1},
+		"never started":           {[]eventlog.Event{{Kind: eventlog.Seen, At: int64(3 * time.Second), Text: "Failed"}}, 0},
+		"failed":                  {[]eventlog.Event{{Kind: eventlog.Ran}, {Kind: eventlog.Seen, At: int64(3 * time.Second), Text: "Failed"}}, 1},
+		"command runs on":         {[]eventlog.Event{started, {Kind: eventlog.Seen, At: int64(3 * time.Second), Text: "Canceled"}}, 1},
+		"child runs on":           {[]eventlog.Event{child, {Kind: eventlog.Seen, At: int64(3 * time.Second), Text: "Canceled"}}, 1},
+		"in the background":       {[]eventlog.Event{ran, child, seen}, 0},
+		"its command is not":      {[]eventlog.Event{ran, started, seen}, 1},
+		"released with a child":   {[]eventlog.Event{ran, child, seen, {Kind: eventlog.Released}}, 1},
+		"released after children": {[]eventlog.Event{ran, child, seen, {Kind: eventlog.Released}, {Kind: eventlog.Ended, Text: "child 1"}}, 0},
+		"its machine went down":   {[]eventlog.Event{ran, child, seen, {Kind: eventlog.Released}, {Kind: eventlog.PowerOff, Node: "b"}}, 0},
 	} {
 		j := newJudge(&scenario.Scenario{
+			Nodes:  []scenario.Node{{ID: "a"}, {ID: "b"}},
+			Links:  []scenario.Link{{From: "a", To: "b"}},
 			Units:  []scenario.Unit{{From: "a", To: "b", CancelAt: 2 * time.Second}},
 			Expect: scenario.Expect{LostPings: -1},
 		})
@@ -62,8 +73,56 @@ func TestJudgeOfCancelledUnits(t *testing.T) {
 			e.Unit = 1
 			j.take(e)
 		}
+		if slices.ContainsFunc(c.log, func(e eventlog.Event) bool { return e.Kind == eventlog.Released }) {
+			j.finishUnits(time.Minute)
+		}
 		if len(j.violations) != c.want {
 			t.Errorf("%s: violations %v, want %d", name, j.violations, c.want)
 		}
+	}
+}
+
+// What a command has left in the background, and a command that does not heed
+// SIGINT, is ended by a cancellation and by a release, after the waits of
+// docs/work.md; also when its daemon has been started anew meanwhile.
+func TestCancelEndsAllProcesses(t *testing.T) {
+	const file = `
+for: 90s
+nodes: [a, b]
+links: [{from: a, to: b, delay: 5ms}]
+workload:
+  units:
+    - {from: a, to: b, at: 9s, stdout: 5000, duration: 1s, children: 3}
+    - {from: a, to: b, at: 9s, duration: 60s, children: 2, cancel_at: 20s}
+    - {from: a, to: b, at: 9s, duration: 60s, children: 1, ignore_sigint: true, cancel_at: 20s}
+    - {from: a, to: b, at: 9s, stdout: 100, duration: 15s, children: 1}
+timeline:
+  - {at: 15s, do: crash, node: b, for: 2s}
+`
+	r, trace := play(t, file, 1)
+	if len(r.Violations) > 0 || r.Units.Released != 4 {
+		t.Errorf("units %+v, violations %v, want all released; log:\n%.20000s", r.Units, r.Violations, trace)
+	}
+	started, ended := make(map[string]bool), make(map[string]int64)
+	for line := range strings.Lines(trace) {
+		e, err := eventlog.Parse([]byte(line))
+		if err != nil {
+			continue
+		}
+		switch name := fmt.Sprintf("unit %d: %s", e.Unit, e.Text); e.Kind {
+		case eventlog.Started:
+			started[name] = true
+		case eventlog.Ended:
+			ended[name] = e.At
+		}
+	}
+	if len(started) != 4+3+2+1+1 || len(ended) != len(started) {
+		t.Errorf("processes %v were started, and %v ended, want 11 of each", started, ended)
+	}
+	if at := time.Duration(ended["unit 2: child 1"]).Round(time.Second); at != 20*time.Second {
+		t.Errorf("a child ends after %v, want 20s: at once when the command is gone", at)
+	}
+	if at := time.Duration(ended["unit 3: command"]).Round(time.Second); at != 25*time.Second {
+		t.Errorf("a command that ignores SIGINT ends after %v, want 25s", at)
 	}
 }

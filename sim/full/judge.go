@@ -2,6 +2,7 @@ package full
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,7 +37,8 @@ type fate struct {
 	submitted, released bool
 	claiming            bool // or claimed
 	runs                int
-	end                 string // "" until the submitter has seen one
+	processes           []string // that there are
+	end                 string   // "" until the submitter has seen one
 	// mayFail: its machine lost its power when it ran, or a disk would not take what
 	// belongs to it. void: a disk has lost what it was to keep, so that nothing is
 	// claimed.
@@ -97,10 +99,10 @@ func (j *judge) take(e eventlog.Event) {
 		f.end = e.Text
 		j.counts.Ended++
 		j.judgeEnd(at, e, u, f)
-	case eventlog.Survived:
-		if !f.void {
-			j.report(at, e.Node, check.RuleUnit, "unit %d is %s, and its command still runs", e.Unit, e.Text)
-		}
+	case eventlog.Started:
+		f.processes = append(f.processes, e.Text)
+	case eventlog.Ended:
+		f.processes = slices.DeleteFunc(f.processes, func(p string) bool { return p == e.Text })
 	case eventlog.Released:
 		f.released = true
 		j.counts.Released++
@@ -117,6 +119,9 @@ func (j *judge) excuse(e eventlog.Event) {
 		switch e.Kind {
 		case eventlog.PowerOff:
 			f.mayFail = f.mayFail || e.Node == u.To && f.claiming
+			if e.Node == u.To {
+				f.processes = nil
+			}
 		case eventlog.Impaired:
 			f.mayFail = f.mayFail || there
 		case eventlog.Unsafe:
@@ -129,6 +134,9 @@ func (j *judge) excuse(e eventlog.Event) {
 func (j *judge) judgeEnd(at time.Duration, e eventlog.Event, u scenario.Unit, f *fate) {
 	if f.void {
 		return
+	}
+	if slices.Contains(f.processes, eventlog.Command) || e.Text == work.Canceled.String() && len(f.processes) > 0 {
+		j.report(at, u.To, check.RuleUnit, "unit %d is %s, and there are still processes of it: %s", e.Unit, e.Text, strings.Join(f.processes, ", "))
 	}
 	want := work.Succeeded
 	if u.Exit != 0 {
@@ -182,6 +190,9 @@ func (j *judge) finishUnits(now time.Duration) {
 		joined := scenario.Joined(j.cores, u.From, u.To)
 		if joined && !f.released && !f.void && !guarded(j.scenario) {
 			j.report(now, u.From, check.RuleUnfinished, "unit %d is %v by the end of the run, although its nodes had been sound for long: want it released", i+1, f)
+		}
+		if joined && f.released && !f.void && len(f.processes) > 0 {
+			j.report(now, u.To, check.RuleUnit, "unit %d is released, and there are still processes of it: %s", i+1, strings.Join(f.processes, ", "))
 		}
 		released = released && f.released && joined && !f.void
 	}

@@ -20,14 +20,19 @@ var losses = map[scenario.Loss]disk.Loss{
 
 // powerCut ends all that runs on the machine. Its disk keeps what was synced.
 func (m *machine) powerCut(l scenario.Loss) {
+	m.endProcesses()
 	m.tell(eventlog.PowerOff, string(l))
 	m.kill()
-	for _, s := range m.running() {
-		s.dead.Store(true)
-		m.forget(s)
-	}
 	m.powerCuts++
 	m.disk.PowerCut(losses[l], seed.Rand(m.world.scenario.Seed, "power cut", fmt.Sprintf("%s %d", m.id, m.powerCuts)))
+}
+
+// endProcesses ends all that are not the daemon, at once.
+func (m *machine) endProcesses() {
+	for _, s := range m.running() {
+		close(s.lost)
+		m.forget(s)
+	}
 }
 
 func (m *machine) tell(kind eventlog.Kind, what string) {

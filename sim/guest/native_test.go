@@ -70,12 +70,13 @@ workload:
   units:
     - {from: a, to: c, at: 9s, stdin: 20000, stdout: 50000, duration: 2s}
     - {from: c, to: a, at: 9s, exit: 3}
-    - {from: b, to: c, at: 13s, stdin: 1000, stdout: 2000, duration: 9s}
+    - {from: b, to: c, at: 13s, stdin: 1000, stdout: 2000, duration: 9s, children: 2}
+    - {from: c, to: b, at: 13s, duration: 60s, children: 1, ignore_sigint: true, cancel_at: 15s}
   streams: [{from: a, to: c, at: 8s, send: 100000, receive: 50000}, {from: c, to: b, at: 12s, send: 10, idle: 5s, by: connect}]
 `+faults)
 			released, ran, leaks := count(log, eventlog.Released), count(log, eventlog.Ran), count(log, eventlog.Leak)
-			if released != 3 || ran != 3 || leaks != 0 || count(log, eventlog.End) != 1 {
-				t.Errorf("%d units released, %d started, %d leaks, %d ends, want 3, 3, 0 and 1", released, ran, leaks, count(log, eventlog.End))
+			if released != 4 || ran != 4 || leaks != 0 || count(log, eventlog.End) != 1 {
+				t.Errorf("%d units released, %d started, %d leaks, %d ends, want 4, 4, 0 and 1", released, ran, leaks, count(log, eventlog.End))
 			}
 		})
 	}

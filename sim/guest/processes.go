@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"path"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"receptor/sim/disk"
@@ -40,15 +39,16 @@ type supervisor struct {
 	life    *incarnation // that does
 	outputs bool         // whether the watcher wants to know of output
 
-	dead atomic.Bool  // with its machine
-	unit atomic.Int64 // of the scenario, whose command is running; 0: none
+	lost chan struct{} // closed when its machine loses its power
 }
 
 func (s *supervisor) check() error {
-	if s.dead.Load() {
+	select {
+	case <-s.lost:
 		return errDead
+	default:
+		return nil
 	}
-	return nil
 }
 
 // behaviour is what a command does, as its parameter says.
@@ -57,6 +57,9 @@ type behaviour struct {
 	Stdout   int
 	Duration time.Duration
 	Exit     int
+	Children int // that it leaves in the background
+	// IgnoreSIGINT has it go on when it is interrupted.
+	IgnoreSIGINT bool
 }
 
 // Start implements work.Processes.
@@ -69,7 +72,7 @@ func (i *incarnation) Start(job work.Job, w work.Watcher) (work.Process, error) 
 		first.watch(w, i)
 		return &process{i, first}, nil
 	}
-	s := &supervisor{machine: m, job: job, watcher: w, life: i, canceled: make(chan struct{})}
+	s := &supervisor{machine: m, job: job, watcher: w, life: i, canceled: make(chan struct{}), lost: make(chan struct{})}
 	s.disk = m.disk.For(s.check)
 	if _, claimed := m.disk.Content(path.Join(job.Dir, claimFile)); claimed {
 		go s.ended(true, "another supervisor had claimed the unit, and is gone")
@@ -117,16 +120,6 @@ func (m *machine) supervisorOf(dir string) *supervisor {
 	return nil
 }
 
-// executes reports whether a command of a unit of the scenario is running.
-func (m *machine) executes(unit int) bool {
-	for _, s := range m.running() {
-		if s.unit.Load() == int64(unit) && !s.dead.Load() {
-			return true
-		}
-	}
-	return false
-}
-
 // watch lets a daemon know of what the supervisor does, instead of another one.
 func (s *supervisor) watch(w work.Watcher, life *incarnation) {
 	s.mu.Lock()
@@ -134,12 +127,23 @@ func (s *supervisor) watch(w work.Watcher, life *incarnation) {
 	s.watcher, s.life = w, life
 }
 
-// watching returns who watches, nil if nobody does, and whether that wants to
-// know of output.
-func (s *supervisor) watching() (w work.Watcher, outputs bool) {
+// notify tells who watches, if anybody does. What that starts is its daemon's.
+func (s *supervisor) notify(f func(work.Watcher)) {
+	s.mu.Lock()
+	w, life := s.watcher, s.life
+	s.mu.Unlock()
+	if w != nil {
+		life.own()
+		defer disown()
+		f(w)
+	}
+}
+
+// isFollowed reports whether somebody watches who wants to know of output.
+func (s *supervisor) isFollowed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.watcher, s.outputs
+	return s.watcher != nil && s.outputs
 }
 
 // unwatch is when a daemon was killed.
@@ -153,16 +157,16 @@ func (s *supervisor) unwatch(life *incarnation) {
 
 func (s *supervisor) ended(claimed bool, problem string) {
 	s.machine.forget(s)
-	if w, _ := s.watching(); w != nil {
-		w.Ended(claimed, problem)
-	}
+	s.notify(func(w work.Watcher) { w.Ended(claimed, problem) })
 }
 
-// run claims the unit, runs the command, and writes its status.
+// run claims the unit, runs the command, writes its status, and stays until no
+// process of the unit is left.
 func (s *supervisor) run() {
+	disown() // it outlives the daemon that has started it
 	var b behaviour
 	known := len(s.job.Args) == 1 && json.Unmarshal([]byte(s.job.Args[0]), &b) == nil
-	s.tell(eventlog.Claiming, b)
+	s.tell(eventlog.Claiming, b, "")
 	if !s.claim() {
 		_, claimed := s.disk.Content(path.Join(s.job.Dir, claimFile))
 		s.ended(claimed, "it could not claim the unit's directory")
@@ -177,23 +181,36 @@ func (s *supervisor) run() {
 		s.ended(true, "")
 		return
 	}
-	s.tell(eventlog.Ran, b)
+	s.tell(eventlog.Ran, b, "")
+	t := newTree(b, func(kind eventlog.Kind, process string) { s.tell(kind, b, process) })
+	defer t.timer.Stop()
 	s.write(work.Running, "Running: PID 1")
-	s.unit.Store(int64(b.Unit))
-	state, detail := s.command(b)
-	s.unit.Store(0)
-	s.finish(state, detail)
-	s.ended(true, "")
+	state, detail := s.command(b, t)
+	s.outlast(t, state, detail)
+	if s.check() == nil {
+		s.ended(true, "")
+	}
 }
 
-// finish writes the result, again and again if the disk does not take it, until it
-// is told to end.
-func (s *supervisor) finish(state work.State, detail string) {
-	for mayPass(s.write(state, detail)) && s.check() == nil {
+// outlast writes the result, again and again if the disk does not take it, until it
+// is told to end; and stays until no process is left.
+func (s *supervisor) outlast(t *tree, state work.State, detail string) {
+	err := s.write(state, detail)
+	canceled, told := s.canceled, t.ending.Begun()
+	retry := time.NewTicker(resultPause)
+	defer retry.Stop()
+	for s.check() == nil && (!t.gone() || mayPass(err) && !told) {
 		select {
-		case <-s.canceled:
-			return
-		case <-time.After(resultPause):
+		case <-s.lost:
+		case <-canceled:
+			canceled, told = nil, true
+			t.end()
+		case <-t.timer.C:
+			t.next()
+		case <-retry.C:
+			if mayPass(err) {
+				err = s.write(state, detail)
+			}
 		}
 	}
 }
@@ -204,9 +221,9 @@ func mayPass(err error) bool {
 }
 
 // tell tells the log, unless the supervisor is dead.
-func (s *supervisor) tell(kind eventlog.Kind, b behaviour) {
+func (s *supervisor) tell(kind eventlog.Kind, b behaviour, process string) {
 	if s.check() == nil {
-		s.machine.world.log.log(eventlog.Event{Kind: kind, Node: s.machine.id, Unit: b.Unit})
+		s.machine.world.log.log(eventlog.Event{Kind: kind, Node: s.machine.id, Unit: b.Unit, Text: process})
 	}
 }
 
@@ -219,26 +236,56 @@ func (s *supervisor) claim() bool {
 }
 
 // command is what the command does: it reads its input, and writes output that
-// depends on that.
-func (s *supervisor) command(b behaviour) (work.State, string) {
+// depends on that. It returns in which state the unit ends: when the command has
+// ended, or, once cancelled, when the last of its processes has.
+func (s *supervisor) command(b behaviour, t *tree) (work.State, string) {
 	input, found := s.disk.Content(path.Join(s.job.Dir, work.StdinFile))
 	out, err := s.disk.Open(path.Join(s.job.Dir, work.StdoutFile), vfs.Append)
 	if !found || err != nil {
+		t.exited()
 		return work.Failed, "the unit's files are gone"
 	}
-	output := outputOf(input, b.Stdout)
-	for n := range pieces {
+	defer out.Close()
+	output, canceled := outputOf(input, b.Stdout), s.canceled
+	step := time.NewTimer(b.Duration / pieces)
+	defer step.Stop()
+	for n := 0; s.check() == nil; {
 		select {
-		case <-s.canceled:
+		case <-s.lost:
+		case <-canceled:
+			canceled = nil
+			t.end()
+		case <-t.timer.C:
+			t.next()
+		case <-step.C:
+			_, failure := out.Write(output[len(output)*n/pieces : len(output)*(n+1)/pieces])
+			if s.isFollowed() {
+				s.notify(work.Watcher.OutputGrew)
+			}
+			if n++; n < pieces && failure == nil {
+				step.Reset(b.Duration / pieces)
+				break
+			}
+			t.exited()
+			if !t.ending.Begun() {
+				return outcome(b, failure, out)
+			}
+		}
+		if t.gone() {
 			return work.Canceled, "Canceled"
-		case <-time.After(b.Duration / pieces):
 		}
-		if _, err := out.Write(output[len(output)*n/pieces : len(output)*(n+1)/pieces]); err != nil {
-			return work.Failed, fmt.Sprintf("exit status 1 (%v)", err)
+		if !t.command {
+			step.Stop()
 		}
-		if w, outputs := s.watching(); w != nil && outputs {
-			w.OutputGrew()
-		}
+	}
+	return work.Failed, "signal: killed"
+}
+
+// outcome is what a unit is whose command has ended by itself, if it could write its
+// output. That is safe first.
+func outcome(b behaviour, failure error, out vfs.File) (work.State, string) {
+	if failure != nil {
+		return work.Failed, fmt.Sprintf("exit status 1 (%v)", failure)
 	}
 	if err := out.Sync(); err != nil {
 		return work.Failed, fmt.Sprintf("store the output: %v", err)
@@ -259,8 +306,8 @@ func (s *supervisor) write(state work.State, detail string) error {
 		status.StdoutSize, status.ExtraData = int64(len(output)), nil
 	}
 	err = work.WriteStatus(s.disk, s.job.Dir, status)
-	if w, _ := s.watching(); err == nil && w != nil {
-		w.StatusChanged()
+	if err == nil {
+		s.notify(work.Watcher.StatusChanged)
 	}
 	return err
 }
@@ -295,7 +342,8 @@ func (p *process) WatchOutput(on bool) error {
 	return nil
 }
 
-// Sweep implements work.Process. A command here has no children.
+// Sweep implements work.Process. A supervisor here ends before its processes only
+// when its machine does.
 func (p *process) Sweep() error { return p.life.check() }
 
 // Forget implements work.Process.

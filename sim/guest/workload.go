@@ -197,7 +197,9 @@ func (u *unit) submit() error {
 		return err
 	}
 	defer c.Close()
-	params, err := json.Marshal(behaviour{Unit: u.number, Stdout: u.Stdout, Duration: u.Duration, Exit: u.Exit})
+	params, err := json.Marshal(behaviour{
+		Unit: u.number, Stdout: u.Stdout, Duration: u.Duration, Exit: u.Exit, Children: u.Children, IgnoreSIGINT: u.IgnoreSIGINT,
+	})
 	if err != nil {
 		return err
 	}
@@ -258,8 +260,5 @@ func (u *unit) follow() error {
 		e.Problem = fmt.Sprintf("the output differs from the %d bytes that were written (%s)", u.Stdout, status.Detail)
 	}
 	u.world.log.log(e)
-	if u.world.machines[u.To].executes(u.number) {
-		u.world.log.log(eventlog.Event{Kind: eventlog.Survived, Node: u.To, Unit: u.number, Text: e.Text})
-	}
 	return nil
 }

@@ -57,7 +57,8 @@ func (w *world) end() {
 	w.log.log(eventlog.Event{Kind: eventlog.End})
 }
 
-// stop stops every daemon, and tells what is left of them after a while.
+// stop stops every daemon, tells what is left of them after a while, and ends what
+// processes of units there are.
 func (w *world) stop() {
 	var ended []*incarnation
 	for _, n := range w.scenario.Nodes {
@@ -72,5 +73,8 @@ func (w *world) stop() {
 	time.Sleep(lingering)
 	for _, life := range ended {
 		life.judgeLeft()
+	}
+	for _, n := range w.scenario.Nodes {
+		w.machines[n.ID].endProcesses()
 	}
 }

@@ -19,6 +19,11 @@ type Unit struct {
 	Exit int
 	// CancelAt is when its client wants it cancelled, once it is submitted; 0: never.
 	CancelAt time.Duration
+	// Children is how many processes its command leaves in the background, which go on
+	// until they are ended.
+	Children int
+	// IgnoreSIGINT has its command go on when it is interrupted.
+	IgnoreSIGINT bool
 
 	line int
 }
@@ -27,6 +32,7 @@ type Unit struct {
 const (
 	maxUnitBytes = 64 << 20
 	maxExit      = 255
+	maxChildren  = 1000
 )
 
 func (d *decoder) unit(n *yaml.Node) Unit {
@@ -39,7 +45,9 @@ func (d *decoder) unit(n *yaml.Node) Unit {
 		optional("stdout", scalar(d, "unit: stdout", &u.Stdout, parseCount(0, maxUnitBytes))),
 		optional("duration", scalar(d, "unit: duration", &u.Duration, ParseDuration)),
 		optional("exit", scalar(d, "unit: exit", &u.Exit, parseCount(0, maxExit))),
-		optional("cancel_at", scalar(d, "unit: cancel_at", &u.CancelAt, parsePositiveDuration)))
+		optional("cancel_at", scalar(d, "unit: cancel_at", &u.CancelAt, parsePositiveDuration)),
+		optional("children", scalar(d, "unit: children", &u.Children, parseCount(0, maxChildren))),
+		optional("ignore_sigint", scalar(d, "unit: ignore_sigint", &u.IgnoreSIGINT, parseBool)))
 	return u
 }
 
@@ -53,6 +61,12 @@ func (u Unit) encode() *yaml.Node {
 	m.duration("duration", u.Duration)
 	m.plain("exit", strconv.Itoa(u.Exit))
 	m.positive("cancel_at", u.CancelAt)
+	if u.Children > 0 {
+		m.plain("children", strconv.Itoa(u.Children))
+	}
+	if u.IgnoreSIGINT {
+		m.plain("ignore_sigint", "true")
+	}
 	return m.node
 }
 
@@ -63,6 +77,9 @@ func (c *checker) unit(u Unit) {
 	}
 	if u.CancelAt < 0 {
 		c.fail(u.line, "unit: cancel_at %v must not be negative", u.CancelAt)
+	}
+	if u.Children < 0 || u.Children > maxChildren {
+		c.fail(u.line, "unit: children %d must be from 0 to %d", u.Children, maxChildren)
 	}
 	if u.At < 0 || u.Duration < 0 || u.Stdin < 0 || u.Stdin > maxUnitBytes || u.Stdout < 0 || u.Stdout > maxUnitBytes || u.Exit < 0 || u.Exit > maxExit {
 		c.fail(u.line, "unit: at %v and duration %v must not be negative, stdin %d and stdout %d from 0 to %d, exit %d from 0 to %d",

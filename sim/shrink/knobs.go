@@ -54,6 +54,14 @@ func flag(at func(*scenario.Scenario) *bool) knob {
 	}
 }
 
+func flags(n int, at func(*scenario.Scenario, int) *bool) []knob {
+	all := make([]knob, n)
+	for i := range all {
+		all[i] = flag(func(s *scenario.Scenario) *bool { return at(s, i) })
+	}
+	return all
+}
+
 func number(yes bool) float64 {
 	if yes {
 		return 1
