@@ -41,11 +41,19 @@ func TestLimitsOfWorkTypes(t *testing.T) {
 		}
 		return string(b)
 	}
+	stderr, err := one.client(t).Stderr(first, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, len("err\n")) // before the command is ended: it may just have begun
+	if _, err := io.ReadFull(stderr, got); err != nil || string(got) != "err\n" {
+		t.Errorf("stderr of the first is %q, %v", got, err)
+	}
 	if _, err := one.client(t).Do("work cancel " + first); err != nil {
 		t.Error(err)
 	}
-	if got := read(one, "stderr", func() (io.Reader, error) { return one.client(t).Stderr(first, 0) }); got != "err\n" {
-		t.Errorf("stderr of the first is %q", got)
+	if rest, err := io.ReadAll(stderr); err != nil || len(rest) != 0 {
+		t.Errorf("then the stderr of the first is %q, %v", rest, err)
 	}
 	out := read(two, "results", func() (io.Reader, error) { return two.client(t).Results(second, 0) })
 	err2 := read(two, "stderr", func() (io.Reader, error) { return two.client(t).Stderr(second, 0) })
