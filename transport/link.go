@@ -18,6 +18,15 @@ type Conn interface {
 	String() string
 }
 
+// TryWriter is a Conn that can also write a frame without waiting.
+type TryWriter interface {
+	// TryWrite writes what of a frame the connection takes at once, and reports
+	// whether that was all of it. If not, the frame is given to WriteFrames
+	// next, as the first one, which writes the rest. TryWrite does not keep the
+	// frame, and is not called before an earlier call of either has returned.
+	TryWrite(frame []byte) bool
+}
+
 // link is the link over a Conn.
 type link struct {
 	*Sender
@@ -27,7 +36,11 @@ type link struct {
 // NewLink returns the link over a connection, which belongs to it from then on.
 // It carries frames of at most maxFrame bytes.
 func NewLink(conn Conn, clock Clock, maxFrame int) Runner {
-	return &link{NewSender(clock, maxFrame, conn.Abort), conn}
+	l := &link{NewSender(clock, maxFrame, conn.Abort), conn}
+	if w, ok := conn.(TryWriter); ok {
+		l.queue.try, l.queue.clock = w.TryWrite, clock
+	}
+	return l
 }
 
 // String implements Link.

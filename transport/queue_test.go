@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func control(s string) []byte { return append([]byte{1}, s...) }
@@ -119,4 +122,65 @@ func TestQueueClose(t *testing.T) {
 	if got := q.Take(nil, 10); len(got) != 0 {
 		t.Errorf("then %v, want the end", got)
 	}
+}
+
+// A short data frame after a pause is written by its sender if nothing is before
+// it. What cannot be written is what the writer takes next, whatever comes after.
+func TestQueueDirect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := NewQueue(MaxFrame)
+		var tried []string
+		full := false
+		q.clock, q.try = System, func(frame []byte) bool {
+			tried = append(tried, string(frame[1:]))
+			return !full
+		}
+		writer := func() chan []string {
+			c := make(chan []string, 1)
+			go func() { c <- taken(q, 10) }()
+			synctest.Wait()
+			return c
+		}
+		took := func(writer chan []string, want ...string) {
+			t.Helper()
+			if got := <-writer; !slices.Equal(got, want) {
+				t.Errorf("the writer took %q, want %q", got, want)
+			}
+		}
+		q.Push(data("no writer"))
+		took(writer(), "no writer")
+
+		w := writer()
+		q.Push(data("no pause"))
+		took(w, "no pause")
+
+		w = writer()
+		time.Sleep(minPause)
+		q.Push(data("direct"))
+		q.Push(data("second of a train"))
+		took(w, "second of a train")
+
+		w = writer()
+		time.Sleep(minPause)
+		q.Push(data(strings.Repeat("long", shortFrame/4)))
+		took(w, strings.Repeat("long", shortFrame/4))
+
+		w = writer()
+		time.Sleep(minPause)
+		q.Push(control("control"))
+		took(w, "control")
+
+		q.waiting, full = true, true // as long as a writer that is woken has not run
+		time.Sleep(minPause)
+		q.Push(data("in part"))
+		full = false
+		time.Sleep(minPause)
+		q.Push(data("behind it"))
+		q.Push(control("control"))
+		took(writer(), "in part", "control", "behind it")
+
+		if want := []string{"direct", "in part"}; !slices.Equal(tried, want) {
+			t.Errorf("tried to write %q, want %q", tried, want)
+		}
+	})
 }

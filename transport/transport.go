@@ -35,9 +35,9 @@ type Timer interface {
 // All methods may be called from any goroutine, and none of them calls the
 // link's Receiver before it has returned: a node may use them under its lock.
 type Link interface {
-	// Send queues a frame and never blocks. The frame belongs to the link from
+	// Send queues a frame, or writes it at once, and never blocks. The frame belongs to the link from
 	// then on and is never changed again, so one frame may be given to many
-	// links. It reports false when the frame was not queued: because it is
+	// links. It reports false when the frame was not taken: because it is
 	// empty or longer than the link carries, the link is closed, or the queue
 	// is full (see Queue for who is dropped then).
 	Send(frame []byte) bool

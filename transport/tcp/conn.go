@@ -29,8 +29,9 @@ func newLink(c net.Conn) transport.Runner {
 	if secured, ok := c.(*tls.Conn); ok {
 		framed.socket = secured.NetConn()
 		framed.w = bufio.NewWriterSize(c, writeBuffer)
+		return transport.NewLink(framed, transport.System, transport.MaxFrame)
 	}
-	return transport.NewLink(framed, transport.System, transport.MaxFrame)
+	return transport.NewLink(direct(framed), transport.System, transport.MaxFrame)
 }
 
 // conn is one TCP or TLS connection: 2-byte little-endian length, then the
@@ -44,6 +45,7 @@ type conn struct {
 	length  [2]byte     // of the frame that is read
 	lengths []byte      // of the frames that are written
 	parts   net.Buffers // to write
+	begun   int         // bytes of the next part, or two, that are written already
 }
 
 // ReadFrame implements transport.Conn.
@@ -74,9 +76,19 @@ func (c *conn) WriteFrames(frames [][]byte) error {
 	for i, frame := range frames {
 		c.parts = append(c.parts, c.lengths[2*i:2*i+2], frame)
 	}
+	c.skipBegun()
 	pending := c.parts // WriteTo consumes it
 	_, err := pending.WriteTo(c.Conn)
 	return err
+}
+
+// skipBegun takes what is written already from the first frame of the parts.
+func (c *conn) skipBegun() {
+	for i := range 2 {
+		n := min(c.begun, len(c.parts[i]))
+		c.parts[i] = c.parts[i][n:]
+		c.begun -= n
+	}
 }
 
 func (c *conn) writeBuffered(frames [][]byte) error {
