@@ -78,7 +78,8 @@ test-nginx:
 	@if test -n '$(NGINX)'; then RECEPTOR_NGINX='$(NGINX)' go test -count 1 -run Nginx -v ./internal/daemon; else echo 'SKIP: there is no nginx'; fi
 
 # What make test does briefly: properties with many more cases, check with many
-# more seeds, all planted bugs. PROPERTY_CASES and PROPERTY_SEEDS say how many.
+# more seeds, all planted bugs. PROPERTY_CASES and PROPERTY_SEEDS say how many;
+# the full engine, of which a run takes seconds, gets a share of them.
 SEED           := $(shell cat sim/testdata/seeds.txt)
 PROPERTY_CASES ?= 1000
 PROPERTY_SEEDS ?= 500
@@ -89,6 +90,7 @@ properties: meshsim
 	go test -timeout 2h ./sim ./sim/campaign ./sim/check ./sim/scenario ./mesh ./mesh/linkstate ./mesh/wire ./work \
 		-rapid.seed $(SEED) -rapid.checks $(PROPERTY_CASES)
 	bin/meshsim check $(CHECKED) --seeds $(SEED):$(shell expr $(SEED) + $(PROPERTY_SEEDS))
+	bin/meshsim check --engine full $(wildcard topologies/full/*.yaml) --seeds $(SEED):$(shell expr $(SEED) + $(PROPERTY_SEEDS) / 5)
 	go test -timeout 1h ./sim/planted -long
 	go test -timeout 2h ./sim/full -run TestEveryCrashPoint -step 1
 

@@ -28,8 +28,8 @@ type Options struct {
 // Core is the core engine.
 type Core struct{}
 
-// Supports implements Engine: it can do all.
-func (Core) Supports(scenario.Action) bool { return true }
+// Supports implements Engine: its nodes have no disks, it can do all else.
+func (Core) Supports(a scenario.Action) bool { return !a.NeedsDisk() }
 
 // Run implements Engine.
 func (Core) Run(ctx context.Context, s *scenario.Scenario, opts Options) (sim.Report, error) {

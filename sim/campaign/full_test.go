@@ -69,7 +69,7 @@ func TestPlanForTheFullEngine(t *testing.T) {
 			}
 		}
 	}
-	for _, do := range []scenario.Do{scenario.Down, scenario.Crash, scenario.Settle} {
+	for _, do := range append(scenario.DiskKinds(), scenario.Down, scenario.Crash, scenario.Wipe, scenario.Settle) {
 		if !kinds[do] {
 			t.Errorf("no seed of a hundred has %s", do)
 		}

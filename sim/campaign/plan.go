@@ -14,13 +14,11 @@ import (
 )
 
 // Plan returns the scenario that is checked under a seed. With faults, a file
-// that draws none gets the default ones, up to its end. Then the liveness phase
+// that draws none gets all that an engine has but Forge, up to its end. Then the liveness phase
 // follows: a core, which is a connected part of the mesh, or half of the time
 // all of it, is made sound; everything else that is broken then stays so for
 // ever; and the core must converge. Expectations of the file are dropped: it did
 // not expect the faults.
-//
-// Faults that the engine does not have are left out.
 func Plan(e Engine, f *scenario.File, master uint64, faults bool) (*scenario.Scenario, error) {
 	s, err := f.Resolve(master)
 	if err != nil || !faults {
@@ -33,11 +31,14 @@ func Plan(e Engine, f *scenario.File, master uint64, faults bool) (*scenario.Sce
 	return s, nil
 }
 
-// drawFaults adds the default faults, as far as an engine has them.
+// drawFaults adds faults of the kinds that an engine has. With a forging node,
+// only what it cannot touch is claimed: Forge is for files that ask for it.
 func drawFaults(e Engine, s *scenario.Scenario) {
 	lacks := func(a scenario.Action) bool { return !e.Supports(a) }
 	draw := scenario.DefaultFaults()
-	draw.Kinds = slices.DeleteFunc(draw.Kinds, func(k scenario.Do) bool { return lacks(scenario.Action{Do: k}) })
+	draw.Kinds = slices.DeleteFunc(scenario.FaultKinds(), func(k scenario.Do) bool {
+		return k == scenario.Forge || lacks(scenario.Action{Do: k})
+	})
 	// Beyond the end, where they are cut off: otherwise all would be over by
 	// then, and nothing be left broken.
 	draw.Until = s.For + draw.Duration.Max

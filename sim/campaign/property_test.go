@@ -13,10 +13,10 @@ import (
 	"receptor/sim/scenario"
 )
 
-// drawMesh draws a mesh of any kind that can be generated.
-func drawMesh(t *rapid.T, backends ...scenario.Backend) *scenario.Scenario {
+// drawMesh draws a mesh of any kind that can be generated, of so many nodes at most.
+func drawMesh(t *rapid.T, most int, backends ...scenario.Backend) *scenario.Scenario {
 	kinds := slices.DeleteFunc(scenario.Kinds(), func(k scenario.Kind) bool { return k == scenario.FatTree })
-	g := scenario.NewGenerate(rapid.SampledFrom(kinds).Draw(t, "kind"), rapid.IntRange(4, 14).Draw(t, "nodes"))
+	g := scenario.NewGenerate(rapid.SampledFrom(kinds).Draw(t, "kind"), rapid.IntRange(4, most).Draw(t, "nodes"))
 	if g.Kind == scenario.RandomRegular {
 		g.Nodes = max(g.Nodes, 6)
 	}
@@ -84,7 +84,7 @@ func hold(t *rapid.T, s *scenario.Scenario) sim.Report {
 func TestMeshSurvivesFaults(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		s := drawMesh(t, scenario.TCP, scenario.UDP)
+		s := drawMesh(t, 14, scenario.TCP, scenario.UDP)
 		drawWorkload(t, s)
 		drawFaults(Core{}, s)
 		settle(s)
@@ -98,7 +98,7 @@ func TestMeshSurvivesFaults(t *testing.T) {
 func TestHopLimits(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		s := drawMesh(t, scenario.TCP)
+		s := drawMesh(t, 14, scenario.TCP)
 		for i := range s.Links {
 			s.Links[i].Cost = 1 // then the least cost is the number of links
 		}
@@ -143,7 +143,7 @@ func links(s *scenario.Scenario, from, to string) int {
 func TestServices(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		s := drawMesh(t, scenario.TCP)
+		s := drawMesh(t, 14, scenario.TCP)
 		drawServices(t, s)
 		for range rapid.IntRange(0, 3).Draw(t, "crashes") {
 			s.Timeline = append(s.Timeline, scenario.Action{
@@ -166,7 +166,7 @@ func TestServices(t *testing.T) {
 func TestDuplicateIDs(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		s := drawMesh(t, scenario.TCP)
+		s := drawMesh(t, 14, scenario.TCP)
 		for range rapid.IntRange(1, 3).Draw(t, "duplicates") {
 			a := scenario.Action{Do: scenario.Duplicate, Node: drawNode(t, s, "duplicate of"), Via: drawNode(t, s, "via")}
 			a.At, a.For = drawMoment(t, s, "appears at"), 1+drawMoment(t, s, "stays for")

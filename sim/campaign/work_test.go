@@ -1,0 +1,132 @@
+package campaign
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"receptor/sim/check"
+	"receptor/sim/scenario"
+	"receptor/sim/shrink"
+)
+
+// drawJobs draws units of work and streams between any two nodes.
+func drawJobs(t *rapid.T, s *scenario.Scenario) {
+	pair := func() (from, to string) {
+		i := rapid.IntRange(0, len(s.Nodes)-1).Draw(t, "from")
+		j := rapid.IntRange(1, len(s.Nodes)-1).Draw(t, "to, counted from there")
+		return s.Nodes[i].ID, s.Nodes[(i+j)%len(s.Nodes)].ID
+	}
+	size := func(what string) int {
+		return rapid.SampledFrom([]int{0, 1, 3_000, 70_000}).Draw(t, what)
+	}
+	for range rapid.IntRange(1, 6).Draw(t, "units") {
+		u := scenario.Unit{
+			At: drawMoment(t, s, "submitted at"), Stdin: size("stdin"), Stdout: size("stdout"),
+			Duration: drawMoment(t, s, "runs for") / 2, Exit: rapid.SampledFrom([]int{0, 0, 1}).Draw(t, "exit"),
+		}
+		u.From, u.To = pair()
+		if rapid.IntRange(0, 2).Draw(t, "cancelled") == 0 {
+			u.CancelAt = u.At + drawMoment(t, s, "cancelled after")/2
+		}
+		s.Units = append(s.Units, u)
+	}
+	for range rapid.IntRange(0, 3).Draw(t, "streams") {
+		v := scenario.Stream{
+			At: drawMoment(t, s, "opened at"), Send: size("send"), Receive: size("receive"), Idle: drawMoment(t, s, "idle") / 4,
+			HalfClose: rapid.Bool().Draw(t, "half-close"),
+			By:        rapid.SampledFrom([]scenario.By{scenario.ByProxy, scenario.ByConnect}).Draw(t, "by"),
+		}
+		v.From, v.To = pair()
+		s.Streams = append(s.Streams, v)
+	}
+}
+
+// shareOfCases is how many cases of other properties take as long as one of whole
+// daemons.
+const shareOfCases = 40
+
+// Whatever happens to links, daemons, machines and disks, units run once at most,
+// end as they may and are released once their nodes are sound, and streams carry
+// what they were given or say that they did not.
+func TestWorkSurvivesFaults(t *testing.T) {
+	e := fullEngine(t)
+	scaleCases(t, shareOfCases)
+	var failed *scenario.Scenario
+	var violated check.Violation
+	t.Cleanup(func() {
+		if failed != nil {
+			save(t, e, failed, violated)
+		}
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawMesh(t, 12, scenario.TCP, scenario.UDP)
+		s.For = min(s.For, 40*time.Second)
+		drawJobs(t, s)
+		drawFaults(e, s)
+		settle(s)
+		r, err := Check(context.Background(), e, s, Options{})
+		if err != nil {
+			t.Fatalf("the generators made a bad scenario: %v", err)
+		}
+		if len(r.Violations) > 0 {
+			failed, violated = s, r.Violations[0]
+			t.Fatalf("violated: %v", violated)
+		}
+	})
+}
+
+// scaleCases makes a property try only one of so many cases, and leave it to save
+// to make a failure small. It must not be parallel to others.
+func scaleCases(t *testing.T, share int) {
+	t.Helper()
+	set := func(name string, value func(old string) string) {
+		old := flag.Lookup(name).Value.String()
+		if err := flag.Set(name, value(old)); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { flag.Set(name, old) })
+	}
+	set("rapid.checks", func(old string) string {
+		n, err := strconv.Atoi(old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strconv.Itoa(max(1, n/share))
+	})
+	set("rapid.shrinktime", func(string) string { return "0s" })
+}
+
+// failures is where meshsim leaves what fails, too, when it is started where the
+// project is.
+const failures = "../../failures"
+
+// save makes a scenario that violates a rule small, writes it to the folder of
+// failures, and tells how to replay it.
+func save(t *testing.T, e Engine, s *scenario.Scenario, v check.Violation) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer stop()
+	s, runs := Smallest(ctx, e, s, v.Rule, shrink.Options{Runs: 300})
+	path := filepath.Join(failures, fmt.Sprintf("%s-seed%d.yaml", t.Name(), s.Seed))
+	replay := "meshsim run --engine full " + path
+	if v.Rule == check.RuleReplay {
+		replay += " --twice"
+	}
+	err := os.MkdirAll(failures, 0o777)
+	if err == nil {
+		err = os.WriteFile(path, s.Encode(fmt.Sprintf("Violated: %v\nFound by: %s\nMade small in %d runs.\nReplay: %s", v, t.Name(), runs, replay)), 0o666)
+	}
+	if err != nil {
+		t.Errorf("write the scenario that fails: %v", err)
+		return
+	}
+	t.Logf("made small in %d runs; replay: %s", runs, replay)
+}
