@@ -90,6 +90,7 @@ func (a app) summarizeFull(r full.Report) error {
 	p.printf("%-11s %v of virtual time in %.2f s\n", "run", virtual(r.VirtualSeconds), r.WallSeconds)
 	p.printf("%-11s %d\n%-11s %s\n", "events", r.Events, "trace hash", r.TraceHash)
 	p.printf("%-11s %d sent, %d answered\n", "pings", r.Pings.Sent, r.Pings.Answered)
+	p.printf("%-11s %d sent, %d delivered\n", "datagrams", r.Datagrams.Sent, r.Datagrams.Delivered)
 	p.printf("%-11s %d opened, %d complete\n", "streams", r.Streams.Opened, r.Streams.Complete)
 	p.printf("%-11s %d submitted, %d succeeded, %d ended, %d released\n", "units", r.Units.Submitted, r.Units.Succeeded, r.Units.Ended, r.Units.Released)
 	p.printf("%-11s %d\n", "violations", len(r.Violations))

@@ -242,6 +242,10 @@ func (d *Daemon) featuresOf(node string) (features []string, known bool) {
 	return strings.Split(ad.Tags[featuresTag], ","), known
 }
 
+// Node is the node of the mesh, for a program that has the daemon in it and sends
+// datagrams of its own. It ends with the daemon.
+func (d *Daemon) Node() *mesh.Node { return d.node }
+
 // CheckAlive returns once the node has given it the lock that all it does needs.
 func (d *Daemon) CheckAlive() { d.node.Inspect(func(mesh.View) {}) }
 

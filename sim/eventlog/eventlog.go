@@ -15,6 +15,8 @@ const (
 	Fault     Kind = "fault"      // Text is the action of the timeline
 	FaultOver Kind = "fault over" // it has ended
 	Pinged    Kind = "pinged"     // a ping was answered, or not: Problem
+	Sent      Kind = "sent"       // a node was given a datagram for the node Text, a Problem follows if it does not take it
+	Delivered Kind = "delivered"  // a node was given a datagram of the workload by the node Text; Sum is that of its payload
 	Submitted Kind = "submitted"  // a node has promised to see to a unit
 	Renamed   Kind = "renamed"    // a second submission of a unit was taken for another: Problem
 	Claiming  Kind = "claiming"   // a supervisor is about to claim a unit
@@ -51,19 +53,21 @@ const (
 	Altered Flaw = "altered" // other bytes than those written
 )
 
-// Event is one line. Unit and Stream count those of the scenario from 1.
+// Event is one line. Unit, Stream and Datagram count those of the scenario
+// from 1, the datagrams of one series after those of the one before.
 type Event struct {
-	At      int64  `json:"at"` // nanoseconds of virtual time since the start
-	Kind    Kind   `json:"kind"`
-	Node    string `json:"node,omitempty"`
-	Unit    int    `json:"unit,omitempty"`
-	Stream  int    `json:"stream,omitempty"`
-	Text    string `json:"text,omitempty"`
-	Size    int    `json:"size,omitempty"`
-	Sum     uint64 `json:"sum,omitempty"`
-	Problem string `json:"problem,omitempty"`
-	Flaw    Flaw   `json:"flaw,omitempty"`
-	Quiet   int64  `json:"quiet,omitempty"` // nanoseconds
+	At       int64  `json:"at"` // nanoseconds of virtual time since the start
+	Kind     Kind   `json:"kind"`
+	Node     string `json:"node,omitempty"`
+	Unit     int    `json:"unit,omitempty"`
+	Stream   int    `json:"stream,omitempty"`
+	Datagram uint64 `json:"datagram,omitempty"`
+	Text     string `json:"text,omitempty"`
+	Size     int    `json:"size,omitempty"`
+	Sum      uint64 `json:"sum,omitempty"`
+	Problem  string `json:"problem,omitempty"`
+	Flaw     Flaw   `json:"flaw,omitempty"`
+	Quiet    int64  `json:"quiet,omitempty"` // nanoseconds
 }
 
 // Parse reads one line.

@@ -47,6 +47,7 @@ type Report struct {
 	Units      Units             `json:"units"`
 	Pings      Pings             `json:"pings"`
 	Streams    Streams           `json:"streams"`
+	Datagrams  Datagrams         `json:"datagrams"`
 }
 
 // Units counts units of work.

@@ -24,6 +24,7 @@ type judge struct {
 	pings      Pings
 	streams    *streamJudge
 	opened     Streams
+	datagrams  *datagramJudge
 	stopping   time.Duration // when the time of the run was over
 	cores      [][]string
 	reached    map[string]string // the next node of a core, by the one that reached it
@@ -51,6 +52,7 @@ func newJudge(s *scenario.Scenario) *judge {
 		cores: s.Cores(), reached: make(map[string]string), impaired: make(map[string]bool),
 	}
 	j.streams = judgeStreams(s, j.report)
+	j.datagrams = judgeDatagrams(s, j.report)
 	return j
 }
 
@@ -60,6 +62,7 @@ func (j *judge) report(at time.Duration, node string, rule check.Rule, format st
 
 func (j *judge) take(e eventlog.Event) {
 	j.streams.take(e)
+	j.datagrams.take(e)
 	switch e.Kind {
 	case eventlog.Stopping:
 		j.stopping = time.Duration(e.At)

@@ -12,8 +12,6 @@ func supported(s *scenario.Scenario) error {
 		return fmt.Errorf("the full engine has no %s: leave it out, or run the core engine", fmt.Sprintf(format, args...))
 	}
 	switch {
-	case len(s.Datagrams) > 0:
-		return refuse("datagrams of the workload")
 	case len(s.Services) > 0:
 		return refuse("services of the workload")
 	case s.Expect.ConvergedWithin > 0:

@@ -21,6 +21,7 @@ import (
 	"receptor/internal/config"
 	"receptor/internal/daemon"
 	"receptor/internal/iprouter"
+	"receptor/mesh"
 	"receptor/mesh/firewall"
 	"receptor/sim/disk"
 	"receptor/sim/eventlog"
@@ -42,8 +43,9 @@ type machine struct {
 	powerCuts   int
 	instants    instants
 	sockets     *sockets
-	life        *incarnation // of the daemon that runs, nil while none does
-	pauses      atomic.Int32 // how many reasons there are for it to be stopped
+	life        *incarnation                // of the daemon that runs, nil while none does
+	sender      atomic.Pointer[incarnation] // which sends the datagrams of the workload; it may have ended
+	pauses      atomic.Int32                // how many reasons there are for it to be stopped
 	mu          sync.Mutex
 	late        []func()       // what its timers would have done meanwhile
 	spec        scenario.Clock // what its clock shows to a daemon that starts
@@ -61,6 +63,7 @@ type incarnation struct {
 	rands    int
 	booted   sync.Mutex
 	daemon   *daemon.Daemon // guarded by booted; nil until it has started, and once it is closed
+	node     *mesh.Node     // that of daemon, for the datagrams of the workload; set before it is their sender
 	old      bool           // it starts with the epoch of the first
 
 	mu    sync.Mutex
@@ -203,7 +206,9 @@ func (i *incarnation) runs(d *daemon.Daemon) {
 	i.booted.Unlock()
 	if i.dead.Load() {
 		i.end()
+		return
 	}
+	i.takeDatagrams(d.Node())
 }
 
 // end closes the daemon, if there is one, which takes a while.

@@ -30,6 +30,11 @@ func (w *world) playWorkload() {
 	for _, p := range w.scenario.Pings {
 		go w.pings(p)
 	}
+	numbers := 0
+	for _, d := range w.scenario.Datagrams {
+		go w.datagrams(d, numbers)
+		numbers += d.Count
+	}
 	for n, u := range w.scenario.Units {
 		unit := &unit{Unit: u, number: n + 1, world: w}
 		unit.stdin = make([]byte, u.Stdin)
