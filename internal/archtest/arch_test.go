@@ -72,7 +72,7 @@ var rules = map[string]rule{
 	"sim/fault":           {imports: []string{"sim/check", "sim/scenario"}, pure: true},
 	"sim/disk":            {imports: []string{"work/vfs"}},
 	"sim/full":            {imports: []string{"sim/check", "sim/eventlog", "sim/scenario", "sim/seed", "work", "github.com/tetratelabs/wazero/..."}, waits: []string{"stall.go"}, clock: []string{"stall.go"}},
-	"sim/full/fulltest":   {tests: true},
+	"sim/full/fulltest":   {tests: true, imports: []string{"sim/guest"}},
 	"sim/guest": {
 		imports: []string{"control", "internal/config", "internal/daemon", "internal/escalation", "internal/iprouter", "mesh", "mesh/firewall", "sim/check", "sim/disk", "sim/eventlog", "sim/fault", "sim/lane", "sim/scenario", "sim/seed", "sim/skew", "transport", "transport/udp", "work", "work/vfs", pion},
 		waits:   []string{anyFile}, clock: []string{anyFile},

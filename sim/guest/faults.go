@@ -157,13 +157,16 @@ func (m *machine) paused() bool { return m.pauses.Load() > 0 }
 // pause stops the daemon, until the answer is called.
 func (m *machine) pause() (resume func()) {
 	m.pauses.Add(1)
-	return func() {
-		for _, f := range m.awake() {
-			go f()
-		}
-		for _, c := range m.world.cables {
-			c.wake(0)
-		}
+	return m.resume
+}
+
+// resume ends one reason for the daemon to be stopped.
+func (m *machine) resume() {
+	for _, f := range m.awake() {
+		go f()
+	}
+	for _, c := range m.world.cables {
+		c.wake(0)
 	}
 }
 

@@ -63,6 +63,7 @@ type incarnation struct {
 	rands    int
 	booted   sync.Mutex
 	daemon   *daemon.Daemon // guarded by booted; nil until it has started, and once it is closed
+	ending   bool           // guarded by booted; it is to be closed, if need be once it has started
 	node     *mesh.Node     // that of daemon, for the datagrams of the workload; set before it is their sender
 	old      bool           // it starts with the epoch of the first
 
@@ -203,19 +204,20 @@ func (m *machine) kill() {
 func (i *incarnation) runs(d *daemon.Daemon) {
 	i.booted.Lock()
 	i.daemon = d
+	ending := i.ending
 	i.booted.Unlock()
-	if i.dead.Load() {
+	if ending {
 		i.end()
 		return
 	}
 	i.takeDatagrams(d.Node())
 }
 
-// end closes the daemon, if there is one, which takes a while.
+// end closes the daemon, which takes a while, or has it closed when it has started.
 func (i *incarnation) end() {
 	i.booted.Lock()
 	d := i.daemon
-	i.daemon = nil
+	i.daemon, i.ending = nil, true
 	i.booted.Unlock()
 	if d == nil {
 		return
@@ -226,11 +228,14 @@ func (i *incarnation) end() {
 	}()
 }
 
-// stop stops the daemon as an operator does.
+// stop stops the daemon as an operator does, who has one that is paused go on first.
 func (m *machine) stop() *incarnation {
 	life := m.life
 	if life == nil {
 		return nil
+	}
+	for m.paused() {
+		m.resume()
 	}
 	m.life = nil
 	life.end()

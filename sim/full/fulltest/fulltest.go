@@ -7,6 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	// What is built below: without this, results of tests would be taken from
+	// the cache after it has changed.
+	_ "receptor/sim/guest"
 )
 
 // Guest builds the guest, with more arguments of `go build`, such as an overlay,
