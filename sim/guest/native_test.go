@@ -68,7 +68,7 @@ nodes: [a, b, c]
 links: [{from: a, to: b, delay: 5ms, jitter: 3ms}, {from: b, to: c, delay: 10ms}, {from: a, to: c, backend: udp, cost: 5, delay: 20ms}]
 workload:
   units:
-    - {from: a, to: c, at: 9s, stdin: 20000, stdout: 50000, duration: 2s}
+    - {from: a, to: c, at: 9s, stdin: 20000, stdout: 50000, duration: 2s, output: drip}
     - {from: c, to: a, at: 9s, exit: 3}
     - {from: b, to: c, at: 13s, stdin: 1000, stdout: 2000, duration: 9s, children: 2}
     - {from: c, to: b, at: 13s, duration: 60s, children: 1, ignore_sigint: true, cancel_at: 15s}

@@ -11,6 +11,7 @@ import (
 
 	"receptor/sim/disk"
 	"receptor/sim/eventlog"
+	"receptor/sim/scenario"
 	"receptor/work"
 	"receptor/work/vfs"
 )
@@ -20,8 +21,6 @@ const (
 	workType = "simulated"
 	// claimFile is what a supervisor that has claimed a unit leaves in its directory.
 	claimFile = "supervisor"
-	// pieces is in how many parts a command writes its output.
-	pieces = 4
 	// resultPause is how long a supervisor waits before it writes a result again.
 	resultPause = time.Second
 )
@@ -60,6 +59,32 @@ type behaviour struct {
 	Children int // that it leaves in the background
 	// IgnoreSIGINT has it go on when it is interrupted.
 	IgnoreSIGINT bool
+	Output       scenario.Output
+}
+
+// pace returns how long the command pauses before each part of its output, and how
+// many there are.
+func (b behaviour) pace() (pause time.Duration, parts int) {
+	switch b.Output {
+	case scenario.Drip:
+		parts = 100
+	case scenario.Burst:
+		parts = 2 // of which the second is empty
+	default:
+		parts = 4
+	}
+	return b.Duration / time.Duration(parts), parts
+}
+
+// part returns the nth part of its output.
+func (b behaviour) part(output []byte, n, parts int) []byte {
+	switch {
+	case b.Output != scenario.Burst:
+		return output[len(output)*n/parts : len(output)*(n+1)/parts]
+	case n == 0:
+		return output
+	}
+	return nil
 }
 
 // Start implements work.Processes.
@@ -247,7 +272,8 @@ func (s *supervisor) command(b behaviour, t *tree) (work.State, string) {
 	}
 	defer out.Close()
 	output, canceled := outputOf(input, b.Stdout), s.canceled
-	step := time.NewTimer(b.Duration / pieces)
+	pause, parts := b.pace()
+	step := time.NewTimer(pause)
 	defer step.Stop()
 	for n := 0; s.check() == nil; {
 		select {
@@ -258,12 +284,12 @@ func (s *supervisor) command(b behaviour, t *tree) (work.State, string) {
 		case <-t.timer.C:
 			t.next()
 		case <-step.C:
-			_, failure := out.Write(output[len(output)*n/pieces : len(output)*(n+1)/pieces])
+			_, failure := out.Write(b.part(output, n, parts))
 			if s.isFollowed() {
 				s.notify(work.Watcher.OutputGrew)
 			}
-			if n++; n < pieces && failure == nil {
-				step.Reset(b.Duration / pieces)
+			if n++; n < parts && failure == nil {
+				step.Reset(pause)
 				break
 			}
 			t.exited()

@@ -203,7 +203,7 @@ func (u *unit) submit() error {
 	}
 	defer c.Close()
 	params, err := json.Marshal(behaviour{
-		Unit: u.number, Stdout: u.Stdout, Duration: u.Duration, Exit: u.Exit, Children: u.Children, IgnoreSIGINT: u.IgnoreSIGINT,
+		Unit: u.number, Stdout: u.Stdout, Duration: u.Duration, Exit: u.Exit, Children: u.Children, IgnoreSIGINT: u.IgnoreSIGINT, Output: u.Output,
 	})
 	if err != nil {
 		return err

@@ -24,9 +24,21 @@ type Unit struct {
 	Children int
 	// IgnoreSIGINT has its command go on when it is interrupted.
 	IgnoreSIGINT bool
+	// Output is when its command writes; "" means Steady.
+	Output Output
 
 	line int
 }
+
+// Output is when a command writes what it writes.
+type Output string
+
+// Outputs.
+const (
+	Steady Output = "steady" // in a few parts, over its duration
+	Drip   Output = "drip"   // in many small ones
+	Burst  Output = "burst"  // all at once, amid its duration
+)
 
 // Bounds of a unit.
 const (
@@ -36,7 +48,7 @@ const (
 )
 
 func (d *decoder) unit(n *yaml.Node) Unit {
-	u := Unit{line: n.Line}
+	u := Unit{Output: Steady, line: n.Line}
 	d.mapping(n, "unit",
 		required("from", scalar(d, "unit: from", &u.From, parseText)),
 		required("to", scalar(d, "unit: to", &u.To, parseText)),
@@ -47,7 +59,8 @@ func (d *decoder) unit(n *yaml.Node) Unit {
 		optional("exit", scalar(d, "unit: exit", &u.Exit, parseCount(0, maxExit))),
 		optional("cancel_at", scalar(d, "unit: cancel_at", &u.CancelAt, parsePositiveDuration)),
 		optional("children", scalar(d, "unit: children", &u.Children, parseCount(0, maxChildren))),
-		optional("ignore_sigint", scalar(d, "unit: ignore_sigint", &u.IgnoreSIGINT, parseBool)))
+		optional("ignore_sigint", scalar(d, "unit: ignore_sigint", &u.IgnoreSIGINT, parseBool)),
+		optional("output", scalar(d, "unit: output", &u.Output, parseOneOf(Steady, Drip, Burst))))
 	return u
 }
 
@@ -67,6 +80,9 @@ func (u Unit) encode() *yaml.Node {
 	if u.IgnoreSIGINT {
 		m.plain("ignore_sigint", "true")
 	}
+	if u.Output == Drip || u.Output == Burst {
+		m.text("output", string(u.Output))
+	}
 	return m.node
 }
 
@@ -77,6 +93,9 @@ func (c *checker) unit(u Unit) {
 	}
 	if u.CancelAt < 0 {
 		c.fail(u.line, "unit: cancel_at %v must not be negative", u.CancelAt)
+	}
+	if u.Output != "" && u.Output != Steady && u.Output != Drip && u.Output != Burst {
+		c.fail(u.line, "unit: output %q is neither %s, %s nor %s", u.Output, Steady, Drip, Burst)
 	}
 	if u.Children < 0 || u.Children > maxChildren {
 		c.fail(u.line, "unit: children %d must be from 0 to %d", u.Children, maxChildren)

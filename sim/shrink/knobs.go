@@ -62,6 +62,25 @@ func flags(n int, at func(*scenario.Scenario, int) *bool) []knob {
 	return all
 }
 
+// outputs are knobs of which all but the plainest stay what they are.
+func outputs(s *scenario.Scenario) []knob {
+	all := make([]knob, len(s.Units))
+	for i, u := range s.Units {
+		all[i] = knob{
+			get: func(s *scenario.Scenario) float64 {
+				return number(s.Units[i].Output != "" && s.Units[i].Output != scenario.Steady)
+			},
+			set: func(s *scenario.Scenario, v float64) {
+				if s.Units[i].Output = scenario.Steady; v != 0 {
+					s.Units[i].Output = u.Output
+				}
+			},
+			step: 1,
+		}
+	}
+	return all
+}
+
 func number(yes bool) float64 {
 	if yes {
 		return 1

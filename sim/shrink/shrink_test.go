@@ -78,13 +78,14 @@ func TestUnitsAndStreams(t *testing.T) {
 	t.Parallel()
 	s := ring(6)
 	for i := range 5 {
-		s.Units = append(s.Units, scenario.Unit{From: "n00", To: fmt.Sprintf("n%02d", i+1), At: time.Second, Stdin: 900, Stdout: 80000, Duration: time.Minute, Exit: 3})
+		s.Units = append(s.Units, scenario.Unit{From: "n00", To: fmt.Sprintf("n%02d", i+1), At: time.Second, Stdin: 900, Stdout: 80000, Duration: time.Minute, Exit: 3,
+			Children: 2, IgnoreSIGINT: true, Output: scenario.Drip})
 		s.Streams = append(s.Streams, scenario.Stream{From: "n00", To: "n02", Send: 70000, Receive: 3, Idle: time.Second})
 	}
 	got := shrunk(t, s, func(s *scenario.Scenario) bool {
 		return slices.ContainsFunc(s.Units, func(u scenario.Unit) bool { return u.To == "n03" && u.Stdout >= 1000 })
 	})
-	want := scenario.Unit{From: "n00", To: "n03", Stdout: 1000}
+	want := scenario.Unit{From: "n00", To: "n03", Stdout: 1000, Output: scenario.Steady}
 	if len(got.Nodes) != 2 || len(got.Streams) != 0 || len(got.Units) != 1 || got.Units[0] != want {
 		t.Errorf("what is left:\n%s", got.Encode(""))
 	}

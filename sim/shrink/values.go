@@ -140,6 +140,7 @@ func workload(s *scenario.Scenario) [][]knob {
 		counts(len(s.Units), 0, func(s *scenario.Scenario, i int) *int { return &s.Units[i].Stdin }),
 		counts(len(s.Units), 0, func(s *scenario.Scenario, i int) *int { return &s.Units[i].Stdout }),
 		counts(len(s.Units), 0, func(s *scenario.Scenario, i int) *int { return &s.Units[i].Children }),
+		outputs(s),
 		flags(len(s.Units), func(s *scenario.Scenario, i int) *bool { return &s.Units[i].IgnoreSIGINT }),
 		durations(len(s.Units), 0, func(s *scenario.Scenario, i int) *time.Duration { return &s.Units[i].Duration }),
 		durations(len(s.Units), 0, func(s *scenario.Scenario, i int) *time.Duration { return &s.Units[i].At }),
