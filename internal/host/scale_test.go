@@ -43,7 +43,7 @@ func populate(t testing.TB, dir string, finished, running int) {
 	}
 	own.Pid, own.Start = supervisor.Process.Pid, other.start
 	remote := work.RemoteExtra{
-		RemoteNode: "other", RemoteWorkType: "cat", RemoteParams: map[string]string{"params": "one two"}, RemoteUnitID: "abcdefgh",
+		RemoteNode: "other", RemoteWorkType: "cat", RemoteParams: map[string]string{"params": "one two"},
 		RemoteStarted: true, SubmitSent: true, TLSClient: "client",
 	}
 	for i := range finished + running {
@@ -52,6 +52,7 @@ func populate(t testing.TB, dir string, finished, running int) {
 		case i >= finished:
 			s = work.Status{State: work.Running, Detail: "Running: PID 7", WorkType: "cat", Version: 3, ExtraData: encode(t, work.CommandExtra{Pid: own.Pid, InputComplete: true})}
 		case i%2 == 1:
+			remote.RemoteUnitID = fmt.Sprintf("r%07d", i) // one name for two units is a fault of the node
 			s.WorkType, s.ExtraData = "remote", encode(t, remote)
 		}
 		unit := filepath.Join(dir, fmt.Sprintf("u%07d", i))
