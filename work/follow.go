@@ -388,7 +388,9 @@ func (f *follower) nextFollow(now time.Time, p *plan) {
 	}
 }
 
-// complete tells whether the unit has ended and all its output is here.
+// complete tells whether the unit has ended and all its output is here, but for a
+// stderr that the remote node tells of and has no way to send.
 func (f *follower) complete() bool {
-	return f.told && f.remote.Terminal() && f.have[outStream] >= f.remoteSize[outStream] && f.have[errStream] >= f.remoteSize[errStream]
+	return f.told && f.remote.Terminal() && f.have[outStream] >= f.remoteSize[outStream] &&
+		(f.have[errStream] >= f.remoteSize[errStream] || !f.pushes)
 }

@@ -302,3 +302,41 @@ func TestFollowAfterRestart(t *testing.T) {
 	s.statusEnded(s.now, status(Running, 0), nil)
 	s.starts(exResults)
 }
+
+// A unit that has begun before the other node's advertisement was here is followed
+// the old way. Its stderr comes all the same, and an answer from before there was
+// any changes nothing about that.
+func TestFollowStderrOfAnUnknownNode(t *testing.T) {
+	s := startedScript(t)
+	s.received(s.now, outStream, 5)
+	s.resultsEnded(s.now, nil)
+	s.starts()
+	s.statusEnded(s.now, status(Running, 0), nil)
+	s.starts(exStatus)
+	told := status(Succeeded, 5)
+	told.StderrSize = 4
+	s.statusEnded(s.now, told, nil)
+	s.starts(exFollow)
+	s.received(s.now, errStream, 4)
+	s.followEnded(s.now, nil)
+	s.pushed(s.now, followState{State: Succeeded, Detail: "as told", Size: 5, ErrSize: &told.StderrSize})
+	s.ends(Succeeded, "as told")
+	s.statusEnded(s.now, status(Running, 0), nil)
+	if !s.extra.StderrApart {
+		t.Error("the stderr is here, and not known to be")
+	}
+}
+
+// A node of which it is known that it has no way to send stderr apart does not keep
+// the unit from its end by telling of some.
+func TestFollowStderrThatCannotCome(t *testing.T) {
+	s := startedScript(t)
+	s.received(s.now, outStream, 5)
+	s.resultsEnded(s.now, nil)
+	s.starts()
+	told := status(Succeeded, 5)
+	told.StderrSize = 4
+	s.statusEnded(s.now, told, nil)
+	s.pushes = false // as its advertisement says
+	s.ends(Succeeded, "as told")
+}

@@ -136,8 +136,8 @@ func (f *follower) delivers() {
 func (f *follower) pushed(now time.Time, s followState) {
 	f.reached()
 	told := Status{State: s.State, Detail: s.Detail, StdoutSize: s.Size}
-	if f.extra.StderrApart = s.ErrSize != nil; f.extra.StderrApart {
-		told.StderrSize = *s.ErrSize
+	if s.ErrSize != nil {
+		told.StderrSize, f.extra.StderrApart = *s.ErrSize, true
 	}
 	f.tell(now, told)
 }
@@ -209,9 +209,10 @@ func (f *follower) statusEnded(now time.Time, s Status, err error) {
 		f.askPause = grow(f.askPause, askFirst, askLast)
 		f.ask = now.Add(f.askPause)
 		f.reached()
-		// A stderr that is kept apart comes with exFollow alone.
-		if f.extra.StderrApart = f.pushes && s.StderrSize > 0; !f.extra.StderrApart {
-			s.StderrSize = 0
+		if s.StderrSize > 0 {
+			// It comes with exFollow alone, so this node knows that, even if its
+			// advertisement is still on its way.
+			f.pushes = true
 		}
 		f.tell(now, s)
 	case errors.Is(err, errStopped):

@@ -24,6 +24,7 @@ func TestLimitsOfWorkTypes(t *testing.T) {
 
 	first := on(one, "echo err >&2; echo out; sleep 1000")
 	second := on(two, "echo err >&2; yes")
+	one.log.wait("Pending: Queued", 1)
 	want := "Pending: Queued: number 1 of 1 that wait; 1 of this work type may run at once"
 	answer, err := one.client(t).Do("work list")
 	if err != nil || !strings.Contains(string(answer), strings.TrimPrefix(want, "Pending: ")) {
