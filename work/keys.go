@@ -189,11 +189,15 @@ func (k *keys) drop() {
 func (t tombstone) encode() []byte { return append(mustJSON(t), '\n') }
 
 // load reads the tombstones of former runs. A line that cannot be read is the
-// end of a write that a crash has cut short, and counts for nothing.
+// end of a write that a crash has cut short, and counts for nothing. Whole ones at
+// the end may not be safe yet.
 func (k *keys) load(now time.Time) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	b, err := readFile(k.store.fs, k.path())
+	if err == nil && len(b) > 0 {
+		err = k.sync()
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -219,6 +223,15 @@ func (k *keys) load(now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// sync makes the file safe. It requires mu.
+func (k *keys) sync() error {
+	f, err := k.store.fs.Open(k.path(), vfs.Append)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 func (k *keys) close() {

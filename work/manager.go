@@ -197,7 +197,7 @@ func (m *Manager) pushes(node string, before bool) bool {
 // Start takes up the units of former runs. Directories that it cannot use it puts
 // into quarantine. The error is about the node's directory as a whole.
 func (m *Manager) Start() error {
-	ids, err := m.store.scan()
+	ids, marked, err := m.store.scan()
 	if err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func (m *Manager) Start() error {
 		return err
 	}
 	for _, id := range ids {
-		r, err := m.restore(id)
+		r, err := m.restore(id, marked)
 		if err != nil {
 			m.quarantine(id, err)
 			continue
@@ -220,9 +220,9 @@ func (m *Manager) Start() error {
 	return m.startOwed()
 }
 
-// restore makes a unit of what is on disk. The key of its submission is taken
-// even if that is damaged: the unit may have run.
-func (m *Manager) restore(id string) (runner, error) {
+// restore makes a unit of what is on disk, and makes that safe if it is marked. The
+// key of its submission is taken even if that is damaged: the unit may have run.
+func (m *Manager) restore(id string, marked []string) (runner, error) {
 	of, err := m.store.readIdentity(id)
 	if err != nil {
 		return nil, err
@@ -231,6 +231,9 @@ func (m *Manager) restore(id string) (runner, error) {
 		m.keys.add(of.Key, id)
 	}
 	s, err := ReadStatus(m.store.fs, m.store.unitDir(id))
+	if err == nil {
+		err = m.store.syncMarked(id, marked)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -30,6 +30,7 @@ func (st store) owe(id string) error {
 		err = st.fs.SyncDir(st.dir)
 	}
 	if err == nil {
+		unmark(st.fs, st.unitDir(id))
 		err = st.strip(id)
 	}
 	if err != nil {
@@ -53,6 +54,7 @@ func (st store) strip(id string) error {
 func (st store) settle(id string) error {
 	err := st.fs.RemoveAll(st.owedDir(id))
 	if err == nil {
+		unmark(st.fs, st.owedDir(id))
 		err = st.fs.SyncDir(st.dir)
 	}
 	if err != nil {

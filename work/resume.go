@@ -92,7 +92,12 @@ func (c *command) recall() {
 		c.m.emit(UnitProblem{Unit: c.id, Err: fmt.Errorf("read the order to end it: %w", err)})
 		return
 	}
-	c.canceling, c.releasing, c.recorded = o.Canceled, o.Released, o
+	c.canceling, c.releasing = o.Canceled, o.Released
+	// It may have been killed before that was safe, and who gives the order again is
+	// told that it is.
+	if c.m.store.fs.SyncDir(c.dir) == nil {
+		c.recorded = o
+	}
 }
 
 // resume takes up a unit that was not complete when the daemon stopped, or not

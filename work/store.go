@@ -100,9 +100,14 @@ func WriteStatus(fsys vfs.FS, dir string, s Status) error {
 	case err == nil && old.contradicts(s):
 		return fmt.Errorf("write the status of a unit: %w: it is %v (%s), not %v (%s)", ErrTerminal, old.State, old.Detail, s.State, s.Detail)
 	}
-	if err := replaceFile(fsys, path.Join(dir, StatusFile), s.encode()); err != nil {
+	err = markUnsynced(fsys, dir)
+	if err == nil {
+		err = replaceFile(fsys, path.Join(dir, StatusFile), s.encode())
+	}
+	if err != nil {
 		return fmt.Errorf("write the status of a unit: %w", err)
 	}
+	unmark(fsys, dir)
 	return nil
 }
 
@@ -186,7 +191,7 @@ func (st store) fill(dir string, s Status, of identity) error {
 			return err
 		}
 	}
-	return WriteStatus(st.fs, dir, s)
+	return replaceFile(st.fs, path.Join(dir, StatusFile), s.encode())
 }
 
 // markDamaged marks the directory of a unit that cannot be used. That is for a
@@ -216,6 +221,7 @@ func (st store) remove(id string) error {
 		err = st.fs.SyncDir(st.dir)
 	}
 	if err == nil {
+		unmark(st.fs, st.unitDir(id))
 		err = st.fs.RemoveAll(gone)
 	}
 	if err != nil {
@@ -253,16 +259,19 @@ func (st store) makeDir(dir string) error {
 
 // scan makes the node's directory if there is none, removes what a crash has
 // left of units that were being made or removed, and returns the names that
-// could be those of units, sorted.
-func (st store) scan() ([]string, error) {
+// could be those of units, sorted, and which directories are to be synced before
+// they are used. That there are such units is safe then.
+func (st store) scan() (ids, marked []string, err error) {
 	if err := st.makeDir(st.dir); err != nil {
-		return nil, fmt.Errorf("make the directory for units of work: %w", err)
+		return nil, nil, fmt.Errorf("make the directory for units of work: %w", err)
 	}
 	names, err := st.fs.ReadDir(st.dir)
-	if err != nil {
-		return nil, fmt.Errorf("list units of work: %w", err)
+	if err == nil {
+		err = st.fs.SyncDir(st.dir)
 	}
-	var ids []string
+	if err != nil {
+		return nil, nil, fmt.Errorf("list units of work: %w", err)
+	}
 	for _, name := range names {
 		if validUnitID(name) {
 			ids = append(ids, name)
@@ -273,9 +282,9 @@ func (st store) scan() ([]string, error) {
 				continue
 			}
 			if err := st.fs.RemoveAll(path.Join(st.dir, name)); err != nil {
-				return nil, fmt.Errorf("remove the rest of a unit: %w", err)
+				return nil, nil, fmt.Errorf("remove the rest of a unit: %w", err)
 			}
 		}
 	}
-	return ids, nil
+	return ids, st.sortMarks(names), nil
 }

@@ -15,7 +15,9 @@ func TestWriteStatusIsDurable(t *testing.T) {
 	if err := WriteStatus(fsys, "/unit", s); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"mkdir .", "create ./status.tmp", "write ./status.tmp", "sync ./status.tmp", "rename ./status", "syncdir ."}
+	want := []string{
+		"mkdir .", "create ..unsynced", "create ./status.tmp", "write ./status.tmp", "sync ./status.tmp", "rename ./status", "syncdir .", "remove ..unsynced",
+	}
 	if got := fsys.history("/unit"); !slices.Equal(got, want) {
 		t.Errorf("operations %q, want %q", got, want)
 	}

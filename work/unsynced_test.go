@@ -1,0 +1,141 @@
+package work
+
+import (
+	"errors"
+	"path"
+	"testing"
+	"time"
+
+	"receptor/sim/disk"
+	"receptor/work/vfs"
+)
+
+var errKilled = errors.New("it was killed")
+
+// killed is a disk in the hands of a process that is killed when it is about to sync a
+// directory.
+type killed struct {
+	disk.View
+	dir  string
+	dead bool
+}
+
+func killedAtSync(d *memFS, dir string) vfs.FS {
+	k := &killed{dir: dir}
+	k.View = d.For(func() error {
+		if k.dead {
+			return errKilled
+		}
+		return nil
+	})
+	return k
+}
+
+// SyncDir implements vfs.FS.
+func (k *killed) SyncDir(dir string) error {
+	k.dead = k.dead || dir == k.dir
+	return k.View.SyncDir(dir)
+}
+
+// powerCut stops the node, loses what was not synced, and starts it again.
+func (n *testNode) powerCut() {
+	n.stop()
+	n.fs.PowerCut(disk.LoseAll, nil)
+	n.start()
+}
+
+// stopWhileRunning submits a unit whose supervisor has started its command when the node stops.
+func (n *testNode) stopWhileRunning() (id string, p *testProcess) {
+	id, _ = n.submit("a", "")
+	p = n.next()
+	p.status(Running, "Running: PID 7")
+	n.stop()
+	return id, p
+}
+
+// A supervisor is killed while its node is down, just before its result is safe. When
+// the node shows that result, it is.
+func TestResultOfKilledSupervisor(t *testing.T) {
+	n := newCluster(t).node("a")
+	id, p := n.stopWhileRunning()
+	s, err := ReadStatus(n.fs, p.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.State, s.Detail, s.ExtraData, s.Version = Succeeded, "exit status 0", nil, s.Version+1
+	if err := WriteStatus(killedAtSync(n.fs, p.Dir), p.Dir, s); !errors.Is(err, errKilled) {
+		t.Fatalf("the supervisor has ended with %v", err)
+	}
+	n.processes.found[p.Dir] = ErrSupervisorGone
+	n.start()
+	n.wantStatus(id, Succeeded, "exit status 0")
+	n.powerCut()
+	n.wantStatus(id, Succeeded, "exit status 0")
+	n.do("work release " + id)
+	if left := n.fs.Tree("/data/a"); len(left) > 0 {
+		t.Errorf("after the release there is %q", left)
+	}
+}
+
+// The same of an order: who gives it again is told at once that it will be carried out.
+func TestOrderOfKilledNode(t *testing.T) {
+	n := newCluster(t).node("a")
+	id, p := n.stopWhileRunning()
+	if err := replaceFile(killedAtSync(n.fs, p.Dir), path.Join(p.Dir, OrderFile), mustJSON(orders{Canceled: true})); !errors.Is(err, errKilled) {
+		t.Fatalf("the node has ended with %v", err)
+	}
+	n.processes.found[p.Dir] = nil
+	n.start()
+	n.wantStatus(id, Running, "")
+	n.processes.found[p.Dir] = ErrSupervisorGone
+	n.powerCut()
+	n.wantStatus(id, Canceled, "")
+}
+
+// The same of a key whose unit is released: the release that is asked for again is
+// one of a unit that must not run again.
+func TestKeyOfKilledNode(t *testing.T) {
+	fsys := newMemFS()
+	st := store{fs: fsys, dir: "/data/a"}
+	now := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
+	for _, key := range []string{"b/unit0001/x", "b/unit0002/x"} {
+		if _, _, err := st.scan(); err != nil {
+			t.Fatal(err)
+		}
+		k := newKeys(st)
+		if err := errors.Join(k.load(now), k.bury(key, "b", now)); err != nil {
+			t.Fatal(err)
+		}
+		k.close()
+	}
+	fsys.Add("/data/a/"+keysFile, string(tombstone{Key: "b/unit0003/x", Over: now, From: "b"}.encode()))
+	k := newKeys(st)
+	if err := errors.Join(k.load(now), k.bury("b/unit0003/x", "b", now)); err != nil {
+		t.Fatal(err)
+	}
+	fsys.PowerCut(disk.LoseAll, nil)
+	k = newKeys(st)
+	if err := k.load(now); err != nil {
+		t.Fatal(err)
+	}
+	var over *overError
+	if _, err := k.reserve("b/unit0003/x", now); !errors.As(err, &over) {
+		t.Errorf("the key is free again: %v", err)
+	}
+}
+
+// The same of a unit that was just made: who submits it again is told that it is there.
+func TestUnitOfKilledNode(t *testing.T) {
+	n := newCluster(t).node("b")
+	n.stop()
+	const id = "unit0001"
+	of := identity{Key: "a/unit0002/x", From: "a"}
+	st := store{fs: killedAtSync(n.fs, "/data/b"), dir: "/data/b"}
+	if err := st.create(id, newCommandStatus("cat", ""), of); !errors.Is(err, errKilled) {
+		t.Fatalf("the node has ended with %v", err)
+	}
+	n.start()
+	n.wantStatus(id, Pending, "")
+	n.powerCut()
+	n.wantStatus(id, Pending, "")
+}
