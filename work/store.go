@@ -278,10 +278,19 @@ func (st store) scan() (ids, marked []string, err error) {
 			continue
 		}
 		for _, ending := range []string{endingNew, endingReleased} {
-			if id, ok := strings.CutSuffix(name, ending); !ok || !validUnitID(id) {
+			id, ok := strings.CutSuffix(name, ending)
+			if !ok || !validUnitID(id) {
 				continue
 			}
-			if err := st.fs.RemoveAll(path.Join(st.dir, name)); err != nil {
+			// A power cut can leave both names of a rename, of one directory. Nobody was
+			// told of a unit then that was being made.
+			if n := len(ids) - 1; n >= 0 && ids[n] == id {
+				ids, err = ids[:n], st.fs.RemoveAll(st.unitDir(id))
+			}
+			if err == nil {
+				err = st.fs.RemoveAll(path.Join(st.dir, name))
+			}
+			if err != nil {
 				return nil, nil, fmt.Errorf("remove the rest of a unit: %w", err)
 			}
 		}

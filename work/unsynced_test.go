@@ -2,6 +2,7 @@ package work
 
 import (
 	"errors"
+	"math/rand/v2"
 	"path"
 	"testing"
 	"time"
@@ -138,4 +139,53 @@ func TestUnitOfKilledNode(t *testing.T) {
 	n.wantStatus(id, Pending, "")
 	n.powerCut()
 	n.wantStatus(id, Pending, "")
+}
+
+// A power cut while a unit is being made or removed leaves all of it or nothing, also
+// where it can leave a directory with its old name and its new one.
+func TestHalfRenamedUnit(t *testing.T) {
+	const id = "unit0001"
+	for name, change := range map[string]func(d *memFS) error{
+		"made": func(d *memFS) error {
+			return store{fs: killedAtSync(d, "/data/a"), dir: "/data/a"}.create(id, newCommandStatus("cat", ""), identity{})
+		},
+		"removed": func(d *memFS) error {
+			sound := store{fs: d, dir: "/data/a"}
+			if err := sound.create(id, newCommandStatus("cat", ""), identity{}); err != nil {
+				t.Fatal(err)
+			}
+			return store{fs: killedAtSync(d, "/data/a"), dir: "/data/a"}.remove(id)
+		},
+	} {
+		outcomes := make(map[int]int) // how often so many names were left
+		for seed := range uint64(100) {
+			d := newMemFS()
+			d.Put("/data/a/"+keysFile, "")
+			if err := change(d); !errors.Is(err, errKilled) {
+				t.Fatalf("the node has ended with %v", err)
+			}
+			d.PowerCut(disk.Loss(seed%3), rand.New(rand.NewPCG(seed, 1)))
+			names, err := d.ReadDir("/data/a")
+			if err != nil {
+				t.Fatal(err)
+			}
+			outcomes[len(names)-1]++
+			st := store{fs: d, dir: "/data/a"}
+			ids, _, err := st.scan()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, id := range ids {
+				if _, err := ReadStatus(d, st.unitDir(id)); err != nil {
+					t.Errorf("%s, seed %d: of %q is left a unit that cannot be used: %v", name, seed, names, err)
+				}
+			}
+			if left := len(d.Tree("/data/a")) - 1; len(ids) == 0 && left > 0 {
+				t.Errorf("%s, seed %d: of %q nothing is left but %q", name, seed, names, d.Tree("/data/a"))
+			}
+		}
+		if outcomes[2] == 0 || outcomes[1] == 0 {
+			t.Errorf("%s: so many names were left: %v, want one, and two", name, outcomes)
+		}
+	}
 }
