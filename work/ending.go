@@ -50,6 +50,9 @@ func (c *command) askToEnd(release bool) error {
 	switch {
 	case c.closed:
 		return c.closedError()
+	case release && state.Terminal() && c.process != nil && c.process.Done():
+		c.forgetProcess() // there is nothing to ask it
+		return c.removeSoon()
 	case c.process != nil:
 		return c.askProcess(release)
 	case release && (state.Terminal() || c.unsaved != nil):

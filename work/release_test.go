@@ -41,6 +41,18 @@ func TestReleaseOfCompleteUnit(t *testing.T) {
 		p.watcher.Ended(true, "exit status 0")
 		want(t, n, id, <-answer)
 	})
+	t.Run("whose supervisor is just about to end", func(t *testing.T) {
+		n, id, p := complete(t)
+		n.processes.found[p.Dir] = ErrSupervisorGone
+		p.mu.Lock()
+		p.done = true
+		p.mu.Unlock()
+		want(t, n, id, n.do("work release "+id))
+		if len(p.canceled) > 0 || !p.gone {
+			t.Error("it was asked to end, or is watched")
+		}
+		p.watcher.Ended(true, "exit status 0") // is too late
+	})
 	t.Run("whose supervisor stays over a restart", func(t *testing.T) {
 		n, id, p := complete(t)
 		n.stop()

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -26,21 +27,21 @@ type claim struct {
 	// the boot ID of the system.
 	Start uint64
 	Boot  string
-	// Done is 1 once no process of the unit is left but the supervisor, which is
-	// about to end: a number, so that the file keeps its length, and is never
-	// seen half written.
+	// Done is 1 once the unit is complete and no process of it left but the
+	// supervisor, which is about to let go of it: a number, so that the file keeps
+	// its length, and is never seen half written.
 	Done int
 }
 
 // ownClaim returns the claim of this process.
-func ownClaim() (claim, error) {
+var ownClaim = sync.OnceValues(func() (claim, error) {
 	boot, err := bootID()
 	if err != nil {
 		return claim{}, err
 	}
 	own, _, err := readProcess(os.Getpid())
 	return claim{Pid: os.Getpid(), Start: own.start, Boot: boot}, err
-}
+})
 
 // lives tells whether the process is, or may be, there.
 func (c claim) lives() bool {

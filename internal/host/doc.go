@@ -12,19 +12,25 @@
 // so that it outlives the daemon. A supervisor
 //
 //   - claims the unit, by linking a file with its process ID to the name
-//     "supervisor" in the unit's directory, synced, and keeps a lock on it for
-//     as long as it lives: whoever can take the lock knows that it is gone,
-//     whatever process has that ID by now;
+//     "supervisor" in the unit's directory, synced, and keeps a lock on it until
+//     it has ended, or is through with the unit: whoever can take the lock knows
+//     that, whatever process has that ID by now;
 //   - runs the command in a process group of its own, with stdin from the
 //     unit's stdin file, and stdout and stderr appended to its stdout file, or
 //     to one each; with a limit on the output, or space that it must leave free,
 //     it reads that from pipes and stores it itself;
 //   - writes the status when the command has started and when it has ended.
 //
+// To start a supervisor costs several times what it does for a short command. So
+// one that is through with a unit says so to the daemon that has started it, over a
+// socket, and takes another from there, for half a minute; up to eight wait so. Each
+// has one unit at a time, so nothing of what is said here is another: it ends once
+// nothing of its unit is left if that daemon has ended, and if it was sent a signal.
+//
 // The daemon learns of a new status from inotify, by one watch for all units: a
 // supervisor touches its unit's directory. Output is watched, unit by unit, while
-// somebody reads it. The end of a supervisor shows by its pidfd; one goroutine
-// waits for all of them.
+// somebody reads it. The end of a supervisor shows on its socket, and of one that
+// another daemon has started by its pidfd; one goroutine waits for all of them.
 //
 // When the command exits, the unit has ended. Processes that it leaves running
 // in the background go on, as they do under deployed nodes; what they write

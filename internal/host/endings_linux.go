@@ -9,7 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// endings tells of the ends of processes. One goroutine serves all of them.
+// endings tells of the ends of processes, and of what supervisors say, which shows
+// as a file that can be read. One goroutine serves all of them.
 type endings struct {
 	epoll *os.File
 	done  chan struct{} // closed when the goroutine has ended
@@ -20,8 +21,8 @@ type endings struct {
 }
 
 type ending struct {
-	pidfd *os.File
-	tell  func()
+	file *os.File
+	tell func()
 }
 
 func newEndings() (*endings, error) {
@@ -37,38 +38,39 @@ func newEndings() (*endings, error) {
 	return e, nil
 }
 
-// add has tell called, on a goroutine of its own, once the process has ended.
-// The file belongs to the endings from then on.
-func (e *endings) add(pidfd *os.File, tell func()) (token int32, err error) {
+// add has tell called, on a goroutine of its own, once the file can be read.
+// Until then the file belongs to the endings.
+func (e *endings) add(file *os.File, tell func()) (token int32, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.last++
 	token = e.last
-	err = e.control(unix.EPOLL_CTL_ADD, pidfd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT, Fd: token})
+	err = e.control(unix.EPOLL_CTL_ADD, file, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT, Fd: token})
 	if err != nil {
-		pidfd.Close()
 		return 0, fmt.Errorf("wait for the end of the supervisor: %w", err)
 	}
-	e.waiting[token] = ending{pidfd: pidfd, tell: tell}
+	e.waiting[token] = ending{file: file, tell: tell}
 	return token, nil
 }
 
-// remove forgets a process. tell may still be about to be called.
-func (e *endings) remove(token int32) {
+// take gives a file back, unless tell has been called, or is about to be.
+func (e *endings) take(token int32) (ending, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if w, ok := e.waiting[token]; ok {
+	w, ok := e.waiting[token]
+	if ok {
 		delete(e.waiting, token)
-		w.pidfd.Close() // which ends the waiting, too
+		_ = e.control(unix.EPOLL_CTL_DEL, w.file, nil) // it is there, or the epoll is closed
 	}
+	return w, ok
 }
 
-func (e *endings) control(op int, pidfd *os.File, event *unix.EpollEvent) error {
+func (e *endings) control(op int, file *os.File, event *unix.EpollEvent) error {
 	conn, err := e.epoll.SyscallConn()
 	if err != nil {
 		return err
 	}
-	controlErr := conn.Control(func(fd uintptr) { err = unix.EpollCtl(int(fd), op, int(pidfd.Fd()), event) })
+	controlErr := conn.Control(func(fd uintptr) { err = unix.EpollCtl(int(fd), op, int(file.Fd()), event) })
 	return errors.Join(controlErr, err)
 }
 
@@ -79,7 +81,7 @@ func (e *endings) Close() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, w := range e.waiting {
-		w.pidfd.Close()
+		w.file.Close()
 	}
 	clear(e.waiting)
 	return err
@@ -107,15 +109,4 @@ func (e *endings) run() {
 			}
 		}
 	}
-}
-
-func (e *endings) take(token int32) (ending, bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	w, ok := e.waiting[token]
-	if ok {
-		delete(e.waiting, token)
-		w.pidfd.Close()
-	}
-	return w, ok
 }

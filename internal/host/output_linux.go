@@ -42,31 +42,51 @@ type pipe struct {
 
 func openOutput(job work.Job) (*unitOutput, error) {
 	o := &unitOutput{job: job, floor: work.NewFloor(FS{}, job.Dir, job.MinFree), over: make(chan struct{})}
-	var err error
-	if o.stdout, err = openAppend(filepath.Join(job.Dir, work.StdoutFile)); err != nil {
+	if err := o.open(); err != nil {
+		o.close()
 		return nil, err
+	}
+	return o, nil
+}
+
+func (o *unitOutput) open() (err error) {
+	job := o.job
+	if o.stdout, err = openAppend(filepath.Join(job.Dir, work.StdoutFile)); err != nil {
+		return err
 	}
 	o.stderr = o.stdout
 	if job.SeparateStderr {
 		if o.stderr, err = openAppend(filepath.Join(job.Dir, work.StderrFile)); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	limit := job.MaxOutput
 	switch {
 	case limit == 0 && job.MinFree == 0:
-		return o, nil
+		return nil
 	case limit == 0:
 		limit = math.MaxInt64
 	}
 	for _, to := range o.files() {
 		r, w, err := os.Pipe()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		o.pipes = append(o.pipes, &pipe{read: r, write: w, to: to, left: limit, done: make(chan struct{})})
 	}
-	return o, nil
+	return nil
+}
+
+// close closes all files. Nobody is left who writes to the pipes.
+func (o *unitOutput) close() {
+	for _, p := range o.pipes {
+		p.read.Close()
+		p.write.Close() // again, once the command has been started
+	}
+	o.stdout.Close() // nil if it could not be opened, which is only an error
+	if o.stderr != o.stdout {
+		o.stderr.Close()
+	}
 }
 
 func openAppend(name string) (*os.File, error) {

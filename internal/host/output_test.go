@@ -163,13 +163,13 @@ func TestSupervisorArguments(t *testing.T) {
 		{Dir: "/d", Command: "--maxoutput=3", Args: []string{"--stderr=separate", "", "a b\n"}, MaxOutput: 7},
 		{Dir: "/d", Command: "c", Args: []string{"--"}, MaxOutput: 1 << 60, MinFree: 10, SeparateStderr: true},
 	} {
-		got, ok := parseJob(supervisorArgs(job))
-		if !ok || fmt.Sprintf("%#v", got) != fmt.Sprintf("%#v", job) {
+		got, more, ok := parseJob(append([]string{lineOption}, jobArgs(job)...))
+		if !ok || !more || fmt.Sprintf("%#v", got) != fmt.Sprintf("%#v", job) {
 			t.Errorf("%#v became %#v, %v", job, got, ok)
 		}
 	}
 	for _, args := range [][]string{nil, {"/d"}, {"--x", "/d", "c"}, {"--maxoutput=x", "/d", "c"}, {"--maxoutput=-1", "/d", "c"}, {"--minfreespace=-1", "/d", "c"}} {
-		if job, ok := parseJob(args); ok {
+		if job, _, ok := parseJob(args); ok {
 			t.Errorf("%q: %+v", args, job)
 		}
 	}

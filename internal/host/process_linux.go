@@ -22,6 +22,7 @@ type Processes struct {
 	program string
 	notify  *notifier
 	endings *endings
+	spares  spares
 }
 
 var _ work.Processes = (*Processes)(nil)
@@ -43,11 +44,14 @@ func NewProcesses() (*Processes, error) {
 		notify.Close()
 		return nil, err
 	}
-	return &Processes{program: program, notify: notify, endings: endings}, nil
+	return &Processes{program: program, notify: notify, endings: endings, spares: spares{endings: endings}}, nil
 }
 
-// Close ends all watching. The supervisors go on.
-func (p *Processes) Close() error { return errors.Join(p.notify.Close(), p.endings.Close()) }
+// Close ends all watching. The supervisors that have a unit go on.
+func (p *Processes) Close() error {
+	p.spares.close()
+	return errors.Join(p.notify.Close(), p.endings.Close())
+}
 
 // supervisor is one that is watched.
 type supervisor struct {
@@ -58,7 +62,7 @@ type supervisor struct {
 	foreign bool // of a deployed node: it does not touch the unit's directory
 
 	mu        sync.Mutex
-	process   *os.Process // nil if it had ended when it was found
+	process   *os.Process // nil if it had ended when it was found, or has done with the unit
 	token     int32       // of the endings, for one that is no child of this process
 	canceled  bool
 	forgotten bool
@@ -70,25 +74,28 @@ func (p *Processes) Start(job work.Job, w work.Watcher) (work.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	job.Dir = s.dir
+	c, err := p.child(job)
 	if err != nil {
 		s.Forget()
 		return nil, err
 	}
-	defer null.Close()
-	job.Dir = s.dir
-	argv := append([]string{filepath.Base(p.program), superviseWord}, supervisorArgs(job)...)
-	child, err := os.StartProcess(p.program, argv, &os.ProcAttr{
-		Files: []*os.File{null, null, null},
-		Sys:   &syscall.SysProcAttr{Setsid: true},
-	})
-	if err != nil {
-		s.Forget()
-		return nil, fmt.Errorf("start the supervisor: %w", err)
+	s.process = c.process
+	if _, err := p.endings.add(c.line, func() { s.heard(c) }); err != nil {
+		go s.heard(c) // which waits
 	}
-	s.process = child
-	s.awaitChild(child)
 	return s, nil
+}
+
+// child has a spare do a job, or a new child.
+func (p *Processes) child(job work.Job) (*child, error) {
+	for c := p.spares.take(); c != nil; c = p.spares.take() {
+		if c.give(job) == nil {
+			return c, nil
+		}
+		_, _ = c.reap() // it has ended without a job
+	}
+	return startChild(p.program, job)
 }
 
 // Attach implements work.Processes.
@@ -217,27 +224,35 @@ func (s *supervisor) letGo() {
 	s.process = nil
 }
 
-// awaitChild has the end of a supervisor told that this process has started,
-// also when nobody wants to know any more: it is to be no zombie.
-func (s *supervisor) awaitChild(child *os.Process) {
-	if pidfd, err := openPidfd(child.Pid); err == nil {
-		if _, err := s.p.endings.add(pidfd, func() { s.childEnded(child) }); err == nil {
-			return
-		}
+// heard takes in what the child says, also when nobody wants to know any more: it
+// is to be of further use, or no zombie.
+func (s *supervisor) heard(c *child) {
+	if !c.over() {
+		s.childEnded(c)
+		return
 	}
-	go s.childEnded(child) // which waits
+	s.mu.Lock()
+	s.process = nil
+	canceled := s.canceled
+	s.mu.Unlock()
+	if canceled { // that signal is not for another unit
+		go c.reap()
+	} else {
+		s.p.spares.add(c)
+	}
+	s.end("it says that all is done")
 }
 
 // childEnded tells of the end of the child, or, if another one had claimed the
 // unit before, goes on to wait for that one's.
-func (s *supervisor) childEnded(child *os.Process) {
-	state, err := child.Wait()
+func (s *supervisor) childEnded(c *child) {
+	state, err := c.reap()
 	if err != nil {
 		s.end(err.Error())
 		return
 	}
 	claimant, _, err := readClaim(s.dir)
-	if err != nil || claimant.Pid == child.Pid {
+	if err != nil || claimant.Pid == c.process.Pid {
 		s.end(describeExit(state))
 		return
 	}
@@ -270,7 +285,13 @@ func (s *supervisor) awaitOther(pidfd *os.File) error {
 		}()
 		return nil
 	}
-	token, err := s.p.endings.add(pidfd, func() { s.end("its process is gone") })
+	token, err := s.p.endings.add(pidfd, func() {
+		pidfd.Close()
+		s.end("its process is gone")
+	})
+	if err != nil {
+		pidfd.Close()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.token = token
@@ -317,6 +338,12 @@ func (s *supervisor) Cancel() error {
 	return err
 }
 
+// Done implements work.Process.
+func (s *supervisor) Done() bool {
+	c, _, err := readClaim(s.dir)
+	return err == nil && c.Done != 0
+}
+
 // Sweep implements work.Process.
 func (s *supervisor) Sweep() error {
 	c, _, err := readClaim(s.dir)
@@ -338,6 +365,8 @@ func (s *supervisor) Forget() {
 	s.mu.Unlock()
 	if !forgotten {
 		s.watch.remove()
-		s.p.endings.remove(token)
+		if w, ok := s.p.endings.take(token); ok {
+			w.file.Close()
+		}
 	}
 }

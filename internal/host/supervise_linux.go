@@ -43,19 +43,46 @@ func describeExit(state *os.ProcessState) string {
 // Its arguments are those after "supervise": options, a unit's directory, a
 // command and the command's arguments. It returns the exit code of the process.
 func SuperviseMain(args []string) int {
-	job, ok := parseJob(args)
+	job, more, ok := parseJob(args)
 	if !ok {
 		fmt.Fprintln(os.Stderr, "supervise needs the directory of a unit and a command; the daemon starts it, not you")
 		return exitUsage
 	}
+	var line *jobLine
+	if more {
+		line = openLine()
+	}
 	// The command is killed when the thread that has started it ends.
 	runtime.LockOSThread()
+	// What this process does it does in turn: a second processor would only be woken
+	// for nothing.
+	runtime.GOMAXPROCS(1)
+	for {
+		code, told := supervise(job)
+		if code != 0 || told || !more {
+			return code
+		}
+		if job, ok = line.next(); !ok {
+			return 0
+		}
+	}
+}
+
+// supervise runs a unit. It returns the exit code, and whether this process was
+// told to end.
+func supervise(job work.Job) (code int, told bool) {
 	// Once the unit is claimed no signal may end this process by accident.
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	u := &unitRun{job: job, signals: signals}
+	code = u.supervise()
+	signal.Stop(signals)
+	return code, u.told || len(signals) > 0
+}
 
-	dir := job.Dir
-	held, err := takeClaim(dir)
+// supervise claims the unit and runs it.
+func (u *unitRun) supervise() (code int) {
+	held, err := takeClaim(u.job.Dir)
 	switch {
 	case errors.Is(err, errClaimed):
 		return exitClaimed
@@ -63,24 +90,45 @@ func SuperviseMain(args []string) int {
 		return exitNoClaim
 	}
 	defer held.Close()
-	status, err := work.ReadStatus(FS{}, dir)
-	if err != nil {
+	u.held = held
+	if u.status, err = work.ReadStatus(FS{}, u.job.Dir); err != nil {
 		return exitNoClaim
 	}
-	if status.State.Terminal() {
+	if u.status.State.Terminal() {
 		return 0 // it was cancelled before this process came to it
 	}
-	u := &unitRun{job: job, status: status, signals: signals}
 	if err := u.run(); err != nil {
 		return exitNoResult
 	}
-	markDone(held)
+	u.done()
 	return 0
 }
 
-// supervisorArgs are the arguments after "supervise" of the supervisor of a
-// job; parseJob reads them.
-func supervisorArgs(job work.Job) []string {
+// jobLine is the line to the daemon, by which further jobs come.
+type jobLine struct {
+	file *os.File
+	jobs *json.Decoder
+}
+
+func openLine() *jobLine {
+	unix.CloseOnExec(lineFile) // it is no command's
+	file := os.NewFile(lineFile, "line to the daemon")
+	return &jobLine{file: file, jobs: json.NewDecoder(file)}
+}
+
+// next tells the daemon that the unit is over, and waits for another. There is
+// none if the daemon has ended, or does not need this process any more.
+func (l *jobLine) next() (job work.Job, ok bool) {
+	if _, err := l.file.Write([]byte{'\n'}); err != nil {
+		return job, false
+	}
+	err := l.jobs.Decode(&job)
+	return job, err == nil
+}
+
+// jobArgs are the arguments of the supervisor of a job that describe this;
+// parseJob reads them.
+func jobArgs(job work.Job) []string {
 	var args []string
 	if job.MaxOutput > 0 {
 		args = append(args, maxOutputOption+strconv.FormatInt(job.MaxOutput, 10))
@@ -99,9 +147,10 @@ const (
 	maxOutputOption = "--maxoutput="
 	minFreeOption   = "--minfreespace="
 	separateOption  = "--stderr=separate"
+	lineOption      = "--line" // further jobs come by lineFile
 )
 
-func parseJob(args []string) (job work.Job, ok bool) {
+func parseJob(args []string) (job work.Job, more, ok bool) {
 	for len(args) > 0 && strings.HasPrefix(args[0], "--") {
 		limit, isLimit := strings.CutPrefix(args[0], maxOutputOption)
 		free, isFree := strings.CutPrefix(args[0], minFreeOption)
@@ -113,25 +162,30 @@ func parseJob(args []string) (job work.Job, ok bool) {
 			job.MinFree, err = strconv.ParseInt(free, 10, 64)
 		case args[0] == separateOption:
 			job.SeparateStderr = true
+		case args[0] == lineOption:
+			more = true
 		default:
-			return job, false
+			return job, false, false
 		}
 		if err != nil || job.MaxOutput < 0 || job.MinFree < 0 {
-			return job, false
+			return job, false, false
 		}
 		args = args[1:]
 	}
 	if len(args) < 2 {
-		return job, false
+		return job, false, false
 	}
 	job.Dir, job.Command, job.Args = args[0], args[1], args[2:]
-	return job, true
+	return job, more, true
 }
 
 // unitRun is the run of a unit's command.
 type unitRun struct {
 	job     work.Job
+	held    *os.File // the claim
+	marked  bool     // as done
 	status  work.Status
+	tree    *tree
 	output  *unitOutput
 	signals <-chan os.Signal // that ask to end the unit
 	told    bool             // one of them has come
@@ -143,9 +197,13 @@ type unitRun struct {
 func (u *unitRun) run() error {
 	t, err := u.start()
 	if err != nil {
+		u.tree = noTree()
 		u.result(work.Failed, fmt.Sprintf("Error starting command: %v", err))
-		return u.outlast(noTree())
+		return u.outlast(u.tree)
 	}
+	u.tree = t
+	defer t.close()
+	defer u.output.close()
 	var extra work.CommandExtra
 	// The daemon wrote it; what cannot be read is not worth a failure now.
 	_ = json.Unmarshal(u.status.ExtraData, &extra)
@@ -182,11 +240,14 @@ func (u *unitRun) start() (*tree, error) {
 	cmd.Env = append(os.Environ(), unitVariable+"="+u.job.Dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
+		output.close()
 		return nil, err
 	}
 	output.started()
 	u.output = output
-	return newTree(cmd.Process.Pid), nil
+	t := newTree(cmd.Process.Pid)
+	_ = cmd.Process.Release() // the tree waits for it
+	return t, nil
 }
 
 // await returns the state and detail in which the unit ends: when the command
@@ -199,11 +260,12 @@ func (u *unitRun) await(t *tree) (work.State, string) {
 			over = nil
 			t.kill()
 		case d := <-t.deaths:
+			gone := t.died(d)
 			switch {
-			case t.died(d):
-				return work.Canceled, "Canceled"
 			case d.pid == t.command && !t.ending.Begun():
 				return outcome(d.status)
+			case gone:
+				return work.Canceled, "Canceled"
 			}
 		case <-u.signals:
 			u.told = true
@@ -292,6 +354,17 @@ func (u *unitRun) writeStatus() error {
 		return err
 	}
 	u.status = next
+	if next.State.Terminal() && u.tree.gone {
+		u.done() // before the daemon looks
+	}
 	touch(u.job.Dir)
 	return nil
+}
+
+// done says in the claim that the unit is complete, and no process of it left.
+func (u *unitRun) done() {
+	if !u.marked {
+		markDone(u.held)
+		u.marked = true
+	}
 }

@@ -25,10 +25,11 @@ type tree struct {
 	ending  *escalation.Escalation
 }
 
-// death is the end of one process, or, with pid 0, of the last.
+// death is the end of one process, maybe the last.
 type death struct {
 	pid    int
 	status syscall.WaitStatus
+	last   bool
 }
 
 // newTree takes over all children of this process.
@@ -41,6 +42,14 @@ func newTree(command int) *tree {
 	}
 	go reap(deaths)
 	return t
+}
+
+// close gives up what the tree has open, once all processes are gone.
+func (t *tree) close() {
+	t.timer.Stop()
+	if t.group >= 0 {
+		_ = unix.Close(t.group)
+	}
 }
 
 // noTree is that of a command which could not be started.
@@ -56,21 +65,24 @@ func reap(deaths chan<- death) {
 		pid, err := syscall.Wait4(-1, &status, 0, nil)
 		switch {
 		case err == syscall.EINTR:
-		case err != nil: // ECHILD
-			deaths <- death{}
+		case err != nil: // ECHILD, before any was seen to be the last
+			deaths <- death{last: true}
 			return
 		default:
-			deaths <- death{pid: pid, status: status}
+			last := unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil) == unix.ECHILD
+			deaths <- death{pid: pid, status: status, last: last}
+			if last {
+				return
+			}
 		}
 	}
 }
 
 // died takes note of a death, and reports whether no process is left.
 func (t *tree) died(d death) bool {
-	if t.gone = d.pid == 0; t.gone {
+	if t.gone = d.last; t.gone {
 		t.timer.Stop()
-	}
-	if d.pid == t.command {
+	} else if d.pid == t.command {
 		if s, ok := t.ending.Exited(); ok {
 			t.take(s)
 		}

@@ -368,6 +368,9 @@ func (p *process) WatchOutput(on bool) error {
 	return nil
 }
 
+// Done implements work.Process: the daemon is told of the end at the same moment.
+func (p *process) Done() bool { return false }
+
 // Sweep implements work.Process. A supervisor here ends before its processes only
 // when its machine does.
 func (p *process) Sweep() error { return p.life.check() }
