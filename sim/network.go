@@ -7,6 +7,7 @@ import (
 	"receptor/sim/lane"
 	"receptor/sim/scenario"
 	"receptor/sim/stats"
+	"receptor/sim/truth"
 )
 
 // How the virtual network behaves where a scenario does not say.
@@ -65,14 +66,8 @@ func newCable(net *network, l scenario.Link, from, to *host, master uint64) *cab
 	return c
 }
 
-// up reports whether both wires carry frames. A TCP-like link needs both, since
-// what is not acknowledged does not go on.
-func (c *cable) up() bool { return c.lanes[dialer].Down == 0 && c.lanes[listener].Down == 0 }
-
-// sound reports whether frames go both ways.
-func (c *cable) sound() bool {
-	return c.up() && c.lanes[dialer].Clog == 0 && c.lanes[listener].Clog == 0
-}
+func (c *cable) up() bool    { return truth.Up(&c.lanes) }
+func (c *cable) sound() bool { return truth.Sound(&c.lanes) }
 
 // dial makes an attempt; ended is called once, when it has failed or the link
 // that it made has ended.

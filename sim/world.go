@@ -15,6 +15,7 @@ import (
 	"receptor/sim/probe"
 	"receptor/sim/scenario"
 	"receptor/sim/stats"
+	"receptor/sim/truth"
 	"receptor/transport"
 )
 
@@ -162,7 +163,7 @@ func (w *world) addCable(l scenario.Link) {
 	w.byEnds[[2]string{l.To, l.From}] = c
 	for side, h := range c.hosts {
 		h.cables = append(h.cables, c)
-		if l := &c.lanes[side]; l.Loss > 0 || l.Corrupt > 0 || l.Bandwidth > 0 {
+		if truth.MayBreak(c.lanes[side].Wire) {
 			w.lossy[c.describe(dialer)], w.lossy[c.describe(listener)] = true, true
 		}
 		if c.lanes[side].Duplicate > 0 {

@@ -70,6 +70,7 @@ var rules = map[string]rule{
 	"sim/skew":            {imports: []string{"sim/scenario"}, pure: true},
 	"sim/lane":            {imports: []string{"sim/scenario", "sim/seed"}, pure: true},
 	"sim/fault":           {imports: []string{"sim/check", "sim/scenario"}, pure: true},
+	"sim/truth":           {imports: []string{"sim/check", "sim/lane", "sim/scenario"}, pure: true},
 	"sim/disk":            {imports: []string{"work/vfs"}},
 	"sim/full":            {imports: []string{"sim/check", "sim/eventlog", "sim/scenario", "sim/seed", "work", "github.com/tetratelabs/wazero/..."}, waits: []string{"stall.go"}, clock: []string{"stall.go"}},
 	"sim/full/fulltest":   {tests: true, imports: []string{"sim/guest"}},
