@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"receptor/mesh"
+	"receptor/sim/belief"
 	"receptor/sim/check"
 	"receptor/sim/deployed"
 	"receptor/sim/scenario"
@@ -38,13 +39,13 @@ func isDeployed(n scenario.Node) bool { return n.Kind == scenario.KindDeployed }
 type ours struct{ *mesh.Node }
 
 func (n ours) believes(look func(check.State)) {
-	n.Inspect(func(v mesh.View) { look(beliefs{v}) })
+	n.Inspect(func(v mesh.View) { look(belief.Ours{View: v}) })
 }
 
 // theirs is a model of a deployed node.
 type theirs struct{ *deployed.Node }
 
-func (n theirs) believes(look func(check.State)) { look(deployedBeliefs{n.Status()}) }
+func (n theirs) believes(look func(check.State)) { look(belief.Deployed{Status: n.Status()}) }
 
 // services returns what the node knows of services.
 func (n ours) services() (known []check.Offer) {

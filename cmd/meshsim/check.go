@@ -34,7 +34,7 @@ func (a app) check(ctx context.Context, args []string) error {
 	f.StringVar(&c.seeds, "seeds", "0:100", "run with each seed of `A:B`, A up to but not B")
 	f.StringVar(&c.shard, "shard", "", "of the seeds only shard `I/N`: those that leave the remainder I when divided by N (N/N is 0/N)")
 	f.StringVar(&c.engine, "engine", sim.EngineCore, aboutEngines)
-	f.DurationVar(&c.stall, "stall", full.DefaultStall, "how long the full engine may take for a second of virtual time before that is a failure")
+	f.DurationVar(&c.stall, "stall", full.DefaultStall, aboutStall)
 	f.BoolVar(&c.noFaults, "no-faults", false, "run the files as they are: no faults but their own, no liveness phase, their own expectations")
 	f.IntVar(&c.jobs, "jobs", 0, "how many runs go on at once (default: one for each core)")
 	f.BoolVar(&c.keepGoing, "keep-going", false, "go on after a failure")
@@ -44,8 +44,8 @@ func (a app) check(ctx context.Context, args []string) error {
 	if err := f.Parse(args); err != nil {
 		return err
 	}
-	if f.Changed("stall") && c.engine == sim.EngineCore {
-		return errors.New("--stall is for the full engine: leave it out")
+	if err := checkStall(c.engine, c.stall, f.Changed("stall")); err != nil {
+		return err
 	}
 	plan, err := c.campaign(f.Args())
 	if err != nil {
@@ -84,9 +84,6 @@ func (c *checkFlags) campaign(paths []string) (*campaign.Campaign, error) {
 	}
 	if err := checkEngine(c.engine); err != nil {
 		return nil, err
-	}
-	if c.stall <= 0 {
-		return nil, fmt.Errorf("--stall %v: it must be more than nothing", c.stall)
 	}
 	if c.jobs < 0 {
 		return nil, fmt.Errorf("--jobs %d: it must not be negative", c.jobs)

@@ -31,6 +31,7 @@ type runFlags struct {
 	asJSON                  bool
 	twice                   bool
 	history                 int
+	stall                   time.Duration
 }
 
 // run is the command that runs a scenario file.
@@ -64,6 +65,7 @@ func (a app) parseRun(args []string) (*runFlags, error) {
 	f.StringVar(&r.resolvedPath, "resolved", "", "write the scenario to `FILE`, with nothing left to draw from the seed")
 	f.StringVar(&r.htmlPath, "html", "", "write a page that shows the run to `FILE`")
 	f.BoolVar(&r.twice, "twice", false, "run it twice, to see that both runs are the same")
+	f.DurationVar(&r.stall, "stall", full.DefaultStall, aboutStall)
 	f.IntVar(&r.history, "history", 20, "after a violation, print so many events that led to it")
 	f.BoolVar(&r.asJSON, "json", false, "print the report as one JSON object")
 	if err := f.Parse(args); err != nil {
@@ -75,6 +77,9 @@ func (a app) parseRun(args []string) (*runFlags, error) {
 	}
 	r.engine = *engine
 	if err := checkEngine(r.engine); err != nil {
+		return nil, err
+	}
+	if err := checkStall(r.engine, r.stall, f.Changed("stall")); err != nil {
 		return nil, err
 	}
 	if r.engine == full.Engine {
@@ -244,11 +249,7 @@ func summarize(out io.Writer, s *scenario.Scenario, r sim.Report, flags *runFlag
 		p.printf(", %.0f per second", float64(r.Events)/r.WallSeconds)
 	}
 	p.printf("\n%-11s %s\n", "trace hash", r.TraceHash)
-	if r.ConvergedAtSeconds != nil {
-		p.printf("%-11s at %v: since then every database and route is right\n", "converged", virtual(*r.ConvergedAtSeconds))
-	} else {
-		p.printf("%-11s no: databases or routes were wrong at the end\n", "converged")
-	}
+	p.converged(r.ConvergedAtSeconds)
 	if r.Quiet {
 		p.printf("%-11s databases and routes: the mesh has been quiet for longer than the bound of %v\n", "checked", r.Bound)
 	} else {
@@ -304,6 +305,15 @@ func (a app) explain(s *scenario.Scenario, r sim.Report, flags *runFlags) error 
 
 func virtual(seconds float64) time.Duration {
 	return time.Duration(seconds * float64(time.Second)).Round(time.Microsecond)
+}
+
+// converged prints since when all is right, nil: it is not.
+func (p *printer) converged(seconds *float64) {
+	if seconds != nil {
+		p.printf("%-11s at %v: since then every database and route is right\n", "converged", virtual(*seconds))
+	} else {
+		p.printf("%-11s no: databases or routes were wrong at the end\n", "converged")
+	}
 }
 
 // printer keeps the first error of writing.

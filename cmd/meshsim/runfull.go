@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"time"
 
+	"receptor/sim"
 	"receptor/sim/check"
 	"receptor/sim/full"
 	"receptor/sim/scenario"
@@ -27,7 +30,7 @@ func (a app) runFull(ctx context.Context, file *scenario.File, flags *runFlags) 
 		return err
 	}
 	defer host.Close()
-	opts := full.Options{Wall: a.wall, For: flags.length}
+	opts := full.Options{Wall: a.wall, For: flags.length, Stall: flags.stall}
 	var trace bytes.Buffer
 	if flags.tracePath != "" || flags.twice {
 		opts.Trace = &trace
@@ -74,6 +77,20 @@ func newHost(ctx context.Context) (*full.Host, error) {
 	return full.NewHost(ctx, guest, full.CacheDir(), 0)
 }
 
+const aboutStall = "how long the full engine may take, by the machine's clock, for a second of virtual time before that is a failure; " +
+	"more on a machine with much else to do"
+
+// checkStall checks the flag --stall of both commands.
+func checkStall(engine string, stall time.Duration, given bool) error {
+	switch {
+	case given && engine == sim.EngineCore:
+		return errors.New("--stall is for the full engine: leave it out")
+	case stall <= 0:
+		return fmt.Errorf("--stall %v: it must be more than nothing", stall)
+	}
+	return nil
+}
+
 // checkFull refuses flags that the full engine has no use for.
 func checkFull(changed func(string) bool) error {
 	for _, name := range []string{"seeds", "resolved", "html", "history"} {
@@ -89,6 +106,12 @@ func (a app) summarizeFull(r full.Report) error {
 	p.printf("%-11s %d nodes, %d links, seed %d, %s engine, guest %s\n", "mesh", r.Nodes, r.Links, r.Seed, r.Engine, r.Guest)
 	p.printf("%-11s %v of virtual time in %.2f s\n", "run", virtual(r.VirtualSeconds), r.WallSeconds)
 	p.printf("%-11s %d\n%-11s %s\n", "events", r.Events, "trace hash", r.TraceHash)
+	p.converged(r.ConvergedAtSeconds)
+	if r.Quiet {
+		p.printf("%-11s databases and routes: the mesh has been quiet for longer than the convergence bound\n", "checked")
+	} else {
+		p.printf("%-11s databases and routes were not: the run ends before the mesh has been quiet for the convergence bound\n", "checked")
+	}
 	p.printf("%-11s %d sent, %d answered\n", "pings", r.Pings.Sent, r.Pings.Answered)
 	p.printf("%-11s %d sent, %d delivered\n", "datagrams", r.Datagrams.Sent, r.Datagrams.Delivered)
 	p.printf("%-11s %d opened, %d complete\n", "streams", r.Streams.Opened, r.Streams.Complete)

@@ -12,6 +12,9 @@ import (
 // meshEvent logs an event of the node, and passes on what others wait for. It
 // may be called under the node's lock.
 func (d *Daemon) meshEvent(e mesh.Event) {
+	if tell := d.host.Tracing.Events; tell != nil {
+		tell(e)
+	}
 	switch e := e.(type) {
 	case mesh.LinkUp:
 		d.log.Infof("Connection established with %s (%s, cost %v)", e.Peer, e.Link, e.Cost)

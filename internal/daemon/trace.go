@@ -17,6 +17,9 @@ type Tracing struct {
 	Payload int
 	// QLog opens the files of mesh.Config.QLog.
 	QLog func(name string) io.WriteCloser
+	// Events is told what happens to the node in the mesh, beside the log; it may be
+	// called under the node's lock. nil: nobody is.
+	Events func(mesh.Event)
 }
 
 // MaxPayloadTrace is the greatest Tracing.Payload.

@@ -133,6 +133,10 @@ func (c *Convergence) Look(now time.Duration) {
 	c.expect(now)
 }
 
+// Release ends the expectation: what disturbs the mesh from now on may take any
+// time.
+func (c *Convergence) Release() { c.limit = 0 }
+
 // Quiet reports whether the mesh has been undisturbed for the bound.
 func (c *Convergence) Quiet() bool { return c.boundAt == never }
 

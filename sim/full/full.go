@@ -41,13 +41,18 @@ type Report struct {
 	WallSeconds float64 `json:"wall_seconds"`
 	Events      uint64  `json:"events"`
 	// TraceHash is that of the event log, for a guest with this Guest digest.
-	TraceHash  string            `json:"trace_hash"`
-	Guest      string            `json:"guest"`
-	Violations []check.Violation `json:"violations"` // never nil
-	Units      Units             `json:"units"`
-	Pings      Pings             `json:"pings"`
-	Streams    Streams           `json:"streams"`
-	Datagrams  Datagrams         `json:"datagrams"`
+	TraceHash string `json:"trace_hash"`
+	Guest     string `json:"guest"`
+	// ConvergedAtSeconds is as in sim.Report, at the end of the time that the
+	// scenario states unless that says converges.
+	ConvergedAtSeconds *float64          `json:"converged_at_seconds"`
+	Violations         []check.Violation `json:"violations"` // never nil
+	Units              Units             `json:"units"`
+	Pings              Pings             `json:"pings"`
+	Streams            Streams           `json:"streams"`
+	Datagrams          Datagrams         `json:"datagrams"`
+	// Quiet is as in sim.Report.
+	Quiet bool `json:"-"`
 }
 
 // Units counts units of work.

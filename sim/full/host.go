@@ -120,6 +120,7 @@ func (h *Host) Run(ctx context.Context, s *scenario.Scenario, opts Options) (Rep
 		Seed: s.Seed, Engine: Engine, Nodes: len(s.Nodes), Links: len(s.Links),
 		VirtualSeconds: now.Seconds(), WallSeconds: (wall() - began).Seconds(), Events: out.events,
 		TraceHash: hex.EncodeToString(out.hash.Sum(nil)[:16]), Guest: h.digest,
+		ConvergedAtSeconds: j.converged, Quiet: j.calm,
 		Violations: j.violations, Units: j.counts, Pings: j.pings, Streams: j.opened, Datagrams: j.datagrams.counts,
 	}, nil
 }

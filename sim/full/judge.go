@@ -28,6 +28,8 @@ type judge struct {
 	stopping   time.Duration // when the time of the run was over
 	cores      [][]string
 	reached    map[string]string // the next node of a core, by the one that reached it
+	converged  *float64          // since when all databases and routes are right, in seconds; nil: they are not
+	calm       bool              // the mesh has been undisturbed for the bound
 }
 
 // lingering is what the guest gives a daemon that has ended.
@@ -75,6 +77,13 @@ func (j *judge) take(e eventlog.Event) {
 		}
 	case eventlog.Reached:
 		j.reached[e.Node] = e.Text
+	case eventlog.Violated:
+		j.report(time.Duration(e.At), e.Node, check.Rule(e.Text), "%s", e.Problem)
+	case eventlog.Right:
+		at := (time.Duration(e.At) - time.Duration(e.Quiet)).Seconds()
+		j.converged = &at
+	case eventlog.Calm:
+		j.calm = true
 	case eventlog.Left:
 		j.left = append(j.left, e)
 	case eventlog.PowerOff, eventlog.Impaired, eventlog.Unsafe:
@@ -91,6 +100,9 @@ func (j *judge) take(e eventlog.Event) {
 		f.submitted = true
 		j.counts.Submitted++
 	case eventlog.Renamed:
+		if f.void {
+			return // the one that it had is lost
+		}
 		j.report(at, e.Node, check.RuleUnit, "unit %d is %s: %s", e.Unit, e.Text, e.Problem)
 	case eventlog.Claiming:
 		f.claiming = true

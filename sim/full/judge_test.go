@@ -29,6 +29,7 @@ func TestJudge(t *testing.T) {
 		"wrong bytes":        {[]eventlog.Event{submitted, ran, wrong, released, end}, 1},
 		"failed with exit 0": {[]eventlog.Event{submitted, ran, failed, released, end}, 1},
 		"has another name":   {[]eventlog.Event{submitted, {Kind: eventlog.Renamed, Unit: 1}, ran, seen, released, end}, 1},
+		"lost its name":      {[]eventlog.Event{unsafe, submitted, {Kind: eventlog.Renamed, Unit: 1}, ran, seen, released, end}, 0},
 		"not terminal":       {[]eventlog.Event{submitted, ran, end}, 1},
 		"not released":       {[]eventlog.Event{submitted, ran, seen, end}, 1},
 		"never submitted":    {[]eventlog.Event{end}, 1},

@@ -14,8 +14,6 @@ func supported(s *scenario.Scenario) error {
 	switch {
 	case len(s.Services) > 0:
 		return refuse("services of the workload")
-	case s.Expect.ConvergedWithin > 0:
-		return refuse("expectation of convergence within a time")
 	}
 	for _, n := range s.Nodes {
 		if n.Kind == scenario.KindDeployed {

@@ -22,7 +22,8 @@ type route struct {
 
 // converge makes the cores sound if that has not been done. It lets time pass
 // until the nodes of each reach one another in a ring, the units within a core are
-// done, and nothing is left of them, or until patience is at its end.
+// done, and nothing is left of them, and the mesh has come to rest if the scenario
+// wants that, or until patience is at its end.
 func (w *world) converge() {
 	cores := w.scenario.Cores()
 	w.acting.Lock()
@@ -41,7 +42,7 @@ func (w *world) converge() {
 	for _, u := range w.scenario.Units {
 		longest = max(longest, u.At-w.scenario.For+u.Duration, u.Duration)
 	}
-	for end := time.Now().Add(patience + longest); !w.converged(cores) && time.Now().Before(end); {
+	for end := time.Now().Add(patience + longest); !(w.converged(cores) && w.witness.rests()) && time.Now().Before(end); {
 		time.Sleep(time.Second)
 	}
 }

@@ -52,10 +52,11 @@ func (m faulty) Ends(a scenario.Action) {
 }
 
 // Changed implements fault.Mesh.
-func (m faulty) Changed(check.Cause) {}
+func (m faulty) Changed(cause check.Cause) { m.witness.redraw(cause) }
 
 // Inflict implements fault.Mesh.
 func (m faulty) Inflict(a scenario.Action) (end func()) {
+	m.witness.suspect(a)
 	switch a.Do {
 	case scenario.Down:
 		c, sides := m.sides(a)
@@ -76,6 +77,7 @@ func (m faulty) Do(a scenario.Action) {
 	n := m.machines[a.Node]
 	switch a.Do {
 	case scenario.Restart:
+		m.witness.suspect(a)
 		n.kill()
 		m.boot(a.Node, a.OldEpoch)
 	case scenario.SetClock:
@@ -102,13 +104,26 @@ func (m faulty) boot(node string, old bool) {
 	if n.life != nil || m.faults.KeptDown(node) {
 		return
 	}
+	if old || n.spec.Offset != 0 {
+		m.witness.doubts.Disputed = true
+	}
 	life := n.conceive(old)
 	go func() {
 		if err := n.start(life); err != nil {
 			m.log.log(eventlog.Event{Kind: eventlog.Problem, Node: node, Problem: err.Error()})
 			m.After(restartPause, func() { m.boot(node, old) })
+			return
 		}
+		m.After(0, func() { m.started(life) })
 	}()
+}
+
+// started takes note of a daemon that has started, and may have been killed since.
+func (w *world) started(life *incarnation) {
+	life.serves = true
+	if life.machine.life == life {
+		w.witness.redraw(check.CauseHeal)
+	}
 }
 
 // sides returns the cable of an action, and the ends whose frames it concerns.

@@ -34,15 +34,20 @@ func Run(in io.Reader, out io.Writer) error {
 	log := &logger{start: time.Now(), out: json.NewEncoder(out)}
 	w := newWorld(s, log)
 	for _, n := range s.Nodes {
-		if err := w.machines[n.ID].start(w.machines[n.ID].conceive(false)); err != nil {
+		life := w.machines[n.ID].conceive(false)
+		if err := w.machines[n.ID].start(life); err != nil {
 			return fmt.Errorf("start node %s: %w", n.ID, err)
 		}
+		life.serves = true
 	}
+	go w.witness.watch()
 	w.playTimeline()
 	w.playWorkload()
 	w.playStreams()
 	time.Sleep(time.Until(log.start.Add(s.For)))
+	w.witness.timeIsUp()
 	w.converge()
+	w.witness.dismiss()
 	w.end()
 	return log.err
 }

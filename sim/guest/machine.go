@@ -35,7 +35,9 @@ import (
 // machine is what a node runs on: its disk and its processes outlive its daemon.
 type machine struct {
 	id          string
+	number      int // its place among the nodes of the scenario
 	world       *world
+	lossy       bool // a wire of it may end links
 	disk        *disk.Disk
 	processes   sync.Mutex
 	supervisors []*supervisor // guarded by processes
@@ -64,7 +66,8 @@ type incarnation struct {
 	booted   sync.Mutex
 	daemon   *daemon.Daemon // guarded by booted; nil until it has started, and once it is closed
 	ending   bool           // guarded by booted; it is to be closed, if need be once it has started
-	node     *mesh.Node     // that of daemon, for the datagrams of the workload; set before it is their sender
+	node     *mesh.Node     // that of daemon, also once that is closed; set before it is the sender of datagrams, and before serves
+	serves   bool           // the daemon has started; guarded by the mutex acting of the world
 	old      bool           // it starts with the epoch of the first
 
 	mu    sync.Mutex
@@ -176,6 +179,10 @@ func (m *machine) arguments() []string {
 	return append(args, streamArguments(m.world.scenario, m.id)...)
 }
 
+// serves reports whether a daemon runs and has started. It requires the mutex acting
+// of the world.
+func (m *machine) serves() bool { return m.life != nil && m.life.serves }
+
 // kill ends the daemon at once: its processes go on, its peers see its links end.
 func (m *machine) kill() {
 	life := m.life
@@ -270,7 +277,8 @@ func (i *incarnation) host() daemon.Host {
 		RunOnTerminal: func(string, ...string) (io.ReadWriteCloser, error) { return nil, errAbsent },
 		OpenTUN:       func(string, netip.Prefix) (iprouter.Device, error) { return nil, errAbsent },
 		FS:            heldFS{i.machine.disk.For(i.check), &i.holdings}, Processes: i,
-		Info: control.NodeInfo{Version: "simulated", SystemCPUCount: 1, SystemMemoryMiB: 1024},
+		Tracing: daemon.Tracing{Events: i.observe},
+		Info:    control.NodeInfo{Version: "simulated", SystemCPUCount: 1, SystemMemoryMiB: 1024},
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"receptor/sim/eventlog"
 	"receptor/sim/fault"
 	"receptor/sim/scenario"
+	"receptor/sim/truth"
 )
 
 // world is the mesh with the machines and wires that it is on.
@@ -23,12 +24,13 @@ type world struct {
 	over     atomic.Bool // clients give up
 	units    []*unit
 	routes   []*route
+	witness  *witness
 }
 
 func newWorld(s *scenario.Scenario, log *logger) *world {
 	w := &world{scenario: s, log: log, machines: make(map[string]*machine)}
-	for _, n := range s.Nodes {
-		m := &machine{id: n.ID, world: w, sockets: newSockets()}
+	for i, n := range s.Nodes {
+		m := &machine{id: n.ID, number: i, world: w, sockets: newSockets()}
 		m.disk = m.newDisk()
 		rules, err := n.Rules()
 		if err != nil {
@@ -38,9 +40,14 @@ func newWorld(s *scenario.Scenario, log *logger) *world {
 		w.machines[n.ID] = m
 	}
 	for _, l := range s.Links {
-		w.cables = append(w.cables, newCable(l, w))
+		c := newCable(l, w)
+		w.cables = append(w.cables, c)
+		for _, m := range c.machines {
+			m.lossy = m.lossy || truth.MayBreak(l.Forward) || truth.MayBreak(l.Back)
+		}
 	}
 	w.faults = fault.New(faulty{w})
+	w.witness = newWitness(w)
 	return w
 }
 

@@ -1,0 +1,238 @@
+package guest
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"receptor/mesh"
+	"receptor/sim/belief"
+	"receptor/sim/check"
+	"receptor/sim/eventlog"
+	"receptor/sim/scenario"
+	"receptor/sim/truth"
+)
+
+// maxViolations is how many a witness tells: what follows from them is of no interest.
+const maxViolations = 20
+
+// witness compares what nodes believe of the mesh with what it is, which is too much
+// for the log, and tells what is wrong. All but told is guarded by the mutex acting
+// of the world.
+type witness struct {
+	world       *world
+	ids         []string
+	index       map[string]int
+	convergence *check.Convergence
+	paths       *check.Paths
+	conditions  check.Conditions
+	doubts      truth.Doubts
+	violations  int
+	dismissed   bool
+	woken, over chan struct{}
+
+	// Nodes tell under their locks, which a look at them takes.
+	telling sync.Mutex
+	told    []news // not taken in yet
+}
+
+// news is something that has happened to a node.
+type news struct {
+	at                 time.Duration
+	node               int
+	touched, disturbed bool // its beliefs may have changed; its links may have ended by loss
+}
+
+func newWitness(w *world) *witness {
+	v := &witness{world: w, index: make(map[string]int), woken: make(chan struct{}, 1), over: make(chan struct{})}
+	for i, n := range w.scenario.Nodes {
+		v.ids = append(v.ids, n.ID)
+		v.index[n.ID] = i
+	}
+	v.convergence = check.NewConvergence(len(v.ids), w.scenario.Expect.ConvergedWithin, v.state, v.report)
+	return v
+}
+
+// watch looks at the nodes whenever there is something to see, until the witness is
+// dismissed.
+func (v *witness) watch() {
+	v.world.acting.Lock()
+	v.redraw(check.CauseStart)
+	v.world.acting.Unlock()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-v.over:
+			return
+		case <-v.woken:
+		case <-timer.C:
+		}
+		timer.Reset(v.lookIfDue())
+	}
+}
+
+// lookIfDue returns how long there is nothing to look at, unless a node tells of
+// something.
+func (v *witness) lookIfDue() time.Duration {
+	v.world.acting.Lock()
+	defer v.world.acting.Unlock()
+	v.take()
+	if !v.dismissed && v.now() >= v.convergence.Due() {
+		v.look()
+	}
+	return v.convergence.Due() - v.now()
+}
+
+func (v *witness) now() time.Duration { return time.Since(v.world.log.start) }
+
+// look judges the nodes now.
+func (v *witness) look() {
+	v.take()
+	v.convergence.Look(v.now())
+}
+
+// state lets the checker look at what a node believes.
+func (v *witness) state(node int, look func(check.State)) {
+	v.world.machines[v.ids[node]].life.node.Inspect(func(view mesh.View) { look(belief.Ours{View: view}) })
+}
+
+// report implements check.Report.
+func (v *witness) report(_ time.Duration, node string, rule check.Rule, format string, args ...any) {
+	if v.violations++; v.violations <= maxViolations {
+		v.world.log.log(eventlog.Event{Kind: eventlog.Violated, Node: node, Text: string(rule), Problem: fmt.Sprintf(format, args...)})
+	}
+}
+
+// observe takes an event of a node, which may hold its lock.
+func (i *incarnation) observe(e mesh.Event) {
+	if i.dead.Load() {
+		return
+	}
+	v := i.machine.world.witness
+	switch e.(type) {
+	case mesh.RoutesChanged, mesh.LinkUp, mesh.NodeForgotten:
+		v.tell(news{node: i.machine.number, touched: true})
+	case mesh.LinkDown:
+		v.tell(news{node: i.machine.number, touched: true, disturbed: i.machine.lossy})
+	case mesh.LinkFailed:
+		if i.machine.lossy {
+			v.tell(news{node: i.machine.number, disturbed: true})
+		}
+	}
+}
+
+func (v *witness) tell(n news) {
+	v.telling.Lock()
+	defer v.telling.Unlock()
+	n.at = v.now()
+	v.told = append(v.told, n)
+	v.wake()
+}
+
+func (v *witness) wake() {
+	select {
+	case v.woken <- struct{}{}:
+	default:
+	}
+}
+
+// take takes in what nodes have told.
+func (v *witness) take() {
+	v.telling.Lock()
+	told := v.told
+	v.told = nil
+	v.telling.Unlock()
+	for _, n := range told {
+		if n.touched {
+			v.convergence.Touched(n.at, n.node)
+		}
+		if n.disturbed {
+			v.convergence.Disturbed(n.at, check.CauseOther)
+		}
+	}
+}
+
+// redraw is for a mesh that has become another one.
+func (v *witness) redraw(cause check.Cause) {
+	v.take()
+	w := v.world
+	d := truth.New(v.ids, v.doubts, v.conditions)
+	for i, id := range v.ids {
+		m := w.machines[id]
+		d.Node(i, m.serves(), m.paused(), m.spec.Drift)
+		d.Conditions.Redial = d.Conditions.Redial || m.lossy
+	}
+	for _, c := range w.cables {
+		c.draw(d, v.index)
+	}
+	v.paths, v.conditions = d.Paths(), d.Conditions
+	v.convergence.Redrawn(v.now(), cause, v.paths, v.paths.Bound(v.conditions))
+	v.wake()
+}
+
+// draw adds the link to a drawing of the mesh.
+func (c *cable) draw(d *truth.Drawing, index map[string]int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	d.Link(c.link.Backend, c.link.Cost, index[c.link.From], index[c.link.To], &c.lanes, c.outage)
+}
+
+// timeIsUp ends what the scenario expects.
+func (v *witness) timeIsUp() {
+	v.world.acting.Lock()
+	defer v.world.acting.Unlock()
+	v.look()
+	v.convergence.Release()
+	if !v.world.scenario.Expect.Converges {
+		v.conclude()
+	}
+}
+
+// conclude tells whether all is right.
+func (v *witness) conclude() {
+	if at, ok := v.convergence.Converged(); ok {
+		v.world.log.log(eventlog.Event{Kind: eventlog.Right, Quiet: int64(v.now() - at)})
+	}
+	if v.convergence.Quiet() {
+		v.world.log.log(eventlog.Event{Kind: eventlog.Calm})
+	}
+}
+
+// rests reports whether the mesh has come to rest, as far as it must.
+func (v *witness) rests() bool {
+	v.world.acting.Lock()
+	defer v.world.acting.Unlock()
+	return !v.world.scenario.Expect.Converges || v.convergence.Quiet() || v.conditions.Unclear || v.violations > 0
+}
+
+// dismiss ends the watch.
+func (v *witness) dismiss() {
+	rests := v.rests()
+	v.world.acting.Lock()
+	defer v.world.acting.Unlock()
+	v.dismissed = true
+	close(v.over)
+	if !rests && !v.loses() {
+		v.report(v.now(), "", check.RuleConverged, "the mesh does not come to rest, although nothing happens to it any more")
+	}
+	if v.world.scenario.Expect.Converges {
+		v.look()
+		v.conclude()
+	}
+}
+
+// loses reports whether a wire may end links at any time.
+func (v *witness) loses() bool {
+	for _, m := range v.world.machines {
+		if m.lossy {
+			return true
+		}
+	}
+	return false
+}
+
+// suspect notes what an action leaves open about the mesh.
+func (v *witness) suspect(a scenario.Action) {
+	v.doubts.Redials = v.doubts.Redials || a.Node != "" || a.Do == scenario.Clog
+}
