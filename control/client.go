@@ -2,6 +2,7 @@ package control
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,9 +56,9 @@ func NewClient(conn io.ReadWriteCloser) (*Client, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("read the greeting of the control service: %w", err)
 	}
-	nodeID, ok := strings.CutPrefix(line, greetingPrefix)
+	nodeID, ok := strings.CutPrefix(string(line), greetingPrefix)
 	if !ok || nodeID == "" {
-		return nil, "", fmt.Errorf("not a control service: its greeting should be %q and a node ID, but is %s", greetingPrefix, quote(line))
+		return nil, "", fmt.Errorf("not a control service: its greeting should be %q and a node ID, but is %s", greetingPrefix, quote(string(line)))
 	}
 	return c, nodeID, nil
 }
@@ -297,18 +298,23 @@ func (c *Client) send(line []byte) error {
 
 // answer reads a line of JSON.
 func (c *Client) answer() (json.RawMessage, error) {
-	line, err := c.resultLine()
+	line, err := c.resultBytes()
 	if err != nil {
 		return nil, err
 	}
-	if !json.Valid([]byte(line)) {
-		return nil, fmt.Errorf("the answer of the node is not JSON: %s", quote(line))
+	if !json.Valid(line) {
+		return nil, fmt.Errorf("the answer of the node is not JSON: %s", quote(string(line)))
 	}
-	return json.RawMessage(line), nil
+	return line, nil
 }
 
 // resultLine reads a line that is not an error.
 func (c *Client) resultLine() (string, error) {
+	line, err := c.resultBytes()
+	return string(line), err
+}
+
+func (c *Client) resultBytes() ([]byte, error) {
 	line, err := c.readLine()
 	if remote := (*RemoteError)(nil); err != nil && !errors.As(err, &remote) {
 		err = fmt.Errorf("read the answer of the node: %w", err)
@@ -317,18 +323,18 @@ func (c *Client) resultLine() (string, error) {
 }
 
 // readLine reads a line; one with an error becomes a *RemoteError.
-func (c *Client) readLine() (string, error) {
+func (c *Client) readLine() ([]byte, error) {
 	line, err := readLine(c.in, maxAnswer)
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	if text, ok := strings.CutPrefix(string(line), "ERROR:"); ok {
-		return "", &RemoteError{Text: strings.TrimSpace(text)}
+	if text, ok := bytes.CutPrefix(line, []byte("ERROR:")); ok {
+		return nil, &RemoteError{Text: string(bytes.TrimSpace(text))}
 	}
-	return string(line), nil
+	return line, nil
 }
 
 // closeWrite closes the write side of a connection that has two.

@@ -15,6 +15,10 @@ import (
 // server closes.
 type Handler func(ctx context.Context, req *Request, s Session) (any, error)
 
+// Raw is an answer that is JSON already, in one line and without its end, for those
+// too long to be looked through again. The session owns it.
+type Raw []byte
+
 // Request is one command line in either of its two forms (PROTOCOL section 4).
 type Request struct {
 	// Command is the name, in lower case.

@@ -33,7 +33,10 @@ func readLine(r *bufio.Reader, limit int) ([]byte, error) {
 		switch {
 		case err == nil, err == io.EOF && len(line) > 0:
 			line = bytes.TrimSuffix(line, []byte{'\n'})
-			return bytes.ReplaceAll(line, []byte{'\r'}, nil), nil
+			if bytes.IndexByte(line, '\r') >= 0 {
+				line = bytes.ReplaceAll(line, []byte{'\r'}, nil)
+			}
+			return line, nil
 		case err != bufio.ErrBufferFull:
 			return nil, err
 		}

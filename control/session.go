@@ -180,11 +180,14 @@ func (ss *session) greet() bool {
 }
 
 func (ss *session) answer(value any) bool {
-	line, err := json.Marshal(value)
-	if err != nil {
-		return ss.fail(fmt.Sprintf("the answer has no JSON form: %v", err))
+	line, raw := value.(Raw)
+	if !raw {
+		var err error
+		if line, err = json.Marshal(value); err != nil {
+			return ss.fail(fmt.Sprintf("the answer has no JSON form: %v", err))
+		}
 	}
-	_, err = ss.conn.Write(append(line, '\n'))
+	_, err := ss.conn.Write(append(line, '\n'))
 	return err == nil
 }
 

@@ -49,21 +49,25 @@ type featuresAnswer struct {
 	Features []string `json:"features"`
 }
 
-// list answers with the status of one unit, or of all.
+// list answers with the status of one unit, or of all: an object with their IDs, in
+// order.
 func (m *Manager) list(o order) (any, error) {
-	answer := make(map[string]statusAnswer)
 	if o.unitID != "" {
 		r, err := m.find(o.unitID)
 		if err != nil {
 			return nil, err
 		}
-		answer[o.unitID] = answerStatus(r)
-		return answer, nil
+		return map[string]statusAnswer{o.unitID: answerStatus(r)}, nil
 	}
-	for _, r := range m.all() {
-		answer[r.base().id] = answerStatus(r)
+	line := []byte{'{'}
+	for i, r := range m.all() {
+		if i > 0 {
+			line = append(line, ',')
+		}
+		line = append(appendString(line, r.base().id), ':')
+		line = answerStatus(r).append(line)
 	}
-	return answer, nil
+	return control.Raw(append(line, '}')), nil
 }
 
 func answerStatus(r runner) statusAnswer {

@@ -1,7 +1,6 @@
 package work
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -306,12 +305,11 @@ func (m *Manager) all() []runner {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	list := make([]runner, 0, len(m.units))
-	for _, r := range m.units {
-		if r != nil {
+	for _, id := range slices.Sorted(maps.Keys(m.units)) {
+		if r := m.units[id]; r != nil {
 			list = append(list, r)
 		}
 	}
-	slices.SortFunc(list, func(a, b runner) int { return cmp.Compare(a.base().id, b.base().id) })
 	return list
 }
 

@@ -66,5 +66,9 @@ func (c *command) sizes() (stdout, stderr int64) {
 	if s.status.State != Running {
 		return s.size, s.errSize
 	}
-	return max(s.size, c.stdoutSize()), max(s.errSize, c.fileSize(StderrFile))
+	stdout, stderr = max(s.size, c.stdoutSize()), s.errSize
+	if t, _ := c.m.lookupType(s.status.WorkType); t.SeparateStderr || stderr > 0 {
+		stderr = max(stderr, c.fileSize(StderrFile))
+	}
+	return stdout, stderr
 }

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"receptor/control"
 	"receptor/transport"
 	"receptor/work"
@@ -186,6 +188,15 @@ func TestIdleUnits(t *testing.T) {
 	}
 }
 
+// cpuTime is what this process has used, in user mode and in the kernel.
+func cpuTime(b *testing.B) time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 // BenchmarkScale has a node with 10,000 finished and 1,000 running units start,
 // and list them.
 func BenchmarkScale(b *testing.B) {
@@ -210,11 +221,13 @@ func BenchmarkScale(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer c.Close()
+	before := cpuTime(b)
 	for b.Loop() {
 		if _, err := c.Do("work list"); err != nil {
 			b.Fatal(err)
 		}
 	}
+	b.ReportMetric(float64((cpuTime(b)-before).Milliseconds())/float64(b.N), "cpu-ms/op") // of the client, too
 	b.ReportMetric(float64(took.Milliseconds()), "ms-to-start")
 	b.ReportMetric(float64(used.heapKiB), "KiB")
 	b.ReportMetric(float64(used.goroutines), "goroutines")
