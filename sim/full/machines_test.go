@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"receptor/sim/eventlog"
 )
@@ -75,5 +76,37 @@ func TestPowerCutsDiffer(t *testing.T) {
 	}
 	if len(hashes) != 3 {
 		t.Errorf("%d traces of 3 losses", len(hashes))
+	}
+}
+
+// Who is connected to a machine that loses its power hears nothing: what it sends then
+// is in vain, or answered by a reset once the machine is back.
+func TestPowerCutIsSilent(t *testing.T) {
+	const cut = "  - {at: 12s, do: power-cut, node: a, for: %s}\n"
+	for _, c := range []struct {
+		during, reason string
+		from, to       time.Duration // between which b takes note
+	}{
+		{"1s", "connection reset by peer", 13 * time.Second, 14 * time.Second},
+		{"30s", "the wire has carried nothing", 15 * time.Second, 30 * time.Second},
+	} {
+		r, trace := play(t, pair+fmt.Sprintf(cut, c.during), 1)
+		if len(r.Violations) > 0 {
+			t.Errorf("violations %v; log:\n%s", r.Violations, last(trace))
+		}
+		at := time.Duration(0)
+		for line := range strings.Lines(trace) {
+			e, err := eventlog.Parse([]byte(line))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.Node == "b" && strings.Contains(e.Text, "Connection with a lost") && strings.Contains(e.Text, c.reason) {
+				at = time.Duration(e.At)
+				break
+			}
+		}
+		if at < c.from || at > c.to {
+			t.Errorf("after a power cut of %s from 12 s on, b takes note at %v that %s, want from %v to %v", c.during, at, c.reason, c.from, c.to)
+		}
 	}
 }

@@ -144,6 +144,7 @@ func (c *cable) thaw(sides ...int) {
 		}
 		c.wake(c.lanes[side].Delay)
 	}
+	c.resetLost()
 	c.changed.Broadcast()
 }
 

@@ -18,13 +18,21 @@ var losses = map[scenario.Loss]disk.Loss{
 	"": disk.LoseAll, scenario.LoseAll: disk.LoseAll, scenario.Torn: disk.Torn, scenario.Reordered: disk.Reordered,
 }
 
-// powerCut ends all that runs on the machine. Its disk keeps what was synced.
+// powerCut ends all that runs on the machine, until powerOn. Its disk keeps what was
+// synced.
 func (m *machine) powerCut(l scenario.Loss) {
+	m.off.Add(1)
 	m.endProcesses()
 	m.tell(eventlog.PowerOff, string(l))
-	m.kill()
-	m.powerCuts++
-	m.disk.PowerCut(losses[l], seed.Rand(m.world.scenario.Seed, "power cut", fmt.Sprintf("%s %d", m.id, m.powerCuts)))
+	m.die((*cable).vanish)
+	cut := m.powerCuts.Add(1)
+	m.disk.PowerCut(losses[l], seed.Rand(m.world.scenario.Seed, "power cut", fmt.Sprintf("%s %d", m.id, cut)))
+}
+
+// revive gives the machine its power back, and starts its daemon.
+func (m *machine) revive() {
+	m.powerOn()
+	faulty{m.world}.Revive(m.id)
 }
 
 // endProcesses ends all that are not the daemon, at once.
@@ -48,12 +56,12 @@ func (m *machine) inflict(a scenario.Action) (end func()) {
 		return func() { faulty{m.world}.boot(m.id, a.OldEpoch) }
 	case scenario.PowerCut:
 		m.powerCut(a.Loss)
-		return func() { faulty{m.world}.Revive(m.id) }
+		return m.revive
 	case scenario.Wipe:
 		m.powerCut(scenario.LoseAll)
 		m.disk.Wipe()
 		m.tell(eventlog.Unsafe, string(a.Do))
-		return func() { faulty{m.world}.Revive(m.id) }
+		return m.revive
 	case scenario.DiskFull:
 		m.tell(eventlog.Impaired, string(a.Do))
 		m.disk.SetRoom(0)

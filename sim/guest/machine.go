@@ -42,7 +42,8 @@ type machine struct {
 	processes   sync.Mutex
 	supervisors []*supervisor // guarded by processes
 	starts      int
-	powerCuts   int
+	powerCuts   atomic.Int32 // so far
+	off         atomic.Int32 // how many reasons there are for it to be without power
 	instants    instants
 	sockets     *sockets
 	life        *incarnation                // of the daemon that runs, nil while none does
@@ -184,7 +185,10 @@ func (m *machine) arguments() []string {
 func (m *machine) serves() bool { return m.life != nil && m.life.serves }
 
 // kill ends the daemon at once: its processes go on, its peers see its links end.
-func (m *machine) kill() {
+func (m *machine) kill() { m.die((*cable).kill) }
+
+// die ends the daemon. disconnect ends what it has over a cable.
+func (m *machine) die(disconnect func(*cable, *incarnation)) {
 	life := m.life
 	if life == nil {
 		return
@@ -196,7 +200,7 @@ func (m *machine) kill() {
 		l.leave()
 	}
 	for _, c := range m.world.cables {
-		c.kill(life)
+		disconnect(c, life)
 	}
 	life.holdings.closeSockets()
 	for _, s := range m.running() {

@@ -31,6 +31,9 @@ type conn struct {
 	held int           // bytes of them
 	last time.Duration // when the newest of due arrives
 	over error         // nothing is read any more
+	lost bool          // its machine has lost its power: it is over, and the peer has not been told
+	// unanswered: something was sent to a peer that is lost.
+	unanswered bool
 }
 
 // parcel is a frame, or the end of the connection, with when it arrives.
@@ -88,6 +91,9 @@ func (c *cable) dial(ctx context.Context, life *incarnation) (transport.Runner, 
 		}
 		return nil, fmt.Errorf("%s: connection refused", c.link.Name())
 	}
+	if err := life.check(); err != nil {
+		return nil, err
+	}
 	near, far := &conn{cable: c, side: dialEnd, life: life}, &conn{cable: c, side: listenEnd, life: l.life}
 	near.peer, far.peer = far, near
 	c.conns = append(c.conns, near, far)
@@ -109,19 +115,22 @@ func (c *cable) cross(ctx context.Context, side int) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	began, outage := c.now(), c.outage
+	to := c.machines[1-side]
+	cuts := to.powerCuts.Load()
 	defer time.AfterFunc(lane.BrokenAfter, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if !c.up() && c.outage == outage {
+		if !c.up() && c.outage == outage || to.isOff() && to.powerCuts.Load() == cuts {
 			cancel(lane.ErrDead)
 		}
 	}).Stop()
-	if err := c.await(ctx, func() bool { return c.flows(side) }); err != nil {
+	reaches := func() bool { return c.flows(side) && !to.isOff() }
+	if err := c.await(ctx, reaches); err != nil {
 		return err
 	}
 	at, ok := c.lanes[side].Transit(c.now(), 0)
 	c.wake(at - c.now())
-	if err := c.await(ctx, func() bool { return c.now() >= at && c.flows(side) }); err != nil {
+	if err := c.await(ctx, func() bool { return c.now() >= at && reaches() }); err != nil {
 		return err
 	}
 	if !ok {
@@ -146,7 +155,9 @@ func (e *conn) send(frame []byte) {
 	to.last = max(at, to.last)
 	to.due = append(to.due, parcel{to.last, frame})
 	to.held += len(frame)
-	if to.last < never {
+	if to.lost {
+		e.goUnanswered(to.last)
+	} else if to.last < never {
 		c.wake(to.last - c.now())
 	}
 }
@@ -207,7 +218,7 @@ func (e *conn) takes(size int) bool {
 		e.cable.wake(l.Takes(float64(size)))
 		return false
 	}
-	return !e.life.machine.paused() && (e.peer.over != nil || e.peer.held == 0 || e.peer.held+size <= tcpBuffer)
+	return !e.life.machine.paused() && (e.peer.over != nil && !e.peer.lost || e.peer.held == 0 || e.peer.held+size <= tcpBuffer)
 }
 
 // Close implements transport.Conn.
