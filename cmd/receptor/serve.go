@@ -19,6 +19,10 @@ import (
 // most, as long as peers may take to read what is sent last.
 const stopTime = 20 * time.Second
 
+// lastLinesTime is how long the program waits at its end for the last lines of the
+// log to be taken.
+const lastLinesTime = time.Second
+
 // gcPercent is how much garbage may be made before it is collected, in percent
 // of what is in use. A node has little in use and makes a frame's worth of
 // garbage for each frame, so by Go's default, 100, a stream at full speed would
@@ -76,7 +80,13 @@ func serve(cl *config.CommandLine, cfg *config.Config, stdout io.Writer) error {
 	collectLessOften(os.Getenv)
 	caught := catchSignals()
 	defer caught.release()
-	log := daemon.NewLog(stdout, transport.System, cfg.LogLevel)
+	lines := daemon.NewLogQueue(stdout, transport.System)
+	defer lines.Close(lastLinesTime)
+	exit := func(code int) {
+		lines.Close(lastLinesTime)
+		os.Exit(code)
+	}
+	log := daemon.NewLog(lines, transport.System, cfg.LogLevel)
 	manager, err := host.NewManager(os.Getenv, os.Getpid())
 	if err != nil {
 		log.Warningf("Service manager: %v", err)
@@ -102,13 +112,13 @@ func serve(cl *config.CommandLine, cfg *config.Config, stdout io.Writer) error {
 		machine.Reload = func() (*config.Config, error) { return cl.Config(os.ReadFile, os.Hostname) }
 	}
 	machine.Tracing = tracing(log)
-	started := caught.endStart(log, os.Exit)
+	started := caught.endStart(log, exit)
 	d, err := daemon.Start(cfg, machine, log)
 	started()
 	if err != nil {
 		return err
 	}
-	s := &server{Daemon: d, log: log, manager: manager, clock: transport.System, exit: os.Exit}
+	s := &server{Daemon: d, log: log, manager: manager, clock: transport.System, exit: exit}
 	return s.run(caught)
 }
 

@@ -45,10 +45,14 @@ func (l *Log) logf(level config.LogLevel, name, format string, args []any) {
 	if level > l.level {
 		return
 	}
-	line := fmt.Sprintf("%s %s %s\n", name, l.clock.Now().Local().Format("2006/01/02 15:04:05"), printable(fmt.Sprintf(format, args...)))
+	line := logLine(l.clock, name, printable(fmt.Sprintf(format, args...)))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	io.WriteString(l.out, line)
+}
+
+func logLine(clock transport.Clock, name, text string) string {
+	return fmt.Sprintf("%s %s %s\n", name, clock.Now().Local().Format("2006/01/02 15:04:05"), text)
 }
 
 // printable keeps names and texts that come from other nodes from writing lines
