@@ -9,6 +9,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -109,7 +110,7 @@ func main() {
 	}
 }
 
-// run runs the scenarios. After an error it returns what was measured before.
+// run runs the scenarios. After an error it returns what was measured all the same.
 func run(ctx context.Context, o options) (*report, error) {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
@@ -139,26 +140,35 @@ func run(ctx context.Context, o options) (*report, error) {
 		if len(o.only) > 0 && !slices.Contains(o.only, scenario.name) {
 			continue
 		}
-		results, err := scenario.compare(ctx, subjects)
+		results, failed := scenario.compare(ctx, subjects)
 		r.Results = append(r.Results, results...)
-		if err != nil {
-			return r, err
+		if err = errors.Join(err, failed); ctx.Err() != nil {
+			break
 		}
 	}
-	return r, os.RemoveAll(dir) // after an error the logs stay
+	if err != nil {
+		return r, fmt.Errorf("%w\nlogs: %s", err, dir)
+	}
+	return r, os.RemoveAll(dir)
 }
 
-// compare runs a scenario with each subject by turns.
+// compare runs a scenario with each subject by turns. One that fails has no more turns
+// in it.
 func (s scenario) compare(ctx context.Context, subjects []*subject) ([]*result, error) {
 	var results []*result
 	for _, m := range s.metrics {
 		results = append(results, newResult(m))
 	}
+	var failed error
+	left := slices.Clone(subjects)
 	for round := range subjects[0].sizes.Rounds {
-		for _, subject := range subjects {
+		for _, subject := range slices.Clone(left) {
 			figures, err := s.run(ctx, subject)
 			if err != nil {
-				return nil, fmt.Errorf("%s of %s: %w", s.name, subject.name, err)
+				failed = errors.Join(failed, fmt.Errorf("%s of %s: %w", s.name, subject.name, err))
+				at := slices.Index(left, subject)
+				left = slices.Delete(left, at, at+1)
+				continue
 			}
 			fmt.Fprintf(os.Stderr, "round %d: %s of %s: %.4g\n", round+1, s.name, subject.name, figures)
 			for i, figure := range figures {
@@ -173,5 +183,5 @@ func (s scenario) compare(ctx context.Context, subjects []*subject) ([]*result, 
 	for _, r := range results {
 		r.judge()
 	}
-	return results, nil
+	return results, failed
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 )
@@ -42,6 +44,25 @@ func TestGoals(t *testing.T) {
 		if got := strings.TrimSpace(cells[len(cells)-2]); got != c.want {
 			t.Errorf("%+v with ours %v, theirs %v: %q, want %q", c.metric, c.ours, c.theirs, got, c.want)
 		}
+	}
+}
+
+// A program that cannot do something does not keep the rest from being measured.
+func TestFailureOfOne(t *testing.T) {
+	subjects := []*subject{{name: "ours", sizes: sizes{Rounds: 3}}, {name: "theirs"}}
+	turns := 0
+	s := scenario{name: "test", metrics: []metric{{bound: 20, alone: true}}, run: func(_ context.Context, s *subject) ([]float64, error) {
+		if turns++; s.name == "theirs" {
+			return nil, errors.New("no stream")
+		}
+		return []float64{7}, nil
+	}}
+	results, err := s.compare(context.Background(), subjects)
+	if err == nil || err.Error() != "test of theirs: no stream" {
+		t.Errorf("%v", err)
+	}
+	if r := results[0]; len(r.Ours) != 3 || len(r.Theirs) != 0 || r.Met == nil || !*r.Met || turns != 4 {
+		t.Errorf("%d turns, %+v", turns, r)
 	}
 }
 
