@@ -1,6 +1,9 @@
 package work
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // Job is what the supervisor of a unit is to run.
 type Job struct {
@@ -44,6 +47,10 @@ type Processes interface {
 	// one that is just about to. The error is ErrClaimed if one has.
 	Forbid(dir string) error
 }
+
+// RunningAfter is how long a command runs before its supervisor writes that it
+// does: one that ends sooner needs a single status.
+const RunningAfter = 20 * time.Millisecond
 
 // Errors of Processes.
 var (

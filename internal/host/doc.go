@@ -19,7 +19,8 @@
 //     unit's stdin file, and stdout and stderr appended to its stdout file, or
 //     to one each; with a limit on the output, or space that it must leave free,
 //     it reads that from pipes and stores it itself;
-//   - writes the status when the command has started and when it has ended.
+//   - writes the status when the command has run for a moment (work.RunningAfter),
+//     and when it has ended.
 //
 // To start a supervisor costs several times what it does for a short command. So
 // one that is through with a unit says so to the daemon that has started it, over a

@@ -204,6 +204,12 @@ func (u *unitRun) run() error {
 	u.tree = t
 	defer t.close()
 	defer u.output.close()
+	u.result(u.await(t))
+	return u.outlast(t)
+}
+
+// running says in the status that the command runs.
+func (u *unitRun) running(t *tree) {
 	var extra work.CommandExtra
 	// The daemon wrote it; what cannot be read is not worth a failure now.
 	_ = json.Unmarshal(u.status.ExtraData, &extra)
@@ -215,8 +221,6 @@ func (u *unitRun) run() error {
 	}
 	// If the disk is full now it may not be when the result is there.
 	_ = u.writeStatus()
-	u.result(u.await(t))
-	return u.outlast(t)
 }
 
 // start starts the command. Orphans of its processes become children of this
@@ -254,8 +258,12 @@ func (u *unitRun) start() (*tree, error) {
 // has ended, or, once cancelled, when the last of its processes has.
 func (u *unitRun) await(t *tree) (work.State, string) {
 	over := u.output.over
+	running := time.NewTimer(work.RunningAfter)
+	defer running.Stop()
 	for {
 		select {
+		case <-running.C:
+			u.running(t)
 		case <-over:
 			over = nil
 			t.kill()

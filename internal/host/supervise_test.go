@@ -37,8 +37,10 @@ func TestCommandRuns(t *testing.T) {
 		}
 	}
 	onDisk, err := os.ReadFile(filepath.Join(d.dir, unit, work.StatusFile))
-	if want := `{"State":2,"Detail":"exit status 0","StdoutSize":9,"WorkType":"cat","ExtraData":null,"Version":3}` + "\n"; string(onDisk) != want {
-		t.Errorf("status file %q, %v; want %q", onDisk, err, want)
+	quick := `{"State":2,"Detail":"exit status 0","StdoutSize":9,"WorkType":"cat","ExtraData":null,"Version":2}` + "\n"
+	slow := strings.Replace(quick, `"Version":2`, `"Version":3`, 1) // it was Running for work.RunningAfter
+	if string(onDisk) != quick && string(onDisk) != slow {
+		t.Errorf("status file %q, %v; want %q, or %q", onDisk, err, quick, slow)
 	}
 }
 

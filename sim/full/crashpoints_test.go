@@ -15,7 +15,7 @@ for: 60s
 nodes: [a, b]
 links: [{from: a, to: b}]
 workload:
-  units: [{from: a, to: b, at: 3s, stdin: 100, stdout: 200, duration: 200ms}]
+  units: [{from: a, to: b, at: 3s, stdin: 100, stdout: 200, duration: %s}]
 timeline:
   - {at: 2900ms, %s, for: 2s, when: {count: %d}}
 `
@@ -26,14 +26,15 @@ timeline:
 func TestEveryCrashPoint(t *testing.T) {
 	offset := 0
 	for _, node := range []string{"a", "b"} {
-		for _, what := range []string{"do: crash", "do: power-cut", "do: power-cut, loss: torn", "do: power-cut, loss: reordered"} {
+		for i, what := range []string{"do: crash", "do: power-cut", "do: power-cut, loss: torn", "do: power-cut, loss: reordered"} {
 			action, first := what+", node: "+node, 1+offset
+			duration := []string{"200ms", "10ms"}[i%2] // the latter ends before it is Running
 			offset = (offset + *step/8 + 1) % *step
 			t.Run(action, func(t *testing.T) {
 				t.Parallel()
 				n := first
 				for ; ; n += *step {
-					text := fmt.Sprintf(short, action, n)
+					text := fmt.Sprintf(short, duration, action, n)
 					r, trace := play(t, text, uint64(n))
 					if !strings.Contains(trace, `"kind":"fault over"`) {
 						break // there are no more instants

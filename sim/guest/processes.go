@@ -209,7 +209,6 @@ func (s *supervisor) run() {
 	s.tell(eventlog.Ran, b, "")
 	t := newTree(b, func(kind eventlog.Kind, process string) { s.tell(kind, b, process) })
 	defer t.timer.Stop()
-	s.write(work.Running, "Running: PID 1")
 	state, detail := s.command(b, t)
 	s.outlast(t, state, detail)
 	if s.check() == nil {
@@ -273,8 +272,9 @@ func (s *supervisor) command(b behaviour, t *tree) (work.State, string) {
 	defer out.Close()
 	output, canceled := outputOf(input, b.Stdout), s.canceled
 	pause, parts := b.pace()
-	step := time.NewTimer(pause)
+	step, running := time.NewTimer(pause), time.NewTimer(work.RunningAfter)
 	defer step.Stop()
+	defer running.Stop()
 	for n := 0; s.check() == nil; {
 		select {
 		case <-s.lost:
@@ -283,6 +283,8 @@ func (s *supervisor) command(b behaviour, t *tree) (work.State, string) {
 			t.end()
 		case <-t.timer.C:
 			t.next()
+		case <-running.C:
+			s.write(work.Running, "Running: PID 1")
 		case <-step.C:
 			_, failure := out.Write(b.part(output, n, parts))
 			if s.isFollowed() {
