@@ -59,7 +59,7 @@ var rules = map[string]rule{
 	},
 	"internal/daemon": {
 		imports: []string{"control", "work", "work/vfs", "mesh", "mesh/wire", "transport", "internal/config", "internal/pki", "internal/proxy", "internal/signing", "internal/iprouter"},
-		waits:   []string{"reach.go", "daemon.go", "control.go", "services.go", "reload.go"},
+		waits:   []string{"reach.go", "daemon.go", "control.go", "services.go", "reload.go", "logqueue.go"},
 	},
 	"internal/archtest":   {},
 	"internal/escalation": {},
