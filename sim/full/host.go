@@ -51,10 +51,14 @@ func NewHost(ctx context.Context, guest []byte, cacheDir string, memory int) (*H
 	}
 	const pagesPerMiB = 16
 	digest := sha256.Sum256(guest)
+	yielding, err := withYields(guest)
+	if err != nil {
+		return nil, err
+	}
 	h := &Host{digest: hex.EncodeToString(digest[:8]), memory: memory}
 	// The compiler: on a machine that it is not for, this says so, where the
 	// interpreter would take a hundred times as long.
-	config := wazero.NewRuntimeConfigCompiler().WithCloseOnContextDone(true).WithMemoryLimitPages(uint32(memory * pagesPerMiB))
+	config := wazero.NewRuntimeConfigCompiler().WithMemoryLimitPages(uint32(memory * pagesPerMiB))
 	if cacheDir != "" {
 		cache, err := wazero.NewCompilationCacheWithDir(cacheDir)
 		if err != nil {
@@ -64,9 +68,9 @@ func NewHost(ctx context.Context, guest []byte, cacheDir string, memory int) (*H
 		config = config.WithCompilationCache(cache)
 	}
 	h.runtime = wazero.NewRuntimeWithConfig(ctx, config)
-	_, err := wasi_snapshot_preview1.Instantiate(ctx, h.runtime)
+	_, err = wasi_snapshot_preview1.Instantiate(ctx, h.runtime)
 	if err == nil {
-		h.program, err = h.runtime.CompileModule(ctx, guest)
+		h.program, err = h.runtime.CompileModule(ctx, yielding)
 	}
 	if err != nil {
 		h.Close()
@@ -153,7 +157,12 @@ func (g *guestRun) execute(ctx context.Context, h *Host) (crash string, err erro
 			return t.Unix(), int32(t.Nanosecond())
 		}, 1).
 		WithNanotime(func() int64 { return g.now.Load() + 1 }, 1). // the Go runtime takes 0 for no time at all
-		WithNanosleep(func(ns int64) { g.now.Add(max(ns, 0)) })
+		WithNanosleep(func(ns int64) { g.now.Add(max(ns, 0)) }).
+		WithOsyield(func() {
+			if watched.Err() != nil {
+				panic(sys.NewExitError(sys.ExitCodeContextCanceled))
+			}
+		})
 	m, err := h.runtime.InstantiateModule(watched, h.program, module)
 	if m != nil {
 		m.Close(context.WithoutCancel(ctx))
