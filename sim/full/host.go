@@ -163,7 +163,7 @@ func (g *guestRun) execute(ctx context.Context, h *Host) (crash string, err erro
 				panic(sys.NewExitError(sys.ExitCodeContextCanceled))
 			}
 		})
-	m, err := h.runtime.InstantiateModule(watched, h.program, module)
+	m, err := h.runtime.InstantiateModule(withLinearMemory(watched), h.program, module)
 	if m != nil {
 		m.Close(context.WithoutCancel(ctx))
 	}
