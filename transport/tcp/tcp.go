@@ -20,8 +20,23 @@ const (
 	acceptPause = 100 * time.Millisecond
 )
 
+// Net is what connections are made with: the machine, or what stands for it.
+type Net struct {
+	Listen func(addr string) (net.Listener, error)
+	Dial   func(ctx context.Context, addr string) (net.Conn, error)
+}
+
+// System is the machine's.
+var System = Net{
+	Listen: func(addr string) (net.Listener, error) { return net.Listen("tcp", addr) },
+	Dial: func(ctx context.Context, addr string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", addr)
+	},
+}
+
 // Listener accepts links on a TCP port. It implements transport.Backend.
 type Listener struct {
+	net   Net
 	addr  string
 	tls   *tls.Config
 	warn  func(error)
@@ -36,13 +51,18 @@ type Listener struct {
 // NewListener returns a backend that listens on addr, "host:port", with TLS
 // unless config is nil. warn is told of errors that do not end it.
 func NewListener(addr string, config *tls.Config, warn func(error)) *Listener {
+	return System.NewListener(addr, config, warn)
+}
+
+// NewListener is as the function NewListener.
+func (n Net) NewListener(addr string, config *tls.Config, warn func(error)) *Listener {
 	ctx, end := context.WithCancel(context.Background())
-	return &Listener{addr: addr, tls: config, warn: warn, ctx: ctx, end: end}
+	return &Listener{net: n, addr: addr, tls: config, warn: warn, ctx: ctx, end: end}
 }
 
 // Start implements transport.Backend.
 func (l *Listener) Start(accept transport.Acceptor) error {
-	ln, err := net.Listen("tcp", l.addr)
+	ln, err := l.net.Listen(l.addr)
 	if err != nil {
 		return fmt.Errorf("tcp listener: %w", err)
 	}
@@ -131,8 +151,13 @@ type Dialer struct {
 // NewDialer returns a backend that dials addr, "host:port", with TLS unless
 // config is nil. A config that names no server verifies the host of addr.
 func NewDialer(addr string, config *tls.Config, opts transport.DialOptions) *Dialer {
+	return System.NewDialer(addr, config, opts)
+}
+
+// NewDialer is as the function NewDialer.
+func (n Net) NewDialer(addr string, config *tls.Config, opts transport.DialOptions) *Dialer {
 	connect := func(ctx context.Context) (transport.Runner, error) {
-		conn, err := dial(ctx, addr, config)
+		conn, err := n.dial(ctx, addr, config)
 		if err != nil {
 			return nil, err
 		}
@@ -141,12 +166,31 @@ func NewDialer(addr string, config *tls.Config, opts transport.DialOptions) *Dia
 	return &Dialer{transport.NewDialer("tcp peer "+addr, opts, connect), addr}
 }
 
-func dial(ctx context.Context, addr string, config *tls.Config) (net.Conn, error) {
-	if config == nil {
-		return new(net.Dialer).DialContext(ctx, "tcp", addr)
+func (n Net) dial(ctx context.Context, addr string, config *tls.Config) (net.Conn, error) {
+	conn, err := n.Dial(ctx, addr)
+	if err != nil || config == nil {
+		return conn, err
 	}
-	dialer := tls.Dialer{Config: config}
-	return dialer.DialContext(ctx, "tcp", addr)
+	secured := tls.Client(conn, naming(config, addr))
+	if err := secured.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return secured, nil
+}
+
+// naming returns a configuration that names a server: that of addr, if none is named.
+func naming(config *tls.Config, addr string) *tls.Config {
+	if config.ServerName != "" {
+		return config
+	}
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		host = addr
+	}
+	config = config.Clone()
+	config.ServerName = host
+	return config
 }
 
 // Start implements transport.Backend.
