@@ -165,11 +165,17 @@ func (c connection) close() {
 	c.conn.Close()
 }
 
+// passes reports whether an error answer says only that the node has no time for the
+// command: it may have made a unit of it before it noticed that it stops.
+func passes(text string) bool {
+	return strings.HasPrefix(text, busyText) || text == errStopping.Error()
+}
+
 // refused turns an error answer of the remote node into a refusal. Other
 // errors it returns as they are.
 func (r *remote) refused(err error) error {
 	var answer *control.RemoteError
-	if !errors.As(err, &answer) || strings.HasPrefix(answer.Text, busyText) {
+	if !errors.As(err, &answer) || passes(answer.Text) {
 		return err
 	}
 	return &refusal{

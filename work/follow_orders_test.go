@@ -115,6 +115,25 @@ func TestFollowRelease(t *testing.T) {
 	}
 }
 
+// What a node has refused it does not have, so it is not asked to release it: it
+// would refuse that for the same reason. An earlier submission may have arrived.
+func TestFollowReleaseOfWhatWasRefused(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		s := keyedScript(t)
+		s.submitted(s.now, submission{sent: true, again: again, err: &refusal{node: "b", text: "token is expired"}})
+		s.ends(Failed, "token is expired")
+		s.extra.LocalReleased = true
+		if again {
+			s.starts(exRelease)
+		} else {
+			s.starts()
+		}
+		if s.plan.remove == again {
+			t.Errorf("submitted before: %v; the unit is removed at once: %v", again, s.plan.remove)
+		}
+	}
+}
+
 // A release that the remote node refuses is off, and the next one begins anew. The
 // one of a unit that is forgotten here goes on: nobody can order it again.
 func TestFollowReleaseIsRefused(t *testing.T) {

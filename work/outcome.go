@@ -80,6 +80,10 @@ func (f *follower) submitted(now time.Time, o submission) {
 		f.reached()
 		f.ask = now
 	case errors.As(o.err, &refused) && !refused.again:
+		if !o.again && f.extra.RemoteUnitID == "" {
+			// The node has nothing of the unit, and need not release it.
+			f.extra.SubmitSent, f.extra.SubmitKeyed = false, false
+		}
 		f.finish(Failed, refused.Error())
 	case errors.Is(o.err, errNoKeys):
 		f.extra.SubmitKeyed, f.dismissed = false, true // next says what this means
