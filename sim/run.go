@@ -91,6 +91,9 @@ func Run(s *scenario.Scenario, seed uint64, opts Options) (Report, error) {
 	if len(s.Units)+len(s.Streams) > 0 {
 		return Report{}, errors.New("the scenario has units of work or streams, which the core engine does not have: want the full engine")
 	}
+	if what := s.Secured(); what != "" {
+		return Report{}, fmt.Errorf("%s, which the core engine does not have: want the full engine", what)
+	}
 	if i := slices.IndexFunc(s.Timeline, func(a scenario.Action) bool { return a.NeedsDisk() }); i >= 0 {
 		return Report{}, fmt.Errorf("the action %v is about a machine or its disk, which the core engine does not have: want the full engine", s.Timeline[i])
 	}

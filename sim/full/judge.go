@@ -153,6 +153,14 @@ func (j *judge) judgeEnd(at time.Duration, e eventlog.Event, u scenario.Unit, f 
 	if slices.Contains(f.processes, eventlog.Command) || e.Text == work.Canceled.String() && len(f.processes) > 0 {
 		j.report(at, u.To, check.RuleUnit, "unit %d is %s, and there are still processes of it: %s", e.Unit, e.Text, strings.Join(f.processes, ", "))
 	}
+	refused := e.Text == work.Failed.String() && f.runs == 0
+	switch all, any := j.expires(u, at); {
+	case all && !refused:
+		j.report(at, e.Node, check.RuleUnit, "unit %d is %s and has run %d times, although its signatures had expired by the clock of %s: want it refused", e.Unit, e.Text, f.runs, u.To)
+		return
+	case any && refused:
+		return
+	}
 	want := work.Succeeded
 	if u.Exit != 0 {
 		want = work.Failed
@@ -203,7 +211,8 @@ func (j *judge) finishUnits(now time.Duration) {
 	for i, f := range j.units {
 		u := j.scenario.Units[i]
 		joined := scenario.Joined(j.cores, u.From, u.To)
-		if joined && !f.released && !f.void && !guarded(j.scenario) {
+		_, expires := j.expires(u, now) // and then nothing that is signed is heeded
+		if joined && !f.released && !f.void && !expires && !guarded(j.scenario) {
 			j.report(now, u.From, check.RuleUnfinished, "unit %d is %v by the end of the run, although its nodes had been sound for long: want it released", i+1, f)
 		}
 		if joined && f.released && !f.void && len(f.processes) > 0 {

@@ -50,6 +50,7 @@ func judgeStreams(s *scenario.Scenario, report check.Report) *streamJudge {
 		j.ends[n] = [2]streamEnd{{node: v.From}, {node: v.To}}
 	}
 	for _, l := range s.Links {
+		j.calm = j.calm && !s.MayRefuse(l)
 		for _, w := range []scenario.Wire{l.Forward, l.Back} {
 			j.calm = j.calm && w.Loss+w.Corrupt+w.Bandwidth == 0
 		}

@@ -30,7 +30,8 @@ type cable struct {
 	changed  sync.Cond
 	lanes    [2]lane.Lane // by the end that sends
 	outage   int          // numbers the times that it went down
-	listener *listener    // of a TCP-like link
+	listener acceptor     // of a TCP-like link; nil: nobody listens
+	trusted  bool         // its ends may have a link over TLS that they made when they believed each other
 	conns    []*conn      // both ends of each
 	sockets  []*udpSocket // of a UDP-like link
 	held     []datagram   // by a clogged lane
@@ -108,6 +109,7 @@ func (c *cable) breakIf(outage int) {
 	for _, conn := range slices.Clone(c.conns) {
 		conn.fail(lane.ErrDead)
 	}
+	c.trusted = false
 }
 
 // clogUp lets wires hold back what they are given, until the answer is called.

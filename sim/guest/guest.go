@@ -33,6 +33,9 @@ func Run(in io.Reader, out io.Writer) error {
 	}
 	log := &logger{start: time.Now(), out: json.NewEncoder(out)}
 	w := newWorld(s, log)
+	if err := w.equip(); err != nil {
+		return fmt.Errorf("certificates and keys: %w", err)
+	}
 	for _, n := range s.Nodes {
 		life := w.machines[n.ID].conceive(false)
 		if err := w.machines[n.ID].start(life); err != nil {

@@ -46,6 +46,7 @@ type machine struct {
 	off         atomic.Int32 // how many reasons there are for it to be without power
 	instants    instants
 	sockets     *sockets
+	files       map[string][]byte           // that its daemons read: certificates and keys
 	life        *incarnation                // of the daemon that runs, nil while none does
 	sender      atomic.Pointer[incarnation] // which sends the datagrams of the workload; it may have ended
 	pauses      atomic.Int32                // how many reasons there are for it to be stopped
@@ -61,7 +62,7 @@ type incarnation struct {
 	machine  *machine
 	number   int // of those of its machine, from 1
 	dead     atomic.Bool
-	backends []*listener
+	backends []acceptor
 	holdings holdings
 	rands    int
 	booted   sync.Mutex
@@ -169,15 +170,18 @@ func (m *machine) arguments() []string {
 		"--control-service", "service=control", "filename=" + controlSocket,
 		"--work-command", "worktype=" + workType, "command=" + workType, "allowruntimeparams=true"}
 	for n, c := range m.world.cables {
-		cost := "cost=" + strconv.FormatFloat(c.link.Cost, 'g', -1, 64)
+		terms := []string{"cost=" + strconv.FormatFloat(c.link.Cost, 'g', -1, 64)}
+		if c.link.TLS {
+			terms = append(terms, "tls=link")
+		}
 		switch m.id {
 		case c.link.To:
-			args = append(args, "--"+string(c.link.Backend)+"-listener", "bindaddr=127.0.0.1", "port="+strconv.Itoa(n+1), cost)
+			args = append(append(args, "--"+string(c.link.Backend)+"-listener", "bindaddr=127.0.0.1", "port="+strconv.Itoa(n+1)), terms...)
 		case c.link.From:
-			args = append(args, "--"+string(c.link.Backend)+"-peer", "address=127.0.0.1:"+strconv.Itoa(n+1), cost)
+			args = append(append(args, "--"+string(c.link.Backend)+"-peer", "address=127.0.0.1:"+strconv.Itoa(n+1)), terms...)
 		}
 	}
-	return append(args, streamArguments(m.world.scenario, m.id)...)
+	return append(append(args, m.secureArguments()...), streamArguments(m.world.scenario, m.id)...)
 }
 
 // serves reports whether a daemon runs and has started. It requires the mutex acting
@@ -254,7 +258,11 @@ func (m *machine) stop() *incarnation {
 }
 
 func (i *incarnation) readFile(name string) ([]byte, error) {
-	return nil, fmt.Errorf("open %s: %w", name, fs.ErrNotExist)
+	data, ok := i.machine.files[name]
+	if !ok {
+		return nil, fmt.Errorf("open %s: %w", name, fs.ErrNotExist)
+	}
+	return data, nil
 }
 
 var errAbsent = errors.New("the simulated machine has no such thing")
@@ -300,13 +308,19 @@ func (i *incarnation) cable(addr string) *cable {
 	return i.machine.world.cables[n-1]
 }
 
-func (i *incarnation) newListener(addr string, _ *tls.Config, _ func(error)) transport.Backend {
+func (i *incarnation) newListener(addr string, config *tls.Config, warn func(error)) transport.Backend {
+	if config != nil {
+		return counted{i.newSecureListener(addr, config, warn), i}
+	}
 	l := &listener{cable: i.cable(addr), life: i}
 	i.backends = append(i.backends, l)
 	return counted{l, i}
 }
 
-func (i *incarnation) newDialer(addr string, _ *tls.Config, opts transport.DialOptions) transport.Backend {
+func (i *incarnation) newDialer(addr string, config *tls.Config, opts transport.DialOptions) transport.Backend {
+	if config != nil {
+		return counted{i.newSecureDialer(addr, config, opts), i}
+	}
 	c := i.cable(addr)
 	return counted{transport.NewDialer("peer "+c.link.Name(), opts, func(ctx context.Context) (transport.Runner, error) { return c.dial(ctx, i) }), i}
 }

@@ -42,6 +42,15 @@ type parcel struct {
 	frame []byte // nil: the end
 }
 
+// acceptor takes connections for the node that is dialled.
+type acceptor interface {
+	owner() *incarnation
+	// take is called without the mutex.
+	take(far *conn)
+	// leave has it listen no more.
+	leave()
+}
+
 // listener is the backend of the node that is dialled.
 type listener struct {
 	cable  *cable
@@ -68,17 +77,32 @@ func (l *listener) Close() {
 func (l *listener) leave() {
 	l.cable.mu.Lock()
 	defer l.cable.mu.Unlock()
-	if l.cable.listener == l {
+	if l.cable.listener == acceptor(l) {
 		l.cable.listener = nil
 	}
+}
+
+func (l *listener) owner() *incarnation { return l.life }
+
+func (l *listener) take(far *conn) {
+	l.links.Run(transport.NewLink(far, l.life, transport.MaxFrame), l.accept, func() {})
 }
 
 // String implements transport.Backend.
 func (l *listener) String() string { return "listener " + l.cable.link.Name() }
 
-// dial connects the two ends: it takes a way there and one back, over a wire that
-// may be down for a while.
+// dial makes a link between the two ends.
 func (c *cable) dial(ctx context.Context, life *incarnation) (transport.Runner, error) {
+	near, err := c.connect(ctx, life)
+	if err != nil {
+		return nil, err
+	}
+	return transport.NewLink(near, life, transport.MaxFrame), nil
+}
+
+// connect connects the two ends: it takes a way there and one back, over a wire that
+// may be down for a while.
+func (c *cable) connect(ctx context.Context, life *incarnation) (*conn, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.cross(ctx, dialEnd); err != nil {
@@ -94,19 +118,19 @@ func (c *cable) dial(ctx context.Context, life *incarnation) (transport.Runner, 
 	if err := life.check(); err != nil {
 		return nil, err
 	}
-	near, far := &conn{cable: c, side: dialEnd, life: life}, &conn{cable: c, side: listenEnd, life: l.life}
+	near, far := &conn{cable: c, side: dialEnd, life: life}, &conn{cable: c, side: listenEnd, life: l.owner()}
 	near.peer, far.peer = far, near
 	c.conns = append(c.conns, near, far)
 	c.mu.Unlock()
-	l.life.own() // what runs the far end is not the dialer's
-	l.links.Run(transport.NewLink(far, l.life, transport.MaxFrame), l.accept, func() {})
+	l.owner().own() // what runs the far end is not the dialer's
+	l.take(far)
 	life.own()
 	c.mu.Lock()
 	if err := c.cross(ctx, listenEnd); err != nil {
 		near.abort()
 		return nil, err
 	}
-	return transport.NewLink(near, life, transport.MaxFrame), nil
+	return near, nil
 }
 
 // cross waits for as long as a segment of a handshake takes that an end sends. It

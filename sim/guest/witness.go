@@ -29,6 +29,7 @@ type witness struct {
 	doubts      truth.Doubts
 	violations  int
 	dismissed   bool
+	belief      *time.Timer // when who believes whom changes; nil: never
 	woken, over chan struct{}
 
 	// Nodes tell under their locks, which a look at them takes.
@@ -166,15 +167,42 @@ func (v *witness) redraw(cause check.Cause) {
 	for _, c := range w.cables {
 		c.draw(d, v.index)
 	}
+	v.awaitBelief()
 	v.paths, v.conditions = d.Paths(), d.Conditions
 	v.convergence.Redrawn(v.now(), cause, v.paths, v.paths.Bound(v.conditions))
 	v.wake()
+}
+
+// awaitBelief draws anew when a certificate becomes valid, or no longer is, by the
+// clock of a node that is shown it.
+func (v *witness) awaitBelief() {
+	if v.belief != nil {
+		v.belief.Stop()
+	}
+	soonest := never
+	for _, c := range v.world.cables {
+		_, lasts := v.world.believes(c.link)
+		soonest = min(soonest, lasts)
+	}
+	if soonest == never {
+		return
+	}
+	v.belief = time.AfterFunc(soonest, func() {
+		v.world.acting.Lock()
+		defer v.world.acting.Unlock()
+		if !v.dismissed {
+			v.redraw(check.CauseOther)
+		}
+	})
 }
 
 // draw adds the link to a drawing of the mesh.
 func (c *cable) draw(d *truth.Drawing, index map[string]int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.link.TLS && !c.trusts(c.machines[0].world, d) {
+		return
+	}
 	d.Link(c.link.Backend, c.link.Cost, index[c.link.From], index[c.link.To], &c.lanes, c.outage)
 }
 

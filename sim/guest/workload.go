@@ -208,11 +208,15 @@ func (u *unit) submit() error {
 	if err != nil {
 		return err
 	}
-	s, err := c.Submit(map[string]string{
+	order := map[string]string{
 		"node": u.To, "worktype": workType, "params": "'" + string(params) + "'",
 		"receptor_submission": "client/" + strconv.Itoa(u.number),
 		"receptor_stdin":      fmt.Sprintf("%d:%x", len(u.stdin), sha256.Sum256(u.stdin)),
-	})
+	}
+	if u.Signed {
+		order["worktype"], order["signwork"] = signedType, "true"
+	}
+	s, err := c.Submit(order)
 	if err != nil {
 		return err
 	}

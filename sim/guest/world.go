@@ -30,7 +30,7 @@ type world struct {
 func newWorld(s *scenario.Scenario, log *logger) *world {
 	w := &world{scenario: s, log: log, machines: make(map[string]*machine)}
 	for i, n := range s.Nodes {
-		m := &machine{id: n.ID, number: i, world: w, sockets: newSockets()}
+		m := &machine{id: n.ID, number: i, world: w, sockets: newSockets(), files: make(map[string][]byte)}
 		m.disk = m.newDisk()
 		rules, err := n.Rules()
 		if err != nil {

@@ -83,7 +83,7 @@ func (s *Scenario) encodeNodes() *yaml.Node {
 }
 
 func (n Node) encode() *yaml.Node {
-	if n.Kind != KindDeployed && n.Clock == (Clock{}) && len(n.Firewall) == 0 {
+	if n.Kind != KindDeployed && n.Clock == (Clock{}) && len(n.Firewall) == 0 && n.Certificate == (Validity{}) && n.TokenLife == 0 {
 		return textNode(n.ID)
 	}
 	m := flow()
@@ -97,6 +97,8 @@ func (n Node) encode() *yaml.Node {
 		m.add("clock", clock.node)
 	}
 	m.add("firewall", listOf(n.Firewall, Rule.encode))
+	m.add("certificate", n.Certificate.encode())
+	m.positive("token_life", n.TokenLife)
 	return m.node
 }
 
@@ -118,6 +120,9 @@ func (l Link) encode() *yaml.Node {
 		m.text("backend", string(l.Backend))
 	}
 	m.plain("cost", formatFloat(l.Cost))
+	if l.TLS {
+		m.plain("tls", "true")
+	}
 	m.text("distribution", string(l.Forward.Shape))
 	for _, k := range wireKeys {
 		m.both(k, k.get(&l.Forward), k.get(&l.Back))

@@ -50,6 +50,7 @@ type linkSpec struct {
 	from, to string
 	backend  Backend
 	cost     Range[float64]
+	tls      bool
 	shape    Shape
 	wires    map[string]pair // by the names of wireKeys
 	line     int
@@ -136,6 +137,8 @@ func (d *decoder) node(n *yaml.Node) Node {
 			required("id", scalar(d, "node id", &v.ID, parseNodeID)),
 			optional("kind", scalar(d, "node: kind", &v.Kind, parseOneOf(KindOurs, KindDeployed))),
 			optional("clock", func(n *yaml.Node) { d.mapping(n, "node: clock", d.clockFields(&v.Clock)...) }),
+			optional("certificate", func(n *yaml.Node) { v.Certificate = d.certificate(n) }),
+			optional("token_life", scalar(d, "node: token_life", &v.TokenLife, parsePositiveDuration)),
 			optional("firewall", d.list("node: firewall", func(n *yaml.Node) { v.Firewall = append(v.Firewall, d.rule(n)) })))
 	} else {
 		scalar(d, "node", &v.ID, parseNodeID)(n)
@@ -174,6 +177,7 @@ func (d *decoder) wireFields(l *linkSpec) []field {
 			}
 			scalar(d, "cost", &l.cost, rangeParser(ParseCost))(n)
 		}),
+		optional("tls", scalar(d, "tls", &l.tls, parseBool)),
 		optional("distribution", scalar(d, "distribution", &l.shape, parseOneOf(Uniform, Normal, Exponential))),
 	}
 	for _, k := range wireKeys {

@@ -49,7 +49,7 @@ func (f *File) Resolve(seed uint64) (*Scenario, error) {
 
 func (l linkSpec) draw(seed uint64) Link {
 	d := drawer{seed, l.from + ">" + l.to}
-	v := Link{From: l.from, To: l.to, Backend: l.backend, Cost: drawCost(d.rand("cost"), l.cost), line: l.line}
+	v := Link{From: l.from, To: l.to, Backend: l.backend, Cost: drawCost(d.rand("cost"), l.cost), TLS: l.tls, line: l.line}
 	v.Forward.Shape, v.Back.Shape = l.shape, l.shape
 	for _, k := range wireKeys {
 		if p, written := l.wires[k.name]; written {
@@ -139,6 +139,12 @@ func (c *checker) nodesOf(s *Scenario) {
 		if _, err := n.Rules(); err != nil {
 			c.fail(n.line, "node %q: %v", n.ID, err)
 		}
+		if text := n.Certificate.problem(); text != "" {
+			c.fail(n.line, "node %q: %s", n.ID, text)
+		}
+		if n.TokenLife < 0 {
+			c.fail(n.line, "node %q: token_life %v must not be negative", n.ID, n.TokenLife)
+		}
 		if len(n.Firewall) > 0 && n.Kind == KindDeployed {
 			c.fail(n.line, "node %q: the model of a deployed node has no firewall; leave out kind or firewall", n.ID)
 		}
@@ -213,6 +219,9 @@ func (c *checker) wiresOf(l Link) {
 	}
 	if l.Backend != TCP && l.Backend != UDP {
 		c.fail(l.line, "link %s: backend %q is neither %s nor %s", l.Name(), l.Backend, TCP, UDP)
+	}
+	if l.TLS && l.Backend != TCP {
+		c.fail(l.line, "link %s: there is no TLS over %s; leave out tls or backend", l.Name(), l.Backend)
 	}
 	for _, w := range []Wire{l.Forward, l.Back} {
 		if text := w.problem(l.Backend); text != "" {

@@ -65,6 +65,10 @@ type Node struct {
 	Clock Clock
 	// Firewall has its rules (PROTOCOL section 6). Deployed nodes have none here.
 	Firewall []Rule
+	// Certificate is what it shows on links over TLS.
+	Certificate Validity
+	// TokenLife is how long what it signs is valid; 0: DefaultTokenLife.
+	TokenLife time.Duration
 
 	line int // of the file, for errors; 0: generated or built in code
 }
@@ -81,6 +85,8 @@ type Link struct {
 	Backend  Backend
 	// Cost is the same at both ends (PROTOCOL section 2.3).
 	Cost float64
+	// TLS has both ends show a certificate. TCP-like links alone can have it.
+	TLS bool
 	// Forward is what the wire does to frames from From to To, Back to the others.
 	Forward, Back Wire
 

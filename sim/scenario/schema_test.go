@@ -109,15 +109,16 @@ description: every key
 seed: 18446744073709551615
 for: 1m30s
 generate: {kind: waxman, nodes: 10, alpha: 0.5, beta: 0.2, side: 500, seed: 0x10, backend: udp, cost: 1..5, delay: 1ms..2ms,
-  jitter: 0..1ms, distribution: exponential, loss: 0..0.1, burst: 2..4, duplicate: 0.1, reorder: 0.1, corrupt: 0..0.01,
+  jitter: 0..1ms, tls: false, distribution: exponential, loss: 0..0.1, burst: 2..4, duplicate: 0.1, reorder: 0.1, corrupt: 0..0.01,
   bandwidth: 1Mbit..2.5Gbit, queue: 64kB..1MB}
 nodes:
   - a
   - 12
   - {id: b, kind: deployed, clock: {offset: -1h, drift: 0.001}}
+  - {id: d, certificate: {from: -1h, until: 90s}, token_life: 30s}
   - {id: c, kind: ours, firewall: [{action: drop, fromnode: a, tonode: "/b.*/", fromservice: x, toservice: y}]}
 links:
-  - {from: a, to: b, backend: tcp, cost: 2.5, delay: {forward: 1ms, back: 2ms..3ms}, jitter: {forward: 1us, back: 0s},
+  - {from: a, to: b, backend: tcp, tls: true, cost: 2.5, delay: {forward: 1ms, back: 2ms..3ms}, jitter: {forward: 1us, back: 0s},
      distribution: normal, loss: {forward: 0, back: 0.5}, burst: {forward: 0, back: 5}, corrupt: {forward: 0.1, back: 0},
      bandwidth: {forward: 0bit, back: 10 kbit}, queue: {forward: 0, back: 65536}}
   - {from: b, to: 12, backend: udp, distribution: uniform, duplicate: {forward: 0..1, back: 0}, reorder: {forward: 1, back: 0}}
@@ -125,7 +126,7 @@ workload:
   pings: [{from: a, to: b, at: 1s, every: 500ms, count: 3}, {pairs: 2}]
   datagrams: [{from: a, to: b, at: 0, every: 0s, count: 3, size: 16384, hops: 0}, {pairs: 2, size: 8}]
   services: [{node: a, name: web, at: 1s, for: 2s}]
-  units: [{from: a, to: b, at: 1s, stdin: 10, stdout: 20, duration: 2s, exit: 3, cancel_at: 2s, children: 2, ignore_sigint: true, output: drip}, {from: b, to: a, output: burst}, {from: b, to: a, output: steady}]
+  units: [{from: a, to: b, at: 1s, stdin: 10, stdout: 20, duration: 2s, exit: 3, cancel_at: 2s, children: 2, ignore_sigint: true, signed: true, output: drip}, {from: b, to: a, output: burst}, {from: b, to: a, output: steady}]
   streams: [{from: a, to: b, at: 1s, send: 10, receive: 20, idle: 2s, half_close: true, by: connect}, {from: b, to: a, by: proxy}]
 faults: {from: 1s, until: 20s, rate: 0.1..2, duration: 10ms..1s, kinds: [down, flap, clog, split, pause, slow, crash, wipe, power-cut, disk-full, disk-slow, disk-errors, disk-lies, duplicate, clock, forge]}
 timeline:

@@ -26,6 +26,8 @@ type Unit struct {
 	IgnoreSIGINT bool
 	// Output is when its command writes; "" means Steady.
 	Output Output
+	// Signed has its node sign for it, and the other verify that.
+	Signed bool
 
 	line int
 }
@@ -60,6 +62,7 @@ func (d *decoder) unit(n *yaml.Node) Unit {
 		optional("cancel_at", scalar(d, "unit: cancel_at", &u.CancelAt, parsePositiveDuration)),
 		optional("children", scalar(d, "unit: children", &u.Children, parseCount(0, maxChildren))),
 		optional("ignore_sigint", scalar(d, "unit: ignore_sigint", &u.IgnoreSIGINT, parseBool)),
+		optional("signed", scalar(d, "unit: signed", &u.Signed, parseBool)),
 		optional("output", scalar(d, "unit: output", &u.Output, parseOneOf(Steady, Drip, Burst))))
 	return u
 }
@@ -79,6 +82,9 @@ func (u Unit) encode() *yaml.Node {
 	}
 	if u.IgnoreSIGINT {
 		m.plain("ignore_sigint", "true")
+	}
+	if u.Signed {
+		m.plain("signed", "true")
 	}
 	if u.Output == Drip || u.Output == Burst {
 		m.text("output", string(u.Output))

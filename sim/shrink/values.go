@@ -42,6 +42,8 @@ func kinds(s *scenario.Scenario) [][]knob {
 	all = append(all, words(s)...)
 	all = append(all,
 		knobs(len(s.Links), 1, 1, func(s *scenario.Scenario, i int) *float64 { return &s.Links[i].Cost }),
+		flags(len(s.Links), func(s *scenario.Scenario, i int) *bool { return &s.Links[i].TLS }),
+		durations(len(s.Nodes), 0, func(s *scenario.Scenario, i int) *time.Duration { return &s.Nodes[i].TokenLife }),
 		durations(len(s.Nodes), 0, func(s *scenario.Scenario, i int) *time.Duration { return &s.Nodes[i].Clock.Offset }),
 		knobs(len(s.Nodes), 0, 0.001, func(s *scenario.Scenario, i int) *float64 { return &s.Nodes[i].Clock.Drift }))
 	all = append(all, actions(s)...)
@@ -142,6 +144,7 @@ func workload(s *scenario.Scenario) [][]knob {
 		counts(len(s.Units), 0, func(s *scenario.Scenario, i int) *int { return &s.Units[i].Children }),
 		outputs(s),
 		flags(len(s.Units), func(s *scenario.Scenario, i int) *bool { return &s.Units[i].IgnoreSIGINT }),
+		flags(len(s.Units), func(s *scenario.Scenario, i int) *bool { return &s.Units[i].Signed }),
 		durations(len(s.Units), 0, func(s *scenario.Scenario, i int) *time.Duration { return &s.Units[i].Duration }),
 		durations(len(s.Units), 0, func(s *scenario.Scenario, i int) *time.Duration { return &s.Units[i].At }),
 		counts(len(s.Streams), 0, func(s *scenario.Scenario, i int) *int { return &s.Streams[i].Send }),

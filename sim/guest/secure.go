@@ -1,0 +1,208 @@
+package guest
+
+import (
+	"crypto/ed25519"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"receptor/internal/config"
+	"receptor/internal/pki"
+	"receptor/sim/scenario"
+	"receptor/sim/truth"
+	"receptor/transport"
+	"receptor/transport/tcp"
+)
+
+// Files of every machine that has to do with certificates and signatures.
+const (
+	authorityFile   = "/etc/receptor/ca.crt"
+	authorityKey    = "/etc/receptor/ca.key" // which the machines do not have
+	certificateFile = "/etc/receptor/node.crt"
+	certificateKey  = "/etc/receptor/node.key"
+	signingKey      = "/etc/receptor/signing.key"
+	verifyingKey    = "/etc/receptor/signing.pub"
+)
+
+// signedType is the work type of units that must be signed.
+const signedType = "signed"
+
+// notary makes the certificates and keys of a run, as cert-init and its kind do.
+type notary struct {
+	start time.Time
+	files map[string][]byte
+}
+
+func (n *notary) issuer() pki.Issuer {
+	write := func(name string, data []byte) error {
+		n.files[name] = data
+		return nil
+	}
+	return pki.Issuer{
+		ReadFile: n.read, WriteFile: write, WriteSecret: write, Now: func() time.Time { return n.start },
+		Confirm: func(string) (string, error) { return "", fs.ErrInvalid }, // everything is to be signed without a question
+	}
+}
+
+func (n *notary) read(name string) ([]byte, error) {
+	data, ok := n.files[name]
+	if !ok {
+		return nil, fmt.Errorf("open %s: %w", name, fs.ErrNotExist)
+	}
+	return data, nil
+}
+
+// at is a moment of the run.
+func (n *notary) at(since time.Duration) time.Time { return n.start.Add(since) }
+
+// equip writes the certificates and keys that the machines of a scenario need. What
+// they have in common is made once.
+func (w *world) equip() error {
+	n := &notary{start: w.log.start, files: make(map[string][]byte)}
+	if slices.ContainsFunc(w.scenario.Links, func(l scenario.Link) bool { return l.TLS }) {
+		if err := w.issue(n); err != nil {
+			return err
+		}
+	}
+	if slices.ContainsFunc(w.scenario.Units, func(u scenario.Unit) bool { return u.Signed }) {
+		return w.makeSigningKeys(n)
+	}
+	return nil
+}
+
+// issue has an authority sign a certificate for each node.
+func (w *world) issue(n *notary) error {
+	from, until := scenario.Validity{}.Span()
+	ca := config.CertInit{
+		CommonName: "simulated", KeyType: config.KeyEd25519, OutCert: authorityFile, OutKey: authorityKey,
+		NotBefore: n.at(from), NotAfter: n.at(until),
+	}
+	if err := n.issuer().Run(&config.Config{CertInits: []config.CertInit{ca}}); err != nil {
+		return err
+	}
+	for _, node := range w.scenario.Nodes {
+		const request = "request"
+		from, until := node.Certificate.Span()
+		err := n.issuer().Run(&config.Config{
+			CertMakeReqs: []config.CertMakeReq{{
+				CommonName: node.ID, KeyType: config.KeyEd25519, IPs: []netip.Addr{netip.MustParseAddr("127.0.0.1")}, NodeIDs: []string{node.ID},
+				OutReq: request, OutKey: certificateKey,
+			}},
+			CertSignReqs: []config.CertSignReq{{
+				Req: request, CACert: authorityFile, CAKey: authorityKey, NotBefore: n.at(from), NotAfter: n.at(until), OutCert: certificateFile, Verify: true,
+			}},
+		})
+		if err != nil {
+			return fmt.Errorf("certificate of %s: %w", node.ID, err)
+		}
+		m := w.machines[node.ID]
+		for _, name := range []string{authorityFile, certificateFile, certificateKey} {
+			m.files[name] = n.files[name]
+		}
+	}
+	return nil
+}
+
+// makeSigningKeys gives all nodes the one pair of keys for signatures of units.
+func (w *world) makeSigningKeys(n *notary) error {
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return err
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return err
+	}
+	open, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		return err
+	}
+	for _, m := range w.machines {
+		m.files[signingKey] = pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})
+		m.files[verifyingKey] = pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: open})
+	}
+	return nil
+}
+
+// secureArguments are what the daemon is told about certificates and signatures.
+func (m *machine) secureArguments() (args []string) {
+	if m.files[certificateFile] != nil {
+		args = append(args,
+			"--tls-server", "name=link", "cert="+certificateFile, "key="+certificateKey, "requireclientcert=true", "clientcas="+authorityFile,
+			"--tls-client", "name=link", "cert="+certificateFile, "key="+certificateKey, "rootcas="+authorityFile)
+	}
+	if m.files[signingKey] != nil {
+		node := m.world.scenario.Nodes[m.number]
+		args = append(args,
+			"--work-signing", "privatekey="+signingKey, "tokenexpiration="+node.Tokens().String(),
+			"--work-verification", "publickey="+verifyingKey,
+			"--work-command", "worktype="+signedType, "command="+workType, "allowruntimeparams=true", "verifysignature=true")
+	}
+	return args
+}
+
+// net is how a daemon makes the connections of a link over TLS: frames of the cable
+// are then pieces of a stream of bytes.
+func (i *incarnation) net(c *cable) tcp.Net {
+	return tcp.Net{
+		Listen: func(string) (net.Listener, error) { return c.listenBytes(i) },
+		Dial:   c.dialBytes(i),
+	}
+}
+
+func (i *incarnation) newSecureListener(addr string, config *tls.Config, warn func(error)) transport.Backend {
+	return i.net(i.cable(addr)).NewListener(addr, config, warn)
+}
+
+func (i *incarnation) newSecureDialer(addr string, config *tls.Config, opts transport.DialOptions) transport.Backend {
+	return i.net(i.cable(addr)).NewDialer(addr, config, opts)
+}
+
+// believes reports whether each end of a link would believe the certificate of the
+// other now, and how long that stays so.
+func (w *world) believes(l scenario.Link) (both bool, lasts time.Duration) {
+	both, lasts = true, never
+	if !l.TLS {
+		return both, lasts
+	}
+	for _, ends := range [][2]string{{l.From, l.To}, {l.To, l.From}} {
+		judge, shown := w.machines[ends[0]].life, w.scenario.Nodes[w.machines[ends[1]].number]
+		if judge == nil {
+			continue // there is no link
+		}
+		from, until := shown.Certificate.Span()
+		now := judge.Now()
+		// A certificate has whole seconds, and is valid up to the last.
+		first, last := w.log.start.Add(from).Truncate(time.Second), w.log.start.Add(until).Truncate(time.Second)
+		both = both && !now.Before(first) && !now.After(last)
+		for _, edge := range []time.Time{first, last.Add(1)} {
+			if now.Before(edge) {
+				lasts = min(lasts, judge.wait(edge.Sub(now)))
+			}
+		}
+	}
+	return both, lasts
+}
+
+// trusts reports whether the ends of the link believe each other, for a drawing. A
+// link that is up stays so when they no longer do, so nothing can be claimed of it
+// then. It requires the mutex.
+func (c *cable) trusts(w *world, d *truth.Drawing) bool {
+	for _, m := range c.machines {
+		c.trusted = c.trusted && m.serves()
+	}
+	both, _ := w.believes(c.link)
+	if both {
+		c.trusted = true
+	} else if c.trusted {
+		d.Conditions.Unclear = true
+	}
+	d.Conditions.Redial = d.Conditions.Redial || w.scenario.MayRefuse(c.link)
+	return both
+}
