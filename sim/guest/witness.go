@@ -263,4 +263,5 @@ func (v *witness) loses() bool {
 // suspect notes what an action leaves open about the mesh.
 func (v *witness) suspect(a scenario.Action) {
 	v.doubts.Redials = v.doubts.Redials || a.Node != "" || a.Do == scenario.Clog
+	v.doubts.Silent = v.doubts.Silent || a.Do == scenario.PowerCut || a.Do == scenario.Wipe
 }

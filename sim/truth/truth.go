@@ -20,6 +20,8 @@ const updateSize = 1000
 type Doubts struct {
 	// Redials: links may have ended for other reasons than a dead wire.
 	Redials bool
+	// Silent: machines may have gone without a word to their peers.
+	Silent bool
 	// Disputed: a node may have met an earlier run of its own, or another with its ID.
 	Disputed bool
 	// Tainted: frames have been forged, or changed; Forging: there are more to come.
@@ -42,7 +44,7 @@ type nodeState struct{ running, paused bool }
 func New(ids []string, doubts Doubts, before check.Conditions) *Drawing {
 	c := check.Conditions{
 		Broken: lane.BrokenAfter, Redial: doubts.Redials, Departures: before.Departures || doubts.Tainted,
-		Silent: before.Silent, Disputed: doubts.Disputed || doubts.Tainted,
+		Silent: before.Silent || doubts.Silent, Disputed: doubts.Disputed || doubts.Tainted,
 		Unclear: doubts.Forging, Deployed: doubts.Deployed,
 	}
 	c.Unclear = c.Unclear || c.Deployed && c.Disputed
