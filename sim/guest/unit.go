@@ -1,0 +1,170 @@
+package guest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"receptor/sim/eventlog"
+	"receptor/sim/scenario"
+	"receptor/work"
+)
+
+// unit is a unit of work of the scenario, and the client that wants it done.
+type unit struct {
+	scenario.Unit
+	number int
+	world  *world
+	stdin  []byte
+	id     string
+	got    []byte
+	done   atomic.Bool // it is released
+}
+
+// outputOf is what the simulated command writes.
+func outputOf(stdin []byte, size int) []byte {
+	sum := fnv.New64a()
+	sum.Write(stdin)
+	pattern := strconv.FormatUint(sum.Sum64(), 16) + "\n"
+	return []byte(strings.Repeat(pattern, size/len(pattern)+1)[:size])
+}
+
+// play submits the unit with a key, and again after whatever went wrong, until
+// the node has promised to see to it; then it reads the output, and releases it.
+func (u *unit) play() {
+	time.Sleep(u.At)
+	asked := false
+	release := func() error {
+		reached, err := u.release()
+		if asked && err != nil && strings.HasPrefix(err.Error(), "unknown work unit") {
+			return nil // the answer of the first time was lost
+		}
+		asked = asked || reached
+		return err
+	}
+	tell := func(err error) { u.tell(eventlog.Problem, err) }
+	if !u.world.insist(u.submit, tell) {
+		return
+	}
+	if u.CancelAt > 0 {
+		go u.cancel()
+	}
+	if !u.world.insist(u.follow, tell) || !u.world.insist(release, tell) {
+		return
+	}
+	u.tell(eventlog.Released, nil)
+	u.done.Store(true)
+}
+
+// cancel cancels the unit when it is time, until the node has promised to see to
+// it, it is released, or the run is over.
+func (u *unit) cancel() {
+	time.Sleep(time.Until(u.world.log.start.Add(u.CancelAt)))
+	for !u.done.Load() && !u.world.over.Load() {
+		_, err := u.world.do(u.From, "work cancel "+u.id)
+		if err == nil {
+			u.tell(eventlog.Canceled, nil)
+			return
+		}
+		u.tell(eventlog.Problem, err)
+		time.Sleep(retryPause)
+	}
+}
+
+// release asks for the release. reached tells whether there was somebody to ask.
+func (u *unit) release() (reached bool, err error) {
+	c, err := u.world.client(u.From)
+	if err != nil {
+		return false, err
+	}
+	defer c.Close()
+	_, err = c.Do("work release " + u.id)
+	return true, err
+}
+
+func (u *unit) tell(kind eventlog.Kind, err error) {
+	u.world.log.log(eventlog.Event{Kind: kind, Node: u.From, Unit: u.number, Text: u.id, Problem: text(err)})
+}
+
+func (u *unit) submit() error {
+	c, err := u.world.client(u.From)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	params, err := json.Marshal(behaviour{
+		Unit: u.number, Stdout: u.Stdout, Duration: u.Duration, Exit: u.Exit, Children: u.Children, IgnoreSIGINT: u.IgnoreSIGINT, Output: u.Output,
+	})
+	if err != nil {
+		return err
+	}
+	order := map[string]string{
+		"node": u.To, "worktype": workType, "params": "'" + string(params) + "'",
+		"receptor_submission": "client/" + strconv.Itoa(u.number),
+		"receptor_stdin":      fmt.Sprintf("%d:%x", len(u.stdin), sha256.Sum256(u.stdin)),
+	}
+	if u.Signed {
+		order["worktype"], order["signwork"] = signedType, "true"
+	}
+	s, err := c.Submit(order)
+	if err != nil {
+		return err
+	}
+	if u.id != "" && s.UnitID != u.id || s.From > int64(len(u.stdin)) {
+		u.world.log.log(eventlog.Event{Kind: eventlog.Renamed, Node: u.From, Unit: u.number, Text: u.id, Problem: fmt.Sprintf(
+			"its submission with the same key is answered by unit %s, from byte %d of %d on", s.UnitID, s.From, len(u.stdin))})
+	}
+	u.id = s.UnitID
+	if _, err := s.Finish(bytes.NewReader(u.stdin[min(s.From, int64(len(u.stdin))):])); err != nil {
+		return err
+	}
+	u.tell(eventlog.Submitted, nil)
+	return nil
+}
+
+// follow reads output until the unit is complete, and tells how it ended. Its
+// error says why there must be more.
+func (u *unit) follow() error {
+	c, err := u.world.client(u.From)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	results, err := c.Results(u.id, int64(len(u.got)))
+	if err != nil {
+		return err
+	}
+	more, err := io.ReadAll(results)
+	u.got = append(u.got, more...)
+	if err != nil {
+		return err
+	}
+	answer, err := u.world.do(u.From, "work status "+u.id)
+	if err != nil {
+		return err
+	}
+	var status struct {
+		State      work.State
+		Detail     string
+		StdoutSize int64
+	}
+	if err := json.Unmarshal(answer, &status); err != nil {
+		return err
+	}
+	if !status.State.Terminal() || int64(len(u.got)) < status.StdoutSize {
+		return fmt.Errorf("state %v, %d bytes of %d", status.State, len(u.got), status.StdoutSize)
+	}
+	e := eventlog.Event{Kind: eventlog.Seen, Node: u.From, Unit: u.number, Text: status.State.String(), Size: len(u.got)}
+	if !bytes.Equal(u.got, outputOf(u.stdin, u.Stdout)) {
+		e.Problem = fmt.Sprintf("the output differs from the %d bytes that were written (%s)", u.Stdout, status.Detail)
+	}
+	u.world.log.log(e)
+	return nil
+}
