@@ -36,6 +36,9 @@ func drawJobs(t *rapid.T, s *scenario.Scenario) {
 		if rapid.IntRange(0, 2).Draw(t, "cancelled") == 0 {
 			u.CancelAt = u.At + drawMoment(t, s, "cancelled after")/2
 		}
+		if rapid.IntRange(0, 2).Draw(t, "released") == 0 {
+			u.ReleaseAt = u.At + drawMoment(t, s, "released after")
+		}
 		s.Units = append(s.Units, u)
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "streams") {

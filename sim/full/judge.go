@@ -114,6 +114,10 @@ func (j *judge) take(e eventlog.Event) {
 		f.end = e.Text
 		j.counts.Ended++
 		j.judgeEnd(at, e, u, f)
+	case eventlog.Reverted:
+		if !f.void {
+			j.report(at, e.Node, check.RuleUnit, "unit %d has not stayed as its submitter has seen it end: %s", e.Unit, e.Problem)
+		}
 	case eventlog.Started:
 		f.processes = append(f.processes, e.Text)
 	case eventlog.Ended:

@@ -23,6 +23,9 @@ func TestJudge(t *testing.T) {
 		log  []eventlog.Event
 		want int
 	}{
+		"end taken back":     {[]eventlog.Event{submitted, ran, seen, {Kind: eventlog.Reverted, Unit: 1}, released, end}, 1},
+		"back, disk lies":    {[]eventlog.Event{submitted, ran, seen, unsafe, {Kind: eventlog.Reverted, Unit: 1}, released, end}, 0},
+		"released unseen":    {[]eventlog.Event{submitted, ran, released, end}, 0},
 		"all is well":        {[]eventlog.Event{submitted, ran, seen, released, end}, 0},
 		"ran twice":          {[]eventlog.Event{submitted, ran, ran, seen, released, end}, 1},
 		"never ran":          {[]eventlog.Event{submitted, seen, released, end}, 1},

@@ -40,7 +40,7 @@ func (w *world) converge() {
 	}
 	var longest time.Duration
 	for _, u := range w.scenario.Units {
-		longest = max(longest, u.At-w.scenario.For+u.Duration, u.Duration)
+		longest = max(longest, u.At-w.scenario.For+u.Duration, u.Duration, u.ReleaseAt-w.scenario.For)
 	}
 	for end := time.Now().Add(patience + longest); !(w.converged(cores) && w.witness.rests()) && time.Now().Before(end); {
 		time.Sleep(time.Second)

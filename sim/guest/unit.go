@@ -25,7 +25,15 @@ type unit struct {
 	stdin  []byte
 	id     string
 	got    []byte
+	end    *unitStatus // that was seen
 	done   atomic.Bool // it is released
+}
+
+// unitStatus is what a client is told of a unit.
+type unitStatus struct {
+	State      work.State
+	Detail     string
+	StdoutSize int64
 }
 
 // outputOf is what the simulated command writes.
@@ -37,7 +45,8 @@ func outputOf(stdin []byte, size int) []byte {
 }
 
 // play submits the unit with a key, and again after whatever went wrong, until
-// the node has promised to see to it; then it reads the output, and releases it.
+// the node has promised to see to it; then it reads the output, and releases the
+// unit, or does so when the time for that has come.
 func (u *unit) play() {
 	time.Sleep(u.At)
 	asked := false
@@ -56,7 +65,11 @@ func (u *unit) play() {
 	if u.CancelAt > 0 {
 		go u.cancel()
 	}
-	if !u.world.insist(u.follow, tell) || !u.world.insist(release, tell) {
+	if !u.world.insist(u.follow, tell) {
+		return
+	}
+	u.keep()
+	if !u.world.insist(release, tell) {
 		return
 	}
 	u.tell(eventlog.Released, nil)
@@ -66,7 +79,7 @@ func (u *unit) play() {
 // cancel cancels the unit when it is time, until the node has promised to see to
 // it, it is released, or the run is over.
 func (u *unit) cancel() {
-	time.Sleep(time.Until(u.world.log.start.Add(u.CancelAt)))
+	time.Sleep(u.until(u.CancelAt))
 	for !u.done.Load() && !u.world.over.Load() {
 		_, err := u.world.do(u.From, "work cancel "+u.id)
 		if err == nil {
@@ -76,6 +89,36 @@ func (u *unit) cancel() {
 		u.tell(eventlog.Problem, err)
 		time.Sleep(retryPause)
 	}
+}
+
+// until returns how long it is to a time of the run.
+func (u *unit) until(at time.Duration) time.Duration { return time.Until(u.world.log.start.Add(at)) }
+
+// due reports whether the unit is to be released although nobody has seen its end.
+func (u *unit) due() bool { return u.ReleaseAt > 0 && u.until(u.ReleaseAt) <= 0 }
+
+// keep looks, until the unit is to be released, whether the end that was seen stays.
+func (u *unit) keep() {
+	for u.end != nil && u.until(u.ReleaseAt) > 0 && !u.world.over.Load() {
+		time.Sleep(retryPause)
+		s, err := u.status()
+		switch {
+		case err != nil:
+			u.tell(eventlog.Problem, err)
+		case s.State != u.end.State || s.StdoutSize != u.end.StdoutSize:
+			u.world.log.log(eventlog.Event{Kind: eventlog.Reverted, Node: u.From, Unit: u.number, Text: s.State.String(), Problem: fmt.Sprintf(
+				"it was %v with %d bytes, and is %v with %d bytes (%s)", u.end.State, u.end.StdoutSize, s.State, s.StdoutSize, s.Detail)})
+			return
+		}
+	}
+}
+
+func (u *unit) status() (s unitStatus, err error) {
+	answer, err := u.world.do(u.From, "work status "+u.id)
+	if err == nil {
+		err = json.Unmarshal(answer, &s)
+	}
+	return s, err
 }
 
 // release asks for the release. reached tells whether there was somebody to ask.
@@ -129,14 +172,20 @@ func (u *unit) submit() error {
 	return nil
 }
 
-// follow reads output until the unit is complete, and tells how it ended. Its
-// error says why there must be more.
+// follow reads output until the unit is complete, and tells how it ended, or until
+// it is to be released. Its error says why there must be more.
 func (u *unit) follow() error {
+	if u.due() {
+		return nil
+	}
 	c, err := u.world.client(u.From)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
+	if u.ReleaseAt > 0 {
+		defer time.AfterFunc(u.until(u.ReleaseAt), func() { c.Close() }).Stop()
+	}
 	results, err := c.Results(u.id, int64(len(u.got)))
 	if err != nil {
 		return err
@@ -146,16 +195,8 @@ func (u *unit) follow() error {
 	if err != nil {
 		return err
 	}
-	answer, err := u.world.do(u.From, "work status "+u.id)
+	status, err := u.status()
 	if err != nil {
-		return err
-	}
-	var status struct {
-		State      work.State
-		Detail     string
-		StdoutSize int64
-	}
-	if err := json.Unmarshal(answer, &status); err != nil {
 		return err
 	}
 	if !status.State.Terminal() || int64(len(u.got)) < status.StdoutSize {
@@ -166,5 +207,6 @@ func (u *unit) follow() error {
 		e.Problem = fmt.Sprintf("the output differs from the %d bytes that were written (%s)", u.Stdout, status.Detail)
 	}
 	u.world.log.log(e)
+	u.end = &status
 	return nil
 }

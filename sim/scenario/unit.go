@@ -19,6 +19,9 @@ type Unit struct {
 	Exit int
 	// CancelAt is when its client wants it cancelled, once it is submitted; 0: never.
 	CancelAt time.Duration
+	// ReleaseAt is when its client releases it, once it is submitted, whether or not it
+	// has ended; 0: when its client has seen its end and its output.
+	ReleaseAt time.Duration
 	// Children is how many processes its command leaves in the background, which go on
 	// until they are ended.
 	Children int
@@ -60,6 +63,7 @@ func (d *decoder) unit(n *yaml.Node) Unit {
 		optional("duration", scalar(d, "unit: duration", &u.Duration, ParseDuration)),
 		optional("exit", scalar(d, "unit: exit", &u.Exit, parseCount(0, maxExit))),
 		optional("cancel_at", scalar(d, "unit: cancel_at", &u.CancelAt, parsePositiveDuration)),
+		optional("release_at", scalar(d, "unit: release_at", &u.ReleaseAt, parsePositiveDuration)),
 		optional("children", scalar(d, "unit: children", &u.Children, parseCount(0, maxChildren))),
 		optional("ignore_sigint", scalar(d, "unit: ignore_sigint", &u.IgnoreSIGINT, parseBool)),
 		optional("signed", scalar(d, "unit: signed", &u.Signed, parseBool)),
@@ -77,6 +81,7 @@ func (u Unit) encode() *yaml.Node {
 	m.duration("duration", u.Duration)
 	m.plain("exit", strconv.Itoa(u.Exit))
 	m.positive("cancel_at", u.CancelAt)
+	m.positive("release_at", u.ReleaseAt)
 	if u.Children > 0 {
 		m.plain("children", strconv.Itoa(u.Children))
 	}
@@ -97,8 +102,8 @@ func (c *checker) unit(u Unit) {
 	if fromOK && toOK && u.From == u.To {
 		c.fail(u.line, "unit: from and to are both %q: want another node to run it", u.From)
 	}
-	if u.CancelAt < 0 {
-		c.fail(u.line, "unit: cancel_at %v must not be negative", u.CancelAt)
+	if u.CancelAt < 0 || u.ReleaseAt < 0 {
+		c.fail(u.line, "unit: cancel_at %v and release_at %v must not be negative", u.CancelAt, u.ReleaseAt)
 	}
 	if u.Output != "" && u.Output != Steady && u.Output != Drip && u.Output != Burst {
 		c.fail(u.line, "unit: output %q is neither %s, %s nor %s", u.Output, Steady, Drip, Burst)

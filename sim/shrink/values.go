@@ -147,6 +147,8 @@ func workload(s *scenario.Scenario) [][]knob {
 		flags(len(s.Units), func(s *scenario.Scenario, i int) *bool { return &s.Units[i].Signed }),
 		durations(len(s.Units), 0, func(s *scenario.Scenario, i int) *time.Duration { return &s.Units[i].Duration }),
 		durations(len(s.Units), 0, func(s *scenario.Scenario, i int) *time.Duration { return &s.Units[i].At }),
+		durations(len(s.Units), 0, func(s *scenario.Scenario, i int) *time.Duration { return &s.Units[i].CancelAt }),
+		durations(len(s.Units), 0, func(s *scenario.Scenario, i int) *time.Duration { return &s.Units[i].ReleaseAt }),
 		counts(len(s.Streams), 0, func(s *scenario.Scenario, i int) *int { return &s.Streams[i].Send }),
 		counts(len(s.Streams), 0, func(s *scenario.Scenario, i int) *int { return &s.Streams[i].Receive }),
 		durations(len(s.Streams), 0, func(s *scenario.Scenario, i int) *time.Duration { return &s.Streams[i].Idle }),
