@@ -47,6 +47,7 @@ func drawJobs(t *rapid.T, s *scenario.Scenario) {
 			HalfClose: rapid.Bool().Draw(t, "half-close"),
 			By:        rapid.SampledFrom([]scenario.By{scenario.ByProxy, scenario.ByConnect}).Draw(t, "by"),
 		}
+		v.WriteFirst = !v.HalfClose && rapid.Bool().Draw(t, "writes first")
 		v.From, v.To = pair()
 		s.Streams = append(s.Streams, v)
 	}

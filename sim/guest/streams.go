@@ -107,7 +107,7 @@ func (w *world) openStream(number int) {
 		e.tell(eventlog.Closed, err)
 		return
 	}
-	e.run(conn, v.Send, v.Receive, false)
+	e.run(conn, v.Send, v.Receive, atOnce)
 }
 
 // connect connects the client to its node.
@@ -142,7 +142,7 @@ func (w *world) serveStream(node string, c io.ReadWriteCloser) {
 		return
 	}
 	e := w.newEnd(n, serviceEnd)
-	e.run(conn, e.Receive, e.Send, e.HalfClose)
+	e.run(conn, e.Receive, e.Send, e.order())
 }
 
 func (w *world) newEnd(number int, side string) *streamEnd {
@@ -157,20 +157,43 @@ func (w *world) newEnd(number int, side string) *streamEnd {
 // errAltered marks bytes that are not those that were written.
 var errAltered = errors.New("the bytes differ from those that were written")
 
+// order is in which order an end reads and writes.
+type order int
+
+const (
+	atOnce order = iota
+	readFirst
+	writeFirst
+)
+
+// order returns that of the service.
+func (e *streamEnd) order() order {
+	switch {
+	case e.HalfClose:
+		return readFirst
+	case e.WriteFirst:
+		return writeFirst
+	}
+	return atOnce
+}
+
 // run reads and writes until both directions have ended, or one of them has
-// failed. last lets it write once it has read all.
-func (e *streamEnd) run(conn duplex, send, receive int, last bool) {
+// failed.
+func (e *streamEnd) run(conn duplex, send, receive int, o order) {
 	e.conn = conn
 	e.tell(eventlog.Opened, nil)
 	e.world.ends.add(e)
 	read, over := make(chan struct{}), make(chan struct{})
 	var first chan struct{}
-	if last {
+	if o == readFirst {
 		first = read
 	}
 	var wrote error
 	var writing sync.WaitGroup
 	writing.Go(func() { wrote = e.write(send, first, over) })
+	if o == writeFirst {
+		writing.Wait()
+	}
 	err := e.read(receive)
 	if err != nil {
 		close(over)

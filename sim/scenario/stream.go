@@ -18,6 +18,8 @@ type Stream struct {
 	Idle time.Duration
 	// HalfClose lets the service write only once the client has closed its half.
 	HalfClose bool
+	// WriteFirst lets the service read only once it has written all.
+	WriteFirst bool
 	// By is how the client reaches the mesh; "" means ByProxy.
 	By By
 
@@ -46,6 +48,7 @@ func (d *decoder) stream(n *yaml.Node) Stream {
 		optional("receive", scalar(d, "stream: receive", &v.Receive, parseCount(0, maxStreamBytes))),
 		optional("idle", scalar(d, "stream: idle", &v.Idle, ParseDuration)),
 		optional("half_close", scalar(d, "stream: half_close", &v.HalfClose, parseBool)),
+		optional("write_first", scalar(d, "stream: write_first", &v.WriteFirst, parseBool)),
 		optional("by", scalar(d, "stream: by", &v.By, parseOneOf(ByProxy, ByConnect))))
 	return v
 }
@@ -63,6 +66,9 @@ func (v Stream) encode() *yaml.Node {
 	if v.HalfClose {
 		m.plain("half_close", "true")
 	}
+	if v.WriteFirst {
+		m.plain("write_first", "true")
+	}
 	if v.By == ByConnect {
 		m.text("by", string(v.By))
 	}
@@ -76,6 +82,9 @@ func (c *checker) stream(v Stream) {
 	}
 	if v.By != "" && v.By != ByProxy && v.By != ByConnect {
 		c.fail(v.line, "stream: by %q is neither %s nor %s", v.By, ByProxy, ByConnect)
+	}
+	if v.HalfClose && v.WriteFirst {
+		c.fail(v.line, "stream: with half_close the service writes last, with write_first first: want one of them")
 	}
 	if v.At < 0 || v.Idle < 0 || v.Send < 0 || v.Send > maxStreamBytes || v.Receive < 0 || v.Receive > maxStreamBytes {
 		c.fail(v.line, "stream: at %v and idle %v must not be negative, send %d and receive %d from 0 to %d",
