@@ -80,10 +80,9 @@ func (c *Conn) Close() error {
 	if c.closed.Swap(true) {
 		return nil
 	}
-	now := c.node.clock.Now()
-	c.stream.SetWriteDeadline(now)
+	c.stream.SetWriteDeadline(longAgo)
 	err := c.CloseWrite()
-	c.stream.SetReadDeadline(now)
+	c.stream.SetReadDeadline(longAgo)
 	c.finish()
 	return err
 }

@@ -66,7 +66,8 @@ func (c lossyConn) WriteTo(p []byte, addr net.Addr) (int, error) {
 	return n, err
 }
 
-// longAgo is before anything that a clock shows, and yet a deadline.
+// longAgo is before anything that a clock shows, and yet a deadline: the only one
+// for QUIC, which goes by the machine's clock, not the node's.
 var longAgo = time.Time{}.Add(1)
 
 // SetReadDeadline is how QUIC ends a read at once, which is all that it has
@@ -275,12 +276,12 @@ func (l *Listener) accept(qc *quic.Conn) {
 		return
 	}
 	var first [1]byte
-	stream.SetReadDeadline(l.node.clock.Now().Add(acceptTimeout))
-	if _, err := io.ReadFull(stream, first[:]); err != nil || first[0] != 0 {
+	// Not by a deadline, see longAgo.
+	inTime := context.AfterFunc(ctx, func() { stream.CancelRead(0) })
+	if _, err := io.ReadFull(stream, first[:]); !inTime() || err != nil || first[0] != 0 {
 		qc.CloseWithError(codeError, "a stream begins with one zero byte")
 		return
 	}
-	stream.SetReadDeadline(time.Time{})
 	select {
 	case l.ready <- newConn(l.node, qc, stream, l.addr(), remote):
 	case <-l.done:

@@ -17,16 +17,19 @@ nodes:
 links: [{from: a, to: b, delay: 5ms}, {from: b, to: c, delay: 10ms}]
 workload:
   pings: [{from: a, to: c, at: 8s, every: 1s, count: 3}]
-  streams: [{from: a, to: b, at: 9s, send: 1000, receive: 1000}, {from: a, to: c, at: 9s, send: 1000}]
-  units: [{from: a, to: c, at: 9s, stdin: 20000, stdout: 5000, duration: 2s}]
+  streams:
+    - {from: a, to: b, at: 9s, send: 1000, receive: 1000}
+    - {from: b, to: a, at: 9s, send: 1000, receive: 1000}
+    - {from: a, to: c, at: 9s, send: 1000}
+  units: [{from: a, to: c, at: 9s, stdin: 20000, stdout: 5000, duration: 2s}, {from: c, to: a, at: 9s, stdin: 20000, stdout: 5000, duration: 2s}]
 timeline:
   - {at: 30s, do: clock, node: c, offset: -24h}
   - {at: 31s, do: crash, node: c, for: 1s}
   - {at: 40s, do: restart, node: b, epoch: old}
 `
 	r, trace := play(t, file, 1)
-	if len(r.Violations) > 0 || r.Pings.Answered != 3 || r.Streams != (Streams{1, 1}) || r.Units.Released != 1 {
-		t.Errorf("pings %+v, streams %+v, units %+v, violations %v, want three, one and one done; log:\n%.20000s", r.Pings, r.Streams, r.Units, r.Violations, trace)
+	if len(r.Violations) > 0 || r.Pings.Answered != 3 || r.Streams != (Streams{2, 2}) || r.Units.Released != 2 {
+		t.Errorf("pings %+v, streams %+v, units %+v, violations %v, want three, two and two done; log:\n%.20000s", r.Pings, r.Streams, r.Units, r.Violations, trace)
 	}
 	starts := regexp.MustCompile(`"node":"(.)","text":"INFO (\S+) \S+ Initialization complete`).FindAllStringSubmatch(trace, -1)
 	var got []string
