@@ -219,7 +219,7 @@ func (m *Manager) Start() error {
 	return m.startOwed()
 }
 
-// restore makes a unit of what is on disk, and makes that safe if it is marked. The
+// restore makes a unit of what is on disk, and makes that safe if it may not be. The
 // key of its submission is taken even if that is damaged: the unit may have run.
 func (m *Manager) restore(id string, marked []string) (runner, error) {
 	of, err := m.store.readIdentity(id)
@@ -231,7 +231,7 @@ func (m *Manager) restore(id string, marked []string) (runner, error) {
 	}
 	s, err := ReadStatus(m.store.fs, m.store.unitDir(id))
 	if err == nil {
-		err = m.store.syncMarked(id, marked)
+		err = m.store.makeSafe(id, s, marked)
 	}
 	if err != nil {
 		return nil, err

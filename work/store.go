@@ -100,15 +100,27 @@ func WriteStatus(fsys vfs.FS, dir string, s Status) error {
 	case err == nil && old.contradicts(s):
 		return fmt.Errorf("write the status of a unit: %w: it is %v (%s), not %v (%s)", ErrTerminal, old.State, old.Detail, s.State, s.Detail)
 	}
-	err = markUnsynced(fsys, dir)
-	if err == nil {
-		err = replaceFile(fsys, path.Join(dir, StatusFile), s.encode())
-	}
-	if err != nil {
+	if err := replaceStatus(fsys, dir, s); err != nil {
 		return fmt.Errorf("write the status of a unit: %w", err)
 	}
-	unmark(fsys, dir)
 	return nil
+}
+
+// replaceStatus leaves a mark for the next start while a terminal status may be read
+// and is not safe.
+func replaceStatus(fsys vfs.FS, dir string, s Status) error {
+	name := path.Join(dir, StatusFile)
+	if !s.State.Terminal() {
+		return replaceFile(fsys, name, s.encode())
+	}
+	err := markUnsynced(fsys, dir)
+	if err == nil {
+		err = replaceFile(fsys, name, s.encode())
+	}
+	if err == nil {
+		unmark(fsys, dir)
+	}
+	return err
 }
 
 // replaceFile replaces a file in one step: a crash leaves the old one or the
@@ -191,7 +203,10 @@ func (st store) fill(dir string, s Status, of identity) error {
 			return err
 		}
 	}
-	return replaceFile(st.fs, path.Join(dir, StatusFile), s.encode())
+	if err := writeFile(st.fs, path.Join(dir, StatusFile), s.encode()); err != nil {
+		return err
+	}
+	return st.fs.SyncDir(dir)
 }
 
 // markDamaged marks the directory of a unit that cannot be used. That is for a

@@ -10,15 +10,17 @@ import (
 
 // A process can be killed after it has renamed a new status, and before it has synced
 // the directory. What the next start reads then is something that a power cut would
-// still take back, so nothing may follow from it until it is synced. To sync the
-// directory of each unit would take long: who writes a status marks the unit
-// meanwhile. A mark need not outlive a power cut, as what is read after one is on disk.
+// still take back, so nothing may follow from it until it is synced. Units that are
+// complete are many, and to sync the directory of each would take long: who writes a
+// terminal status marks the unit meanwhile. A mark need not outlive a power cut, as what
+// is read after one is on disk. Units that are not complete are few, and always synced:
+// a mark is as dear as the rename.
 
 // endingUnsynced is that of a mark: an empty file beside the directory of the unit,
 // where a start sees it without another look.
 const endingUnsynced = ".unsynced"
 
-// markUnsynced says that the status in a directory is about to change.
+// markUnsynced says that the status in a directory is about to be a terminal one.
 func markUnsynced(fsys vfs.FS, dir string) error {
 	f, err := fsys.Open(dir+endingUnsynced, vfs.Create)
 	if err != nil {
@@ -31,10 +33,10 @@ func markUnsynced(fsys vfs.FS, dir string) error {
 // start syncs the directory for nothing.
 func unmark(fsys vfs.FS, dir string) { _ = fsys.RemoveAll(dir + endingUnsynced) }
 
-// syncMarked syncs the directory of a unit if it is marked. The mark stays: a
-// supervisor may just be about to make the change.
-func (st store) syncMarked(id string, marked []string) error {
-	if _, is := slices.BinarySearch(marked, id); !is {
+// makeSafe syncs the directory of a unit that may need it, whose status was read. A mark
+// stays: a supervisor may just be about to make the change.
+func (st store) makeSafe(id string, s Status, marked []string) error {
+	if _, is := slices.BinarySearch(marked, id); !is && s.State.Terminal() {
 		return nil
 	}
 	return st.fs.SyncDir(st.unitDir(id))

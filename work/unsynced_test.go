@@ -78,6 +78,28 @@ func TestResultOfKilledSupervisor(t *testing.T) {
 	}
 }
 
+// The same of a status that is not terminal, such as the name that a unit got on another
+// node: what follows from it must not be taken back either.
+func TestStatusOfKilledNode(t *testing.T) {
+	n := newCluster(t).node("a")
+	_, p := n.stopWhileRunning()
+	s, err := ReadStatus(n.fs, p.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Detail, s.Version = "Running: PID 8", s.Version+1
+	if err := WriteStatus(killedAtSync(n.fs, p.Dir), p.Dir, s); !errors.Is(err, errKilled) {
+		t.Fatalf("the node has ended with %v", err)
+	}
+	n.processes.found[p.Dir] = nil
+	n.start()
+	n.stop()
+	n.fs.PowerCut(disk.LoseAll, nil)
+	if got, err := ReadStatus(n.fs, p.Dir); err != nil || got.Detail != s.Detail {
+		t.Errorf("the start went on from %q, and after a power cut it is %q, %v", s.Detail, got.Detail, err)
+	}
+}
+
 // The same of an order: who gives it again is told at once that it will be carried out.
 func TestOrderOfKilledNode(t *testing.T) {
 	n := newCluster(t).node("a")
