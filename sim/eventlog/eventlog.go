@@ -33,7 +33,7 @@ const (
 	Open      Kind = "open"       // at the end of a run it is not over: Quiet is how long nothing has moved
 	PowerOff  Kind = "poweroff"   // a machine has lost its power
 	Impaired  Kind = "impaired"   // a disk may refuse changes from now on: Text
-	Unsafe    Kind = "unsafe"     // a disk may lose, or has lost, what it was to keep: Text
+	Unsafe    Kind = "unsafe"     // a disk, or a node that is there twice, may lose or has lost what it was to keep: Text
 	Died      Kind = "died"       // a daemon was killed
 	Stopping  Kind = "stopping"   // the time of the run is over, and the daemons are stopped
 	Leak      Kind = "leak"       // a daemon ended a while ago, and has left Text

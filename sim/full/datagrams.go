@@ -26,8 +26,9 @@ type shipment struct {
 // delivered as it was sent, once at most, only at its address.
 type datagramJudge struct {
 	sent map[uint64]*shipment
-	// A wire that duplicates may have one delivered twice, and one that corrupts
-	// may have another datagram delivered than was sent.
+	// A wire that duplicates, or a node that is there twice, may have one delivered
+	// twice, and a wire that corrupts, or a node that forges, may have another datagram
+	// delivered than was sent.
 	duplicates, corrupts bool
 	report               check.Report
 	counts               Datagrams
@@ -35,6 +36,10 @@ type datagramJudge struct {
 
 func judgeDatagrams(s *scenario.Scenario, report check.Report) *datagramJudge {
 	j := &datagramJudge{sent: make(map[uint64]*shipment), report: report}
+	for _, a := range s.Timeline {
+		j.duplicates = j.duplicates || a.Do == scenario.Duplicate
+		j.corrupts = j.corrupts || a.Do == scenario.Forge
+	}
 	for _, l := range s.Links {
 		for _, w := range []scenario.Wire{l.Forward, l.Back} {
 			j.duplicates = j.duplicates || w.Duplicate > 0

@@ -20,19 +20,5 @@ func supported(s *scenario.Scenario) error {
 			return refuse("deployed node, which %s is", n.ID)
 		}
 	}
-	for _, a := range s.Timeline {
-		if !Supports(a) {
-			return refuse("action %q", a.Do)
-		}
-	}
 	return nil
-}
-
-// Supports reports whether this engine can carry out an action.
-func Supports(a scenario.Action) bool {
-	switch a.Do {
-	case scenario.Slow, scenario.Duplicate, scenario.Forge:
-		return false
-	}
-	return true
 }

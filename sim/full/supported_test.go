@@ -11,7 +11,6 @@ import (
 func TestUnsupported(t *testing.T) {
 	const nodes = "for: 40s\nnodes: [a, b]\n"
 	for name, tt := range map[string]struct{ file, want string }{
-		"slow":     {nodes + "links: [{from: a, to: b}]\ntimeline: [{at: 1s, do: slow, node: a, by: 1ms}]\n", `no action "slow"`},
 		"deployed": {"for: 40s\nnodes: [a, {id: b, kind: deployed}]\nlinks: [{from: a, to: b}]\n", "no deployed node, which b is"},
 		"services": {nodes + "links: [{from: a, to: b}]\nworkload:\n  services: [{node: a, name: x}]\n", "no services of the workload"},
 	} {

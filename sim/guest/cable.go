@@ -154,7 +154,7 @@ func (c *cable) thaw(sides ...int) {
 func (c *cable) arrived(side int, frame []byte) {
 	sum := fnv.New64a()
 	sum.Write(frame)
-	c.log.log(eventlog.Event{Kind: eventlog.Frame, Node: c.machines[side].id, Text: c.link.Name(), Size: len(frame), Sum: sum.Sum64()})
+	c.log.log(eventlog.Event{Kind: eventlog.Frame, Node: c.machines[side].name, Text: c.link.Name(), Size: len(frame), Sum: sum.Sum64()})
 }
 
 // kill does what a machine does with what a process had here that has ended.

@@ -16,8 +16,8 @@ import (
 // lets this daemon send them.
 func (i *incarnation) takeDatagrams(node *mesh.Node) {
 	_, err := node.HandleDatagrams(check.Service, nil, func(from mesh.Addr, payload []byte) {
-		if i.dead.Load() {
-			return
+		if i.dead.Load() || i.machine.duplicate != "" {
+			return // nobody knows which of two it is sent to
 		}
 		number, _ := check.Number(payload) // 0, which none has, if it is too short
 		i.machine.world.log.log(eventlog.Event{

@@ -15,6 +15,6 @@ func (m *machine) newDisk() *disk.Disk {
 	return disk.New(disk.Options{Before: before, Sleep: time.Sleep, After: func(op disk.Op, name string, written []byte) {
 		sum := fnv.New64a()
 		sum.Write(written)
-		m.world.log.log(eventlog.Event{Kind: eventlog.Disk, Node: m.id, Text: string(op) + " " + name, Size: len(written), Sum: sum.Sum64()})
+		m.world.log.log(eventlog.Event{Kind: eventlog.Disk, Node: m.name, Text: string(op) + " " + name, Size: len(written), Sum: sum.Sum64()})
 	}})
 }

@@ -66,6 +66,8 @@ func (m faulty) Inflict(a scenario.Action) (end func()) {
 		return c.clogUp(sides...)
 	case scenario.Split:
 		return m.split(a.Nodes)
+	case scenario.Duplicate:
+		return m.duplicate(a)
 	case scenario.Pause:
 		return m.machines[a.Node].pause()
 	}
@@ -128,7 +130,7 @@ func (w *world) started(life *incarnation) {
 
 // sides returns the cable of an action, and the ends whose frames it concerns.
 func (w *world) sides(a scenario.Action) (c *cable, sides []int) {
-	for _, c := range w.cables {
+	for _, c := range w.laid() {
 		switch a.Link {
 		case [2]string{c.link.From, c.link.To}:
 			sides = []int{dialEnd, listenEnd}
@@ -152,7 +154,7 @@ func (w *world) split(ids []string) (heal func()) {
 		inside[id] = true
 	}
 	var restore []func()
-	for _, c := range w.cables {
+	for _, c := range w.laid() {
 		if inside[c.link.From] != inside[c.link.To] {
 			restore = append(restore, c.takeDown(dialEnd, listenEnd))
 		}

@@ -32,7 +32,7 @@ type holdings struct {
 }
 
 // name tells the incarnations of a run apart.
-func (i *incarnation) name() string { return fmt.Sprintf("%s %d", i.machine.id, i.number) }
+func (i *incarnation) name() string { return fmt.Sprintf("%s %d", i.machine.name, i.number) }
 
 // own makes the calling goroutine, and all that it starts, one of this daemon.
 func (i *incarnation) own() {
@@ -135,7 +135,7 @@ func (i *incarnation) left() (all []string) {
 // judgeLeft tells, when enough time has passed, what a daemon has left.
 func (i *incarnation) judgeLeft() {
 	for _, what := range i.left() {
-		i.machine.world.log.log(eventlog.Event{Kind: eventlog.Leak, Node: i.machine.id, Text: what})
+		i.machine.world.log.log(eventlog.Event{Kind: eventlog.Leak, Node: i.machine.name, Text: what})
 	}
 }
 

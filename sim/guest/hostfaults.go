@@ -44,7 +44,7 @@ func (m *machine) endProcesses() {
 }
 
 func (m *machine) tell(kind eventlog.Kind, what string) {
-	m.world.log.log(eventlog.Event{Kind: kind, Node: m.id, Text: what})
+	m.world.log.log(eventlog.Event{Kind: kind, Node: m.name, Text: what})
 }
 
 // inflict begins what an action does to the machine, its daemon or its disk, and
@@ -62,6 +62,10 @@ func (m *machine) inflict(a scenario.Action) (end func()) {
 		m.disk.Wipe()
 		m.tell(eventlog.Unsafe, string(a.Do))
 		return m.revive
+	case scenario.Slow:
+		return m.slow.begin(a.By)
+	case scenario.Forge:
+		return m.forge(a)
 	case scenario.DiskFull:
 		m.tell(eventlog.Impaired, string(a.Do))
 		m.disk.SetRoom(0)
@@ -134,16 +138,27 @@ type counted struct {
 
 // Start implements transport.Backend.
 func (c counted) Start(accept transport.Acceptor) error {
-	return c.Backend.Start(func(l transport.Link) transport.Receiver { return countedLink{accept(l), c.life} })
+	return c.Backend.Start(func(l transport.Link) transport.Receiver {
+		c.life.links.add(l)
+		return countedLink{accept(l), c.life, l}
+	})
 }
 
 type countedLink struct {
 	transport.Receiver
 	life *incarnation
+	link transport.Link
+}
+
+// Closed implements transport.Receiver.
+func (c countedLink) Closed(err error) {
+	c.life.links.remove(c.link)
+	c.Receiver.Closed(err)
 }
 
 // Receive implements transport.Receiver.
 func (c countedLink) Receive(frame []byte) {
+	c.life.machine.toil()
 	c.life.machine.instants.happens(scenario.Frame, "")
 	if c.life.check() == nil {
 		c.Receiver.Receive(frame)

@@ -35,7 +35,9 @@ import (
 // machine is what a node runs on: its disk and its processes outlive its daemon.
 type machine struct {
 	id          string
-	number      int // its place among the nodes of the scenario
+	name        string // in the log: the ID, unless another machine has that
+	number      int    // its place among the nodes of the scenario
+	duplicate   string // the action that brings it, if it is none of these, but has the ID of one
 	world       *world
 	lossy       bool // a wire of it may end links
 	disk        *disk.Disk
@@ -50,6 +52,7 @@ type machine struct {
 	life        *incarnation                // of the daemon that runs, nil while none does
 	sender      atomic.Pointer[incarnation] // which sends the datagrams of the workload; it may have ended
 	pauses      atomic.Int32                // how many reasons there are for it to be stopped
+	slow        slowness
 	mu          sync.Mutex
 	late        []func()       // what its timers would have done meanwhile
 	spec        scenario.Clock // what its clock shows to a daemon that starts
@@ -64,6 +67,7 @@ type incarnation struct {
 	dead     atomic.Bool
 	backends []acceptor
 	holdings holdings
+	links    openLinks
 	rands    int
 	booted   sync.Mutex
 	daemon   *daemon.Daemon // guarded by booted; nil until it has started, and once it is closed
@@ -113,6 +117,7 @@ func (i *incarnation) AfterFunc(d time.Duration, f func()) transport.Timer {
 	// waits for the clock can end.
 	call := func() {
 		i.own()
+		i.machine.toil()
 		f()
 	}
 	return time.AfterFunc(i.wait(d), func() { i.machine.whenAwake(call) })
@@ -121,7 +126,7 @@ func (i *incarnation) AfterFunc(d time.Duration, f func()) transport.Timer {
 // Write takes the log of the daemon.
 func (i *incarnation) Write(line []byte) (int, error) {
 	if !i.dead.Load() {
-		i.machine.world.log.log(eventlog.Event{Kind: eventlog.LogLine, Node: i.machine.id, Text: strings.TrimSpace(string(line))})
+		i.machine.world.log.log(eventlog.Event{Kind: eventlog.LogLine, Node: i.machine.name, Text: strings.TrimSpace(string(line))})
 	}
 	return len(line), nil
 }
@@ -174,14 +179,17 @@ func (m *machine) arguments() []string {
 		if c.link.TLS {
 			terms = append(terms, "tls=link")
 		}
-		switch m.id {
-		case c.link.To:
+		switch m {
+		case c.machines[listenEnd]:
 			args = append(append(args, "--"+string(c.link.Backend)+"-listener", "bindaddr=127.0.0.1", "port="+strconv.Itoa(n+1)), terms...)
-		case c.link.From:
+		case c.machines[dialEnd]:
 			args = append(append(args, "--"+string(c.link.Backend)+"-peer", "address=127.0.0.1:"+strconv.Itoa(n+1)), terms...)
 		}
 	}
-	return append(append(args, m.secureArguments()...), streamArguments(m.world.scenario, m.id)...)
+	if args = append(args, m.secureArguments()...); m.duplicate != "" {
+		return args // nothing listens behind it
+	}
+	return append(args, streamArguments(m.world.scenario, m.id)...)
 }
 
 // serves reports whether a daemon runs and has started. It requires the mutex acting
@@ -199,7 +207,7 @@ func (m *machine) die(disconnect func(*cable, *incarnation)) {
 	}
 	m.life = nil
 	life.dead.Store(true)
-	m.world.log.log(eventlog.Event{Kind: eventlog.Died, Node: m.id})
+	m.world.log.log(eventlog.Event{Kind: eventlog.Died, Node: m.name})
 	for _, l := range life.backends {
 		l.leave()
 	}
@@ -296,7 +304,7 @@ func (i *incarnation) host() daemon.Host {
 
 // random is the nth source of randomness of an incarnation.
 func (i *incarnation) random(number, nth int) rand.Source {
-	return seed.Source(i.machine.world.scenario.Seed, "full daemon", fmt.Sprintf("%s %d %d", i.machine.id, number, nth))
+	return seed.Source(i.machine.world.scenario.Seed, "full daemon", fmt.Sprintf("%s %d %d", i.machine.name, number, nth))
 }
 
 func (i *incarnation) cable(addr string) *cable {

@@ -60,6 +60,12 @@ timeline:
   - {at: 20s, do: split, nodes: [c], for: 4s}
   - {at: 26s, do: pause, node: b, for: 2s}
 `,
+		"impostors": `
+timeline:
+  - {at: 1s, do: forge, node: b, every: 300ms, for: 5s}
+  - {at: 2s, do: duplicate, node: b, via: a, for: 4s}
+  - {at: 20s, do: slow, node: b, by: 10ms, for: 5s}
+`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := native(t, `

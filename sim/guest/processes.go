@@ -247,7 +247,7 @@ func mayPass(err error) bool {
 // tell tells the log, unless the supervisor is dead.
 func (s *supervisor) tell(kind eventlog.Kind, b behaviour, process string) {
 	if s.check() == nil {
-		s.machine.world.log.log(eventlog.Event{Kind: kind, Node: s.machine.id, Unit: b.Unit, Text: process})
+		s.machine.world.log.log(eventlog.Event{Kind: kind, Node: s.machine.name, Unit: b.Unit, Text: process})
 	}
 }
 

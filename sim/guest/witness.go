@@ -27,6 +27,7 @@ type witness struct {
 	paths       *check.Paths
 	conditions  check.Conditions
 	doubts      truth.Doubts
+	claimed     map[string]bool // IDs that two nodes have had at once
 	violations  int
 	dismissed   bool
 	belief      *time.Timer // when who believes whom changes; nil: never
@@ -41,11 +42,13 @@ type witness struct {
 type news struct {
 	at                 time.Duration
 	node               int
-	touched, disturbed bool // its beliefs may have changed; its links may have ended by loss
+	touched, disturbed bool         // its beliefs may have changed; its links may have ended by loss
+	twice              string       // the ID that it holds to be there twice
+	leaves             *incarnation // it does so, for its own is
 }
 
 func newWitness(w *world) *witness {
-	v := &witness{world: w, index: make(map[string]int), woken: make(chan struct{}, 1), over: make(chan struct{})}
+	v := &witness{world: w, index: make(map[string]int), claimed: make(map[string]bool), woken: make(chan struct{}, 1), over: make(chan struct{})}
 	for i, n := range w.scenario.Nodes {
 		v.ids = append(v.ids, n.ID)
 		v.index[n.ID] = i
@@ -111,6 +114,21 @@ func (i *incarnation) observe(e mesh.Event) {
 		return
 	}
 	v := i.machine.world.witness
+	switch e := e.(type) {
+	case mesh.DuplicateID:
+		n := news{node: i.machine.number, twice: e.ID}
+		if e.Leaving {
+			n.leaves = i
+		}
+		v.tell(n)
+		return
+	case mesh.DuplicateSuspected:
+		v.tell(news{node: i.machine.number, twice: e.Node})
+		return
+	}
+	if i.machine.duplicate != "" {
+		return
+	}
 	switch e.(type) {
 	case mesh.RoutesChanged, mesh.LinkUp, mesh.NodeForgotten:
 		v.tell(news{node: i.machine.number, touched: true})
@@ -151,6 +169,9 @@ func (v *witness) take() {
 		if n.disturbed {
 			v.convergence.Disturbed(n.at, check.CauseOther)
 		}
+		if n.twice != "" {
+			v.judgeDuplicate(n)
+		}
 	}
 }
 
@@ -158,13 +179,18 @@ func (v *witness) take() {
 func (v *witness) redraw(cause check.Cause) {
 	v.take()
 	w := v.world
+	v.doubts.Forging = w.faults.Any(scenario.Forge)
 	d := truth.New(v.ids, v.doubts, v.conditions)
 	for i, id := range v.ids {
 		m := w.machines[id]
 		d.Node(i, m.serves(), m.paused(), m.spec.Drift)
 		d.Conditions.Redial = d.Conditions.Redial || m.lossy
+		d.Conditions.Unclear = d.Conditions.Unclear || m.slow.by() > 0
 	}
-	for _, c := range w.cables {
+	for _, m := range w.spare {
+		d.Conditions.Unclear = d.Conditions.Unclear || m.life != nil
+	}
+	for _, c := range w.laid() {
 		c.draw(d, v.index)
 	}
 	v.awaitBelief()
@@ -180,7 +206,7 @@ func (v *witness) awaitBelief() {
 		v.belief.Stop()
 	}
 	soonest := never
-	for _, c := range v.world.cables {
+	for _, c := range v.world.laid() {
 		_, lasts := v.world.believes(c.link)
 		soonest = min(soonest, lasts)
 	}
@@ -263,5 +289,6 @@ func (v *witness) loses() bool {
 // suspect notes what an action leaves open about the mesh.
 func (v *witness) suspect(a scenario.Action) {
 	v.doubts.Redials = v.doubts.Redials || a.Node != "" || a.Do == scenario.Clog
+	v.doubts.Tainted = v.doubts.Tainted || a.Do == scenario.Forge
 	v.doubts.Silent = v.doubts.Silent || a.Do == scenario.PowerCut || a.Do == scenario.Wipe
 }

@@ -16,7 +16,8 @@ type world struct {
 	scenario *scenario.Scenario
 	log      *logger
 	machines map[string]*machine
-	cables   []*cable // in the order of the scenario's links
+	spare    []*machine // duplicates of nodes, as the timeline needs them
+	cables   []*cable   // in the order of the scenario's links; those of duplicates follow
 	acting   sync.Mutex
 	faults   *fault.Faults // guarded by acting
 	ends     streamEnds
@@ -30,7 +31,7 @@ type world struct {
 func newWorld(s *scenario.Scenario, log *logger) *world {
 	w := &world{scenario: s, log: log, machines: make(map[string]*machine)}
 	for i, n := range s.Nodes {
-		m := &machine{id: n.ID, number: i, world: w, sockets: newSockets(), files: make(map[string][]byte)}
+		m := &machine{id: n.ID, name: n.ID, number: i, world: w, sockets: newSockets(), files: make(map[string][]byte)}
 		m.disk = m.newDisk()
 		rules, err := n.Rules()
 		if err != nil {
@@ -46,6 +47,7 @@ func newWorld(s *scenario.Scenario, log *logger) *world {
 			m.lossy = m.lossy || truth.MayBreak(l.Forward) || truth.MayBreak(l.Back)
 		}
 	}
+	w.addDuplicates()
 	w.faults = fault.New(faulty{w})
 	w.witness = newWitness(w)
 	return w
@@ -68,8 +70,8 @@ func (w *world) end() {
 // processes of units there are.
 func (w *world) stop() {
 	var ended []*incarnation
-	for _, n := range w.scenario.Nodes {
-		if life := w.machines[n.ID].stop(); life != nil {
+	for _, m := range w.all() {
+		if life := m.stop(); life != nil {
 			ended = append(ended, life)
 		}
 	}
@@ -81,7 +83,19 @@ func (w *world) stop() {
 	for _, life := range ended {
 		life.judgeLeft()
 	}
-	for _, n := range w.scenario.Nodes {
-		w.machines[n.ID].endProcesses()
+	for _, m := range w.all() {
+		m.endProcesses()
 	}
 }
+
+// all returns the machines in the order of the scenario's nodes, and then those of
+// duplicates.
+func (w *world) all() (all []*machine) {
+	for _, n := range w.scenario.Nodes {
+		all = append(all, w.machines[n.ID])
+	}
+	return append(all, w.spare...)
+}
+
+// laid returns the cables of the scenario's links.
+func (w *world) laid() []*cable { return w.cables[:len(w.scenario.Links)] }
