@@ -94,7 +94,12 @@ func (w *world) start(id string) {
 	n.server = control.New(id, control.Options{Clock: transport.System})
 	n.m.Register(n.server)
 	if err := n.m.Start(); err != nil {
-		w.complain("node %s does not start: %v", id, err)
+		if !errors.Is(err, errDisk) {
+			w.complain("node %s does not start: %v", id, err)
+		}
+		i.dead.Store(true)
+		n.m.Close()
+		return // what it reads cannot be made safe
 	}
 	n.listener = newMemListener()
 	go n.server.Serve(n.listener)
