@@ -36,6 +36,15 @@ func PeekNode(frame []byte) (id []byte, ok bool) {
 	return id, p.ok
 }
 
+// PeekService reads which service an advertisement is about, if it is written as
+// Encode and deployed nodes write it. The answers alias the frame.
+func PeekService(frame []byte) (node, service []byte, ok bool) {
+	p := peeker{rest: frame[1:], ok: true}
+	node = p.text(nodeField)
+	service = p.text(`,"Service":"`)
+	return node, service, p.ok
+}
+
 // unsuspicious reports whether an update has a SuspectedDuplicate of zero.
 // Inside a string the quotes would be escaped, so this is the field.
 func unsuspicious(update []byte) bool {
@@ -69,7 +78,8 @@ func (p *peeker) text(prefix string) []byte {
 	return s
 }
 
-// number takes prefix and the digits after it.
+// number takes prefix and the whole number after it, which JSON begins with no
+// zero but for 0 itself.
 func (p *peeker) number(prefix string) uint64 {
 	p.skip(prefix)
 	var n uint64
@@ -83,7 +93,7 @@ func (p *peeker) number(prefix string) uint64 {
 		n = n*10 + d
 		digits++
 	}
-	p.ok = p.ok && digits > 0
+	p.ok = p.ok && digits > 0 && (digits == 1 || p.rest[0] != '0')
 	p.rest = p.rest[digits:]
 	return n
 }

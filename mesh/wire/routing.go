@@ -61,14 +61,22 @@ func (u *RoutingUpdate) HasFeature(name string) bool {
 
 // Encode returns the update as a frame. Connections are written in the order
 // of their node IDs, as deployed nodes do.
-func (u *RoutingUpdate) Encode() []byte { return encodeJSON(TypeRouting, u) }
+func (u *RoutingUpdate) Encode() []byte {
+	const fields, connection = 256, 32 // bytes, about
+	frame := make([]byte, 1, fields+connection*len(u.Connections))
+	frame[0] = byte(TypeRouting)
+	return appendRouting(frame, u)
+}
 
 // ParseRouting decodes a routing update whose type has been checked, and
 // checks that what it names can be names and costs.
 func ParseRouting(frame []byte) (*RoutingUpdate, error) {
-	u := new(RoutingUpdate)
-	if err := json.Unmarshal(frame[1:], u); err != nil {
-		return nil, fmt.Errorf("decode routing update: %w", err)
+	u := parseCanonical(frame)
+	if u == nil {
+		u = new(RoutingUpdate)
+		if err := json.Unmarshal(frame[1:], u); err != nil {
+			return nil, fmt.Errorf("decode routing update: %w", err)
+		}
 	}
 	if err := CheckNodeID(u.NodeID); err != nil {
 		return nil, fmt.Errorf("routing update: NodeID: %w", err)
