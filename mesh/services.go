@@ -73,6 +73,17 @@ func (s *services) init() {
 	s.known = make(map[serviceKey]*knownService)
 }
 
+// holds reports whether a frame is the advertisement of a service that is known.
+// In a mesh with loops most that arrive are, and need not be decoded.
+func (s *services) holds(frame []byte) bool {
+	node, service, ok := wire.PeekService(frame)
+	if !ok {
+		return false
+	}
+	known := s.known[serviceKey{string(node), string(service)}]
+	return known != nil && bytes.Equal(known.frame, frame)
+}
+
 func (s *services) nextDeadline() time.Time { return earlier(s.refresh, s.expire) }
 
 func (s *services) keys() []serviceKey {
@@ -220,6 +231,9 @@ var errTooManyServices = errors.New("service advertisement dropped: as many serv
 
 // receiveAdvertisement takes a service advertisement from a peer.
 func (n *Node) receiveAdvertisement(now time.Time, frame []byte, from *session) error {
+	if n.services.holds(frame) {
+		return nil
+	}
 	ad, err := wire.ParseAdvertisement(frame)
 	if err != nil {
 		return err

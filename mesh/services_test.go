@@ -222,3 +222,24 @@ func TestStatusOwnsItsTags(t *testing.T) {
 		t.Errorf("the tag is %q, want %q", got, "x")
 	}
 }
+
+// An advertisement that is known is recognised without being decoded.
+func TestKnownAdvertisement(t *testing.T) {
+	n := newNet(t, "a", "b")
+	n.link("a", "b", 1)
+	n.nodes["a"].advertise("svc", wire.ConnStream, Advertise{Tags: map[string]string{"k": "v"}})
+	n.advance(time.Second)
+	known := &n.nodes["b"].services
+	frame := known.known[serviceKey{"a", "svc"}].frame
+	if !known.holds(frame) {
+		t.Errorf("not recognised: %s", frame)
+	}
+	for i, other := range [][]byte{bytes.Replace(frame, []byte(`"v"`), []byte(`"w"`), 1), bytes.Replace(frame, []byte("svc"), []byte("svd"), 1), frame[:9], {frame[0]}} {
+		if known.holds(other) {
+			t.Errorf("%d: recognised: %s", i, other)
+		}
+	}
+	if allocs := testing.AllocsPerRun(10, func() { known.holds(frame) }); allocs > 0 {
+		t.Errorf("that takes %v allocations, want none", allocs)
+	}
+}
