@@ -2,7 +2,10 @@
 // event a line, as JSON, in the order in which they happened.
 package eventlog
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"strconv"
+)
 
 // Kind is what happened.
 type Kind string
@@ -58,7 +61,8 @@ const (
 )
 
 // Event is one line. Unit, Stream and Datagram count those of the scenario
-// from 1, the datagrams of one series after those of the one before.
+// from 1, the datagrams of one series after those of the one before. No number is
+// negative.
 type Event struct {
 	At       int64  `json:"at"` // nanoseconds of virtual time since the start
 	Kind     Kind   `json:"kind"`
@@ -72,6 +76,46 @@ type Event struct {
 	Problem  string `json:"problem,omitempty"`
 	Flaw     Flaw   `json:"flaw,omitempty"`
 	Quiet    int64  `json:"quiet,omitempty"` // nanoseconds
+}
+
+// Append appends an event as a line: what encoding/json makes of it, but faster,
+// since the guest has one for each frame.
+func (e *Event) Append(b []byte) []byte {
+	b = strconv.AppendInt(append(b, `{"at":`...), e.At, 10)
+	b = appendText(append(b, `,"kind":`...), string(e.Kind))
+	text := func(key, value string) {
+		if value != "" {
+			b = appendText(append(b, key...), value)
+		}
+	}
+	number := func(key string, value uint64) {
+		if value != 0 {
+			b = strconv.AppendUint(append(b, key...), value, 10)
+		}
+	}
+	text(`,"node":`, e.Node)
+	number(`,"unit":`, uint64(e.Unit))
+	number(`,"stream":`, uint64(e.Stream))
+	number(`,"datagram":`, e.Datagram)
+	text(`,"text":`, e.Text)
+	number(`,"size":`, uint64(e.Size))
+	number(`,"sum":`, e.Sum)
+	text(`,"problem":`, e.Problem)
+	text(`,"flaw":`, string(e.Flaw))
+	number(`,"quiet":`, uint64(e.Quiet))
+	return append(b, "}\n"...)
+}
+
+// appendText appends a string as JSON.
+func appendText(b []byte, s string) []byte {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ', c > '~', c == '"', c == '\\', c == '<', c == '>', c == '&':
+			text, _ := json.Marshal(s) // a string has no error
+			return append(b, text...)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
 }
 
 // Parse reads one line.

@@ -6,7 +6,6 @@
 package guest
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"sync"
@@ -31,7 +30,7 @@ func Run(in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	log := &logger{start: time.Now(), out: json.NewEncoder(out)}
+	log := &logger{start: time.Now(), out: out}
 	w := newWorld(s, log)
 	if err := w.equip(); err != nil {
 		return fmt.Errorf("certificates and keys: %w", err)
@@ -59,7 +58,8 @@ func Run(in io.Reader, out io.Writer) error {
 type logger struct {
 	start time.Time
 	mu    sync.Mutex
-	out   *json.Encoder
+	out   io.Writer
+	line  []byte // that was written last, for its memory
 	err   error
 }
 
@@ -67,7 +67,8 @@ func (l *logger) log(e eventlog.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e.At = int64(time.Since(l.start))
-	if err := l.out.Encode(e); err != nil && l.err == nil {
+	l.line = e.Append(l.line[:0])
+	if _, err := l.out.Write(l.line); err != nil && l.err == nil {
 		l.err = err
 	}
 }
