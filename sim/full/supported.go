@@ -11,9 +11,10 @@ func supported(s *scenario.Scenario) error {
 	refuse := func(format string, args ...any) error {
 		return fmt.Errorf("the full engine has no %s: leave it out, or run the core engine", fmt.Sprintf(format, args...))
 	}
-	switch {
-	case len(s.Services) > 0:
-		return refuse("services of the workload")
+	for _, v := range s.Services {
+		if v.Name == "control" || v.Name == "stream" {
+			return fmt.Errorf("the daemons of the full engine have a service %s of their own: give that of %s another name", v.Name, v.Node)
+		}
 	}
 	for _, n := range s.Nodes {
 		if n.Kind == scenario.KindDeployed {

@@ -12,7 +12,7 @@ func TestUnsupported(t *testing.T) {
 	const nodes = "for: 40s\nnodes: [a, b]\n"
 	for name, tt := range map[string]struct{ file, want string }{
 		"deployed": {"for: 40s\nnodes: [a, {id: b, kind: deployed}]\nlinks: [{from: a, to: b}]\n", "no deployed node, which b is"},
-		"services": {nodes + "links: [{from: a, to: b}]\nworkload:\n  services: [{node: a, name: x}]\n", "no services of the workload"},
+		"services": {nodes + "links: [{from: a, to: b}]\nworkload:\n  services: [{node: a, name: control}]\n", "have a service control of their own"},
 	} {
 		s, err := scenario.Parse("x.yaml", []byte(tt.file))
 		if err != nil {

@@ -46,6 +46,7 @@ func Run(in io.Reader, out io.Writer) error {
 	w.playTimeline()
 	w.playWorkload()
 	w.playStreams()
+	w.playServices()
 	time.Sleep(time.Until(log.start.Add(s.For)))
 	w.witness.timeIsUp()
 	w.converge()

@@ -172,7 +172,7 @@ func (m *machine) run(life *incarnation) error {
 // arguments are the command line of the daemon.
 func (m *machine) arguments() []string {
 	args := []string{"--node", "id=" + m.id, "datadir=/data", "--local-only",
-		"--control-service", "service=control", "filename=" + controlSocket,
+		"--control-service", "service=" + controlName, "filename=" + controlSocket,
 		"--work-command", "worktype=" + workType, "command=" + workType, "allowruntimeparams=true"}
 	for n, c := range m.world.cables {
 		terms := []string{"cost=" + strconv.FormatFloat(c.link.Cost, 'g', -1, 64)}

@@ -195,6 +195,7 @@ func (v *witness) redraw(cause check.Cause) {
 	}
 	v.awaitBelief()
 	v.paths, v.conditions = d.Paths(), d.Conditions
+	w.offers.renew()
 	v.convergence.Redrawn(v.now(), cause, v.paths, v.paths.Bound(v.conditions))
 	v.wake()
 }
@@ -248,6 +249,7 @@ func (v *witness) conclude() {
 	if at, ok := v.convergence.Converged(); ok {
 		v.world.log.log(eventlog.Event{Kind: eventlog.Right, Quiet: int64(v.now() - at)})
 	}
+	v.world.offers.judge()
 	if v.convergence.Quiet() {
 		v.world.log.log(eventlog.Event{Kind: eventlog.Calm})
 	}
@@ -265,8 +267,6 @@ func (v *witness) dismiss() {
 	rests := v.rests()
 	v.world.acting.Lock()
 	defer v.world.acting.Unlock()
-	v.dismissed = true
-	close(v.over)
 	if !rests && !v.loses() {
 		v.report(v.now(), "", check.RuleConverged, "the mesh does not come to rest, although nothing happens to it any more")
 	}
@@ -274,6 +274,8 @@ func (v *witness) dismiss() {
 		v.look()
 		v.conclude()
 	}
+	v.dismissed = true
+	close(v.over)
 }
 
 // loses reports whether a wire may end links at any time.

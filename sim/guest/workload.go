@@ -15,6 +15,9 @@ import (
 // retryPause is how long a client waits before it asks again.
 const retryPause = time.Second
 
+// controlName is the control service of every node.
+const controlName = "control"
+
 // controlSocket is the file of every node's control service.
 const controlSocket = "/run/control"
 

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"receptor/sim/check"
 	"receptor/sim/eventlog"
 	"receptor/sim/fault"
 	"receptor/sim/scenario"
@@ -26,6 +27,7 @@ type world struct {
 	units    []*unit
 	routes   []*route
 	witness  *witness
+	offers   *offers
 }
 
 func newWorld(s *scenario.Scenario, log *logger) *world {
@@ -50,6 +52,7 @@ func newWorld(s *scenario.Scenario, log *logger) *world {
 	w.addDuplicates()
 	w.faults = fault.New(faulty{w})
 	w.witness = newWitness(w)
+	w.offers = &offers{witness: w.witness, check: check.NewServices(w.witness.ids, w.witness.report)}
 	return w
 }
 
