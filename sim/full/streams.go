@@ -14,6 +14,10 @@ import (
 // answers, 15 s later at most; and what lies between the nodes.
 const noticed = 50 * time.Second
 
+// noticedSlowly is that where a node is slow: QUIC waits for three times as long as it
+// gives a probe, if that is more, and that follows the slowest answers it has had.
+const noticedSlowly = 200 * time.Second
+
 // Streams counts streams.
 type Streams struct {
 	Opened int `json:"opened"` // at both ends
@@ -37,6 +41,7 @@ type streamJudge struct {
 	ends    [][2]streamEnd // by the number of the stream; client, service
 	deaths  map[string]time.Duration
 	calm    bool // nothing happens to the mesh
+	noticed time.Duration
 	report  check.Report
 	ended   time.Duration // when the time of the run was over
 }
@@ -44,6 +49,12 @@ type streamJudge struct {
 // judgeStreams returns the judge of the streams of a scenario.
 func judgeStreams(s *scenario.Scenario, report check.Report) *streamJudge {
 	j := &streamJudge{streams: s.Streams, ends: make([][2]streamEnd, len(s.Streams)), deaths: make(map[string]time.Duration), report: report}
+	j.noticed = noticed
+	for _, a := range s.Timeline {
+		if a.Do == scenario.Slow {
+			j.noticed = noticedSlowly
+		}
+	}
 	j.calm = len(s.Timeline) == 0
 	j.calm = j.calm && !guarded(s)
 	for n, v := range s.Streams {
@@ -90,9 +101,9 @@ func (j *streamJudge) take(e eventlog.Event) {
 		end.closed, end.problem, end.gone = true, e.Problem, at
 		j.judgeBytes(at, e, end)
 	case eventlog.Open:
-		if quiet := time.Duration(e.Quiet); quiet > noticed {
+		if quiet := time.Duration(e.Quiet); quiet > j.noticed {
 			j.report(at, e.Node, check.RuleStream, "stream %d: its %s has neither got nor written a byte for %v, and no error: want one within %v",
-				e.Stream, e.Text, quiet, noticed)
+				e.Stream, e.Text, quiet, j.noticed)
 		}
 	}
 }
@@ -143,8 +154,8 @@ func (j *streamJudge) judgeTimes(number int, end, other *streamEnd, which string
 		return
 	}
 	over := j.overAt(other)
-	if took := over - max(gone, other.at); took > noticed {
-		j.report(over, other.node, check.RuleStream, "stream %d: its %s did not end within %v after the other end, but %v after", number, which, noticed, took)
+	if took := over - max(gone, other.at); took > j.noticed {
+		j.report(over, other.node, check.RuleStream, "stream %d: its %s did not end within %v after the other end, but %v after", number, which, j.noticed, took)
 	}
 }
 

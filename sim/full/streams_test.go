@@ -89,3 +89,24 @@ func TestStreamJudge(t *testing.T) {
 		}
 	}
 }
+
+// Where a node is slow, QUIC gives a peer longer until it takes that for gone.
+func TestStreamJudgeOfSlowNodes(t *testing.T) {
+	for _, c := range []struct {
+		timeline []scenario.Action
+		want     int
+	}{{nil, 1}, {[]scenario.Action{{Do: scenario.Slow, Node: "c"}}, 0}} {
+		j := newJudge(&scenario.Scenario{Streams: []scenario.Stream{{From: "a", To: "b"}}, Timeline: c.timeline})
+		for _, e := range []eventlog.Event{
+			{Kind: eventlog.Opened, Node: "a", Text: "client"}, {Kind: eventlog.Opened, Node: "b", Text: "service"},
+			{Kind: eventlog.Closed, Node: "b", Text: "service", At: int64(10 * time.Second)},
+			{Kind: eventlog.Closed, Node: "a", Text: "client", At: int64(100 * time.Second)},
+		} {
+			e.Stream = 1
+			j.take(e)
+		}
+		if j.streams.finish(); len(j.violations) != c.want {
+			t.Errorf("with %v: violations %v, want %d", c.timeline, j.violations, c.want)
+		}
+	}
+}
