@@ -61,15 +61,20 @@ const shareOfCases = 40
 // end as they may and are released once their nodes are sound, and streams carry
 // what they were given or say that they did not.
 func TestWorkSurvivesFaults(t *testing.T) {
-	e := fullEngine(t)
 	scaleCases(t, shareOfCases)
+	surviveFaults(t, fullEngine(t), failures)
+}
+
+// surviveFaults is that property, on an engine. A failure is made small and written to
+// a folder.
+func surviveFaults(t rapid.TB, e Engine, folder string) {
 	var failed *scenario.Scenario
 	var violated check.Violation
-	t.Cleanup(func() {
+	defer func() { // also when rapid ends the goroutine
 		if failed != nil {
-			save(t, e, failed, violated)
+			save(t, e, failed, violated, folder)
 		}
-	})
+	}()
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawMesh(t, 12, scenario.TCP, scenario.UDP)
 		s.For = min(s.For, 40*time.Second)
@@ -112,19 +117,19 @@ func scaleCases(t *testing.T, share int) {
 // project is.
 const failures = "../../failures"
 
-// save makes a scenario that violates a rule small, writes it to the folder of
-// failures, and tells how to replay it.
-func save(t *testing.T, e Engine, s *scenario.Scenario, v check.Violation) {
+// save makes a scenario that violates a rule small, writes it to a folder, and tells
+// how to replay it.
+func save(t rapid.TB, e Engine, s *scenario.Scenario, v check.Violation, folder string) {
 	t.Helper()
 	ctx, stop := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer stop()
 	s, runs := Smallest(ctx, e, s, v.Rule, shrink.Options{Runs: 300})
-	path := filepath.Join(failures, fmt.Sprintf("%s-seed%d.yaml", t.Name(), s.Seed))
+	path := filepath.Join(folder, fmt.Sprintf("%s-seed%d.yaml", t.Name(), s.Seed))
 	replay := "meshsim run --engine full " + path
 	if v.Rule == check.RuleReplay {
 		replay += " --twice"
 	}
-	err := os.MkdirAll(failures, 0o777)
+	err := os.MkdirAll(folder, 0o777)
 	if err == nil {
 		err = os.WriteFile(path, s.Encode(fmt.Sprintf("Violated: %v\nFound by: %s\nMade small in %d runs.\nReplay: %s", v, t.Name(), runs, replay)), 0o666)
 	}
