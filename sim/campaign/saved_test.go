@@ -72,7 +72,7 @@ func TestFailureIsSaved(t *testing.T) {
 	if err != nil || len(files) != 1 {
 		t.Fatalf("files %q, %v, want one", files, err)
 	}
-	if last := f.log[len(f.log)-1]; !strings.HasSuffix(last, "replay: meshsim run --engine full "+files[0]) {
+	if last := f.log[len(f.log)-1]; !strings.HasSuffix(last, "replay: meshsim run --engine full failures/"+filepath.Base(files[0])) {
 		t.Errorf("the test ends with %q", last)
 	}
 	text, err := os.ReadFile(files[0])

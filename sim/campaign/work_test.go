@@ -118,14 +118,15 @@ func scaleCases(t *testing.T, share int) {
 const failures = "../../failures"
 
 // save makes a scenario that violates a rule small, writes it to a folder, and tells
-// how to replay it.
+// how to replay it from where that is.
 func save(t rapid.TB, e Engine, s *scenario.Scenario, v check.Violation, folder string) {
 	t.Helper()
 	ctx, stop := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer stop()
 	s, runs := Smallest(ctx, e, s, v.Rule, shrink.Options{Runs: 300})
-	path := filepath.Join(folder, fmt.Sprintf("%s-seed%d.yaml", t.Name(), s.Seed))
-	replay := "meshsim run --engine full " + path
+	name := fmt.Sprintf("%s-seed%d.yaml", t.Name(), s.Seed)
+	path := filepath.Join(folder, name)
+	replay := "meshsim run --engine full " + filepath.Join(filepath.Base(folder), name)
 	if v.Rule == check.RuleReplay {
 		replay += " --twice"
 	}
