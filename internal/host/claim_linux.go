@@ -11,54 +11,37 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"receptor/internal/supervision"
 	"receptor/work"
 )
 
-// claimFile is the name, in a unit's directory, of the file that the unit's
-// one and only supervisor has made and keeps locked.
-const claimFile = "supervisor"
+// procfs is this system, for claims.
+type procfs struct{}
 
-// claim is what that file holds, as JSON: who the supervisor is. The lock tells
-// whether it lives; where a lock outlives its holder, as some network file
-// systems have it, the rest does.
-type claim struct {
-	Pid int
-	// Start is when the process started, in the unit of /proc/PID/stat; Boot is
-	// the boot ID of the system.
-	Start uint64
-	Boot  string
-	// Done is 1 once the unit is complete and no process of it left but the
-	// supervisor, which is about to let go of it: a number, so that the file keeps
-	// its length, and is never seen half written.
-	Done int
+// BootID implements supervision.System.
+func (procfs) BootID() (string, error) { return bootID() }
+
+// StartOf implements supervision.System: in the unit of /proc/PID/stat.
+func (procfs) StartOf(pid int) (uint64, error) {
+	p, _, err := readProcess(pid)
+	return p.start, err
 }
 
 // ownClaim returns the claim of this process.
-var ownClaim = sync.OnceValues(func() (claim, error) {
+var ownClaim = sync.OnceValues(func() (supervision.Claim, error) {
 	boot, err := bootID()
 	if err != nil {
-		return claim{}, err
+		return supervision.Claim{}, err
 	}
 	own, _, err := readProcess(os.Getpid())
-	return claim{Pid: os.Getpid(), Start: own.start, Boot: boot}, err
+	return supervision.Claim{Pid: os.Getpid(), Start: own.start, Boot: boot}, err
 })
 
-// lives tells whether the process is, or may be, there.
-func (c claim) lives() bool {
-	if boot, err := bootID(); err == nil && c.Boot != "" && c.Boot != boot {
-		return false
-	}
-	p, _, err := readProcess(c.Pid)
-	return err != nil || c.Start == 0 || p.start == c.Start
-}
-
-// errClaimed means that another supervisor was first.
-var errClaimed = errors.New("another supervisor has claimed the unit")
-
 // takeClaim claims the unit for this process. The claim is complete, locked
-// and on disk before it can be seen. The caller holds it by keeping the file.
+// and on disk before it can be seen. The caller holds it by keeping the file. The
+// error is work.ErrClaimed if another supervisor was first.
 func takeClaim(dir string) (*os.File, error) {
-	temp := filepath.Join(dir, fmt.Sprintf("%s.%d", claimFile, os.Getpid()))
+	temp := filepath.Join(dir, fmt.Sprintf("%s.%d", supervision.ClaimFile, os.Getpid()))
 	f, err := lockFile(temp)
 	if err != nil {
 		return nil, err
@@ -72,7 +55,7 @@ func takeClaim(dir string) (*os.File, error) {
 		err = f.Sync()
 	}
 	if err == nil {
-		err = os.Link(temp, filepath.Join(dir, claimFile))
+		err = os.Link(temp, filepath.Join(dir, supervision.ClaimFile))
 	}
 	if err == nil {
 		err = FS{}.SyncDir(dir)
@@ -82,7 +65,7 @@ func takeClaim(dir string) (*os.File, error) {
 	}
 	f.Close()
 	if errors.Is(err, fs.ErrExist) {
-		return nil, errClaimed
+		return nil, work.ErrClaimed
 	}
 	return nil, fmt.Errorf("claim the unit: %w", err)
 }
@@ -102,8 +85,8 @@ func markDone(held *os.File) {
 
 // readClaim returns the claim of the unit's supervisor, and whether that still
 // lives. Without a claim the error is work.ErrNeverStarted.
-func readClaim(dir string) (c claim, alive bool, err error) {
-	f, err := os.Open(filepath.Join(dir, claimFile))
+func readClaim(dir string) (c supervision.Claim, alive bool, err error) {
+	f, err := os.Open(filepath.Join(dir, supervision.ClaimFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return c, false, work.ErrNeverStarted
 	}
@@ -118,7 +101,7 @@ func readClaim(dir string) (c claim, alive bool, err error) {
 	case err == nil:
 		return c, false, nil
 	case errors.Is(err, unix.EWOULDBLOCK):
-		return c, c.lives(), nil
+		return c, c.Lives(procfs{}), nil
 	default:
 		return c, false, fmt.Errorf("lock %s: %w", f.Name(), err)
 	}
@@ -127,7 +110,7 @@ func readClaim(dir string) (c claim, alive bool, err error) {
 // awaitRelease returns when the supervisor of the unit has ended. It keeps a
 // thread of the process busy.
 func awaitRelease(dir string) error {
-	f, err := os.Open(filepath.Join(dir, claimFile))
+	f, err := os.Open(filepath.Join(dir, supervision.ClaimFile))
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"receptor/internal/supervision"
 	"receptor/work"
 )
 
@@ -23,21 +24,21 @@ func TestClaims(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name   string
-		change func(*claim)
+		change func(*supervision.Claim)
 		locked bool
 		alive  bool
 	}{
-		{"its process", func(*claim) {}, true, true},
-		{"without a lock", func(*claim) {}, false, false},
-		{"another process with its ID", func(c *claim) { c.Start++ }, true, false},
-		{"before the system was booted", func(c *claim) { c.Boot = "x" + c.Boot }, true, false},
-		{"of an earlier version", func(c *claim) { c.Start, c.Boot = 0, "" }, true, true},
+		{"its process", func(*supervision.Claim) {}, true, true},
+		{"without a lock", func(*supervision.Claim) {}, false, false},
+		{"another process with its ID", func(c *supervision.Claim) { c.Start++ }, true, false},
+		{"before the system was booted", func(c *supervision.Claim) { c.Boot = "x" + c.Boot }, true, false},
+		{"of an earlier version", func(c *supervision.Claim) { c.Start, c.Boot = 0, "" }, true, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()
 			c := own
 			test.change(&c)
-			f, err := lockFile(filepath.Join(dir, claimFile))
+			f, err := lockFile(filepath.Join(dir, supervision.ClaimFile))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -29,10 +29,10 @@ const quickCancel = "RECEPTOR_TEST_QUICK_CANCEL"
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == superviseWord {
 		if os.Getenv(quickCancel) != "" {
-			for i := range endingSteps {
-				endingSteps[i].Wait = 50 * time.Millisecond
+			for i := range timing.Steps {
+				timing.Steps[i].Wait = 50 * time.Millisecond
 			}
-			resultFirst, resultLast = 10*time.Millisecond, 50*time.Millisecond
+			timing.RetryFirst, timing.RetryLast = 10*time.Millisecond, 50*time.Millisecond
 		}
 		os.Exit(SuperviseMain(os.Args[2:]))
 	}

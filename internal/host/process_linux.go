@@ -126,9 +126,6 @@ func (p *Processes) Attach(dir string, pid int, w work.Watcher) (work.Process, e
 // ended, and left nothing.
 func (p *Processes) Forbid(dir string) error {
 	held, err := takeClaim(dir)
-	if errors.Is(err, errClaimed) {
-		return work.ErrClaimed
-	}
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"receptor/control"
+	"receptor/internal/supervision"
 	"receptor/transport"
 	"receptor/work"
 )
@@ -71,7 +72,7 @@ func populate(t testing.TB, dir string, finished, running int) {
 		if s.WorkType == "remote" {
 			continue
 		}
-		held, err := lockFile(filepath.Join(unit, claimFile))
+		held, err := lockFile(filepath.Join(unit, supervision.ClaimFile))
 		if err != nil {
 			t.Fatal(err)
 		}

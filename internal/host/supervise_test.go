@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"receptor/internal/supervision"
 	"receptor/work"
 )
 
@@ -275,7 +276,7 @@ func TestOneSupervisorPerUnit(t *testing.T) {
 		switch code := cmd.ProcessState.ExitCode(); code {
 		case 0:
 			winners++
-		case exitClaimed:
+		case int(supervision.Claimed):
 		default:
 			t.Errorf("exit code %d", code)
 		}

@@ -3,15 +3,11 @@ package host
 import (
 	"os"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
-	"receptor/internal/escalation"
+	"receptor/internal/supervision"
 )
-
-// endingSteps are how the processes of a unit are ended. Only tests change them.
-var endingSteps = escalation.Default()
 
 // tree are the processes of a unit as their supervisor has them: the command and
 // what descends from it, in whatever groups and sessions. It is used by one
@@ -19,97 +15,73 @@ var endingSteps = escalation.Default()
 type tree struct {
 	command int // process ID of the command, and of its process group
 	group   int // pidfd of that, -1 where there is none
-	deaths  <-chan death
-	gone    bool // all processes are
-	timer   *time.Timer
-	ending  *escalation.Escalation
+	deaths  <-chan supervision.Death
+	output  *unitOutput
 }
 
-// death is the end of one process, maybe the last.
-type death struct {
-	pid    int
-	status syscall.WaitStatus
-	last   bool
-}
+var _ supervision.Processes = (*tree)(nil)
 
 // newTree takes over all children of this process.
-func newTree(command int) *tree {
-	deaths := make(chan death)
-	t := &tree{command: command, group: -1, deaths: deaths, timer: time.NewTimer(0), ending: escalation.New(endingSteps)}
-	t.timer.Stop()
+func newTree(command int, output *unitOutput) *tree {
+	deaths := make(chan supervision.Death)
+	t := &tree{command: command, group: -1, deaths: deaths, output: output}
 	if pidfd, err := unix.PidfdOpen(command, 0); err == nil { // nobody has waited for it yet
 		t.group = pidfd
 	}
-	go reap(deaths)
+	go reap(command, deaths)
 	return t
 }
 
-// close gives up what the tree has open, once all processes are gone.
-func (t *tree) close() {
-	t.timer.Stop()
+// Command implements supervision.Processes.
+func (t *tree) Command() int { return t.command }
+
+// Deaths implements supervision.Processes.
+func (t *tree) Deaths() <-chan supervision.Death { return t.deaths }
+
+// Exceeded implements supervision.Processes.
+func (t *tree) Exceeded() <-chan struct{} { return t.output.over }
+
+// Finish implements supervision.Processes.
+func (t *tree) Finish() (stdout, stderr int64, failure string) { return t.output.finish() }
+
+// Close implements supervision.Processes.
+func (t *tree) Close() {
+	t.output.close()
 	if t.group >= 0 {
 		_ = unix.Close(t.group)
 	}
 }
 
-// noTree is that of a command which could not be started.
-func noTree() *tree {
-	t := &tree{gone: true, timer: time.NewTimer(0)}
-	t.timer.Stop()
-	return t
-}
-
-func reap(deaths chan<- death) {
+func reap(command int, deaths chan<- supervision.Death) {
 	for {
 		var status syscall.WaitStatus
 		pid, err := syscall.Wait4(-1, &status, 0, nil)
 		switch {
 		case err == syscall.EINTR:
 		case err != nil: // ECHILD, before any was seen to be the last
-			deaths <- death{last: true}
+			deaths <- supervision.Death{Last: true}
 			return
 		default:
-			last := unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil) == unix.ECHILD
-			deaths <- death{pid: pid, status: status, last: last}
-			if last {
+			d := deathOf(status)
+			d.Command = pid == command
+			d.Last = unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil) == unix.ECHILD
+			deaths <- d
+			if d.Last {
 				return
 			}
 		}
 	}
 }
 
-// died takes note of a death, and reports whether no process is left.
-func (t *tree) died(d death) bool {
-	if t.gone = d.last; t.gone {
-		t.timer.Stop()
-	} else if d.pid == t.command {
-		if s, ok := t.ending.Exited(); ok {
-			t.take(s)
-		}
+func deathOf(status syscall.WaitStatus) supervision.Death {
+	if status.Signaled() {
+		return supervision.Death{Signal: status.Signal(), Core: status.CoreDump()}
 	}
-	return t.gone
+	return supervision.Death{Code: status.ExitStatus()}
 }
 
-// end begins to end all processes, unless it has begun.
-func (t *tree) end() {
-	if s, ok := t.ending.End(); ok {
-		t.take(s)
-	}
-}
-
-// kill ends all processes without asking them.
-func (t *tree) kill() { t.take(t.ending.Kill()) }
-
-// next takes the next step of ending.
-func (t *tree) next() { t.take(t.ending.Next()) }
-
-func (t *tree) take(s escalation.Step) {
-	t.signal(s.Signal)
-	t.timer.Reset(s.Wait)
-}
-
-// signal sends a signal to all processes.
-func (t *tree) signal(sig unix.Signal) {
+// Signal implements supervision.Processes.
+func (t *tree) Signal(sig unix.Signal) {
 	list, err := processes()
 	if err != nil {
 		t.signalGroup(sig) // without /proc that is all there is

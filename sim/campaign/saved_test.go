@@ -13,7 +13,6 @@ import (
 
 	"receptor/sim"
 	"receptor/sim/check"
-	"receptor/sim/full"
 	"receptor/sim/scenario"
 )
 
@@ -23,7 +22,7 @@ type strict struct{}
 const ruleStrict check.Rule = "strict"
 
 // Supports implements Engine.
-func (strict) Supports(a scenario.Action) bool { return full.Supports(a) }
+func (strict) Supports(scenario.Action) bool { return true }
 
 // Run implements Engine.
 func (strict) Run(_ context.Context, s *scenario.Scenario, _ Options) (r sim.Report, err error) {

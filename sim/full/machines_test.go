@@ -18,7 +18,8 @@ workload:
 timeline:
 `
 
-// Whatever a machine goes through, units on it come to the end that they may have.
+// Whatever a machine goes through, units on it come to the end that they may have. After
+// a power cut that includes processes that look like those of units, but for the boot.
 func TestMachinesFail(t *testing.T) {
 	for n, faults := range []string{
 		"{at: 10s, do: power-cut, node: a, for: 2s}",

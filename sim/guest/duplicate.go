@@ -21,7 +21,7 @@ func (w *world) addDuplicates() {
 			id: of.id, name: fmt.Sprintf("%s (duplicate %d)", of.id, len(w.spare)+1), number: of.number, duplicate: a.String(),
 			world: w, sockets: newSockets(), files: of.files, rules: of.rules,
 		}
-		m.disk = m.newDisk()
+		m.disk, m.system = m.newDisk(), newSystem(m.name)
 		c := newCable(scenario.Link{From: a.Node, To: a.Via, Backend: scenario.TCP, Cost: 1}, w)
 		c.machines[dialEnd] = m
 		w.cables = append(w.cables, c)

@@ -25,6 +25,7 @@ func (m *machine) powerCut(l scenario.Loss) {
 	m.endProcesses()
 	m.tell(eventlog.PowerOff, string(l))
 	m.die((*cable).vanish)
+	m.system.reboot()
 	cut := m.powerCuts.Add(1)
 	m.disk.PowerCut(losses[l], seed.Rand(m.world.scenario.Seed, "power cut", fmt.Sprintf("%s %d", m.id, cut)))
 }
@@ -38,7 +39,7 @@ func (m *machine) revive() {
 // endProcesses ends all that are not the daemon, at once.
 func (m *machine) endProcesses() {
 	for _, s := range m.running() {
-		close(s.lost)
+		s.lose()
 		m.forget(s)
 	}
 }

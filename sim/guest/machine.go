@@ -21,6 +21,7 @@ import (
 	"receptor/internal/config"
 	"receptor/internal/daemon"
 	"receptor/internal/iprouter"
+	"receptor/internal/supervision"
 	"receptor/mesh"
 	"receptor/mesh/firewall"
 	"receptor/sim/disk"
@@ -43,6 +44,7 @@ type machine struct {
 	disk        *disk.Disk
 	processes   sync.Mutex
 	supervisors []*supervisor // guarded by processes
+	system      *system
 	starts      int
 	powerCuts   atomic.Int32 // so far
 	off         atomic.Int32 // how many reasons there are for it to be without power
@@ -63,7 +65,8 @@ type machine struct {
 // dead, nothing that is left of the daemon has any effect.
 type incarnation struct {
 	machine  *machine
-	number   int // of those of its machine, from 1
+	self     supervision.Claim // who it is
+	number   int               // of those of its machine, from 1
 	dead     atomic.Bool
 	backends []acceptor
 	holdings holdings
@@ -136,7 +139,7 @@ func (i *incarnation) Write(line []byte) (int, error) {
 func (m *machine) conceive(old bool) *incarnation {
 	m.starts++
 	now := time.Since(m.world.log.start)
-	m.life = &incarnation{machine: m, number: m.starts, old: old, clock: skew.New(now, m.spec, old)}
+	m.life = &incarnation{machine: m, self: m.spawn(), number: m.starts, old: old, clock: skew.New(now, m.spec, old)}
 	return m.life
 }
 
@@ -197,7 +200,12 @@ func (m *machine) arguments() []string {
 func (m *machine) serves() bool { return m.life != nil && m.life.serves }
 
 // kill ends the daemon at once: its processes go on, its peers see its links end.
-func (m *machine) kill() { m.die((*cable).kill) }
+func (m *machine) kill() {
+	if life := m.life; life != nil {
+		m.system.exit(life.self.Pid)
+	}
+	m.die((*cable).kill)
+}
 
 // die ends the daemon. disconnect ends what it has over a cable.
 func (m *machine) die(disconnect func(*cable, *incarnation)) {
@@ -261,6 +269,7 @@ func (m *machine) stop() *incarnation {
 		m.resume()
 	}
 	m.life = nil
+	m.system.exit(life.self.Pid)
 	life.end()
 	return life
 }
@@ -362,6 +371,9 @@ func (i *incarnation) dialSocket(_ context.Context, network, address string) (ne
 	}
 	return s, nil
 }
+
+// spawn is the start of a process on the machine.
+func (m *machine) spawn() supervision.Claim { return m.system.spawn(time.Since(m.world.log.start)) }
 
 // running returns the supervisors that there are.
 func (m *machine) running() []*supervisor {

@@ -2,78 +2,129 @@ package guest
 
 import (
 	"fmt"
+	"sync"
 	"syscall"
 	"time"
 
-	"receptor/internal/escalation"
+	"receptor/internal/supervision"
 	"receptor/sim/eventlog"
+	"receptor/work/vfs"
 )
 
-// tree are the processes of a unit, as its supervisor has them: the command, and
-// what that has left in the background, which ends when it is told to, and does not
-// heed SIGINT. It is used by the goroutine of the supervisor.
+// tree are the processes of a unit: the command, and what that has left in the
+// background, which ends when it is told to, and does not heed SIGINT.
 type tree struct {
-	ending   *escalation.Escalation
-	timer    *time.Timer
-	command  bool // it runs
-	stubborn bool // it ignores SIGINT
+	s       *supervisor
+	command int // process ID of the command
+	out     vfs.File
+	deaths  chan supervision.Death // has room for those of all
+	killed  chan struct{}          // closed when the command is
+
+	mu       sync.Mutex
+	running  bool // the command is
 	children int
-	tell     func(kind eventlog.Kind, process string)
 }
 
+var _ supervision.Processes = (*tree)(nil)
+
 // newTree starts a command, which starts its children.
-func newTree(b behaviour, tell func(kind eventlog.Kind, process string)) *tree {
+func newTree(s *supervisor, out vfs.File, output []byte) *tree {
 	t := &tree{
-		ending: escalation.New(escalation.Default()), timer: time.NewTimer(0),
-		command: true, stubborn: b.IgnoreSIGINT, children: b.Children, tell: tell,
+		s: s, command: s.machine.spawn().Pid, out: out, running: true, children: s.behaviour.Children,
+		deaths: make(chan supervision.Death, 1+s.behaviour.Children), killed: make(chan struct{}),
 	}
-	t.timer.Stop()
-	tell(eventlog.Started, eventlog.Command)
+	s.tell(eventlog.Started, eventlog.Command)
 	for n := range t.children {
-		tell(eventlog.Started, childName(n))
+		s.tell(eventlog.Started, childName(n))
 	}
+	go t.run(output)
 	return t
 }
 
 func childName(n int) string { return fmt.Sprintf("child %d", n+1) }
 
-// gone reports whether no process is left.
-func (t *tree) gone() bool { return !t.command && t.children == 0 }
-
-// end begins to end all processes, unless it has begun.
-func (t *tree) end() {
-	if s, ok := t.ending.End(); ok {
-		t.take(s)
+// run is what the command does, unless it is killed: it writes its output.
+func (t *tree) run(output []byte) {
+	pause, parts := t.s.behaviour.pace()
+	step := time.NewTimer(pause)
+	defer step.Stop()
+	for n := range parts {
+		select {
+		case <-t.s.ctx.Done():
+			return
+		case <-t.killed:
+			return
+		case <-step.C:
+		}
+		_, err := t.out.Write(t.s.behaviour.part(output, n, parts))
+		if t.s.isFollowed() {
+			t.s.notifyOutput()
+		}
+		if err != nil {
+			t.exited(supervision.Death{Code: 1})
+			return
+		}
+		step.Reset(pause)
 	}
+	t.exited(supervision.Death{Code: t.s.behaviour.Exit})
 }
 
-// next takes the next step of ending.
-func (t *tree) next() { t.take(t.ending.Next()) }
+// exited is the end of the command by itself, unless it was killed.
+func (t *tree) exited(d supervision.Death) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.commandEnds(d)
+}
 
-func (t *tree) take(s escalation.Step) {
-	t.timer.Reset(s.Wait)
-	if s.Signal != syscall.SIGINT {
+// commandEnds requires mu.
+func (t *tree) commandEnds(d supervision.Death) {
+	if !t.running {
+		return
+	}
+	t.running = false
+	t.s.machine.system.exit(t.command)
+	t.s.tell(eventlog.Ended, eventlog.Command)
+	d.Command, d.Last = true, t.children == 0
+	t.deaths <- d
+}
+
+// Command implements supervision.Processes.
+func (t *tree) Command() int { return t.command }
+
+// Deaths implements supervision.Processes.
+func (t *tree) Deaths() <-chan supervision.Death { return t.deaths }
+
+// Exceeded implements supervision.Processes: nothing bounds the output.
+func (t *tree) Exceeded() <-chan struct{} { return nil }
+
+// Signal implements supervision.Processes.
+func (t *tree) Signal(sig syscall.Signal) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if sig != syscall.SIGINT {
 		for n := range t.children {
-			t.tell(eventlog.Ended, childName(n))
+			t.s.tell(eventlog.Ended, childName(n))
+			t.deaths <- supervision.Death{Signal: sig, Last: !t.running && n == t.children-1}
 		}
 		t.children = 0
 	}
-	if s.Signal != syscall.SIGINT || !t.stubborn {
-		t.exited()
-	}
-	if t.gone() {
-		t.timer.Stop()
+	if t.running && (sig != syscall.SIGINT || !t.s.behaviour.IgnoreSIGINT) {
+		close(t.killed)
+		t.commandEnds(supervision.Death{Signal: sig})
 	}
 }
 
-// exited is the end of the command, if it runs.
-func (t *tree) exited() {
-	if !t.command {
-		return
+// Finish implements supervision.Processes.
+func (t *tree) Finish() (stdout, stderr int64, failure string) {
+	err := t.out.Sync()
+	if err == nil {
+		stdout, err = t.out.Size()
 	}
-	t.command = false
-	t.tell(eventlog.Ended, eventlog.Command)
-	if s, ok := t.ending.Exited(); ok {
-		t.take(s)
+	if err != nil {
+		failure = fmt.Sprintf("Error storing the output: %v", err)
 	}
+	return stdout, 0, failure
 }
+
+// Close implements supervision.Processes.
+func (t *tree) Close() { t.out.Close() }
