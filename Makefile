@@ -90,7 +90,7 @@ properties: meshsim
 	go test -timeout 2h ./sim ./sim/campaign ./sim/check ./sim/scenario ./mesh ./mesh/linkstate ./mesh/wire ./work \
 		-rapid.seed $(SEED) -rapid.checks $(PROPERTY_CASES)
 	bin/meshsim check $(CHECKED) --seeds $(SEED):$(shell expr $(SEED) + $(PROPERTY_SEEDS))
-	bin/meshsim check --engine full $(wildcard topologies/full/*.yaml) --seeds $(SEED):$(shell expr $(SEED) + $(PROPERTY_SEEDS) / 5)
+	bin/meshsim check --engine full $(wildcard topologies/full/*.yaml sim/planted/testdata/full/*.yaml) --seeds $(SEED):$(shell expr $(SEED) + $(PROPERTY_SEEDS) / 5)
 	go test -timeout 1h ./sim/planted -long
 	go test -timeout 2h ./sim/full -run TestEveryCrashPoint -step 1
 
