@@ -69,18 +69,9 @@ func runCrowd(ctx context.Context, program, dir string, idle time.Duration) (r c
 	if err := pause(ctx, crowdSettle); err != nil {
 		return r, err
 	}
-	before, err := usedBy(nodes)
-	if err != nil {
+	if r.cpu, err = usedDuring(nodes, func() error { return pause(ctx, idle) }); err != nil {
 		return r, err
 	}
-	if err := pause(ctx, idle); err != nil {
-		return r, err
-	}
-	after, err := usedBy(nodes)
-	if err != nil {
-		return r, err
-	}
-	r.cpu = after - before
 	for _, n := range nodes {
 		bytes, err := n.memory()
 		if err != nil {
@@ -89,15 +80,4 @@ func runCrowd(ctx context.Context, program, dir string, idle time.Duration) (r c
 		r.memory += bytes / crowdNodes
 	}
 	return r, nil
-}
-
-func usedBy(nodes []*node) (all time.Duration, err error) {
-	for _, n := range nodes {
-		used, err := n.cpu()
-		if err != nil {
-			return 0, err
-		}
-		all += used
-	}
-	return all, nil
 }

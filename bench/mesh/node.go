@@ -156,6 +156,30 @@ func (n *node) cpu() (time.Duration, error) {
 	return time.Duration(ticks) * 10 * time.Millisecond, nil
 }
 
+// usedDuring is the time of a processor that nodes use while a function runs.
+func usedDuring(nodes []*node, do func() error) (time.Duration, error) {
+	before, err := usedBy(nodes)
+	if err != nil {
+		return 0, err
+	}
+	if err := do(); err != nil {
+		return 0, err
+	}
+	after, err := usedBy(nodes)
+	return after - before, err
+}
+
+func usedBy(nodes []*node) (all time.Duration, err error) {
+	for _, n := range nodes {
+		used, err := n.cpu()
+		if err != nil {
+			return 0, err
+		}
+		all += used
+	}
+	return all, nil
+}
+
 // memory is how much of the daemon is resident, in bytes.
 func (n *node) memory() (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.cmd.Process.Pid))

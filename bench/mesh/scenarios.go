@@ -71,6 +71,8 @@ var scenarios = []scenario{
 	{"stream", []metric{
 		{name: "stream, 1 hop", unit: "MB/s", bound: 12, atLeast: true},
 		{name: "stream, 3 hops", unit: "MB/s", bound: 20, atLeast: true},
+		{name: "stream, 1 hop: CPU of the nodes", unit: "ms/MB"},
+		{name: "stream, 3 hops: CPU of the nodes", unit: "ms/MB"},
 		{name: "QUIC alone, beside it", unit: "MB/s"},
 		{name: "stream, 1 hop, to QUIC alone", unit: "x", bound: 0.5, atLeast: true, alone: true},
 	}, runStream},
@@ -101,19 +103,25 @@ func runPing(ctx context.Context, s *subject) ([]float64, error) {
 }
 
 func runStream(ctx context.Context, s *subject) ([]float64, error) {
-	var figures []float64
+	var rates, costs []float64
 	for _, addr := range []string{s.line.near, s.line.far} {
-		bytes, took, err := s.flood(ctx, addr, 1, func() error { return pause(ctx, s.sizes.Stream) })
+		var used time.Duration
+		bytes, took, err := s.flood(ctx, addr, 1, func() (err error) {
+			used, err = usedDuring(s.line.nodes, func() error { return pause(ctx, s.sizes.Stream) })
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}
-		figures = append(figures, float64(bytes[0])/1e6/took.Seconds())
+		megabytes := float64(bytes[0]) / 1e6
+		rates = append(rates, megabytes/took.Seconds())
+		costs = append(costs, used.Seconds()*1e3/max(megabytes, 1e-6))
 	}
 	alone, err := quicAlone(ctx, s.sizes.Stream)
 	if err != nil {
 		return nil, err
 	}
-	return append(figures, alone/1e6, figures[0]*1e6/alone), nil
+	return append(append(rates, costs...), alone/1e6, rates[0]*1e6/alone), nil
 }
 
 // flood runs streams, and counts what they bring while do runs, once they are
