@@ -31,9 +31,7 @@ const (
 )
 
 // saysAllRead tells whether both ends say what they have read.
-func (c *Conn) saysAllRead() bool {
-	return c.qc.ConnectionState().TLS.NegotiatedProtocol == readEndALPN
-}
+func (c *Conn) saysAllRead() bool { return isOurs(c.qc) }
 
 // sayAllRead tells the peer that nothing need be kept for this end.
 func (c *Conn) sayAllRead() {

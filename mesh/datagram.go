@@ -126,6 +126,12 @@ func (n *Node) SendDatagram(fromService string, to Addr, payload []byte, hops by
 	if err != nil {
 		return err
 	}
+	return n.sendTo(to, payload, wire.Header{FromService: from, HopsToLive: hops})
+}
+
+// sendTo is SendDatagram with a header that lacks the addresses of both nodes,
+// and the service that it is for.
+func (n *Node) sendTo(to Addr, payload []byte, h wire.Header) error {
 	id, service, err := n.resolve(to)
 	if err != nil {
 		return err
@@ -133,7 +139,8 @@ func (n *Node) SendDatagram(fromService string, to Addr, payload []byte, hops by
 	if len(payload) > wire.MaxPayload {
 		return fmt.Errorf("datagram of %d bytes to %s: at most %d are possible", len(payload), to, wire.MaxPayload)
 	}
-	return n.send(from, wire.HashNode(id), service, payload, hops)
+	h.ToNode, h.ToService = wire.HashNode(id), service
+	return n.route(n.makeFrame(h, payload))
 }
 
 // deliver takes a data frame for this node.

@@ -102,6 +102,7 @@ const (
 	DropNoRoute        DropReason = "no route to node"
 	DropExpired        DropReason = "message expired"
 	DropQueueFull      DropReason = "link does not take it"
+	DropTooLong        DropReason = "link would carry it in pieces"
 	DropUnknownSource  DropReason = "unknown source node"
 	DropServiceUnknown DropReason = "service unknown"
 	DropReaderSlow     DropReason = "reader of the service is too slow"

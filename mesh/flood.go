@@ -9,7 +9,7 @@ import (
 	"receptor/transport"
 )
 
-var ownFeatures = []string{wire.FeatureExchange, wire.FeatureCancelOnce}
+var ownFeatures = []string{wire.FeatureExchange, wire.FeatureCancelOnce, wire.FeatureWhole}
 
 // makeUpdate makes the next update about this node. It requires mu.
 func (n *Node) makeUpdate(suspect uint64) *wire.RoutingUpdate {

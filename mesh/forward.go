@@ -137,6 +137,11 @@ func (n *Node) pass(frame []byte) error {
 		n.reportUnreachable(frame, wire.ProblemExpired)
 		return nil
 	}
+	if frame[wire.OffsetFlags]&wire.FlagWhole != 0 && !next.whole.Load() {
+		n.drop(frame, DropTooLong)
+		n.reportUnreachable(frame, wire.ProblemTooLong)
+		return nil
+	}
 	wire.SetHops(frame, hops-1)
 	if !next.link.Send(frame) {
 		n.drop(frame, DropQueueFull)
@@ -187,16 +192,18 @@ func (n *Node) makeReport(frame []byte, problem string) []byte {
 		FromService: d.FromService.String(), ToService: d.ToService.String(),
 		Problem: problem,
 	}
-	return n.makeFrame(wire.ServiceUnreach, d.FromNode, wire.ServiceUnreach, u.Encode(), MaxHops)
+	return n.makeFrame(wire.Header{
+		HopsToLive: MaxHops, ToNode: d.FromNode, FromService: wire.ServiceUnreach, ToService: wire.ServiceUnreach,
+	}, u.Encode())
 }
 
 // send makes a data frame and routes it.
 func (n *Node) send(from wire.Service, to uint64, service wire.Service, payload []byte, hops byte) error {
-	return n.route(n.makeFrame(from, to, service, payload, hops))
+	return n.route(n.makeFrame(wire.Header{HopsToLive: hops, ToNode: to, FromService: from, ToService: service}, payload))
 }
 
 // makeFrame makes a data frame of this node.
-func (n *Node) makeFrame(from wire.Service, to uint64, service wire.Service, payload []byte, hops byte) []byte {
-	h := wire.Header{HopsToLive: hops, FromNode: n.hash, ToNode: to, FromService: from, ToService: service}
+func (n *Node) makeFrame(h wire.Header, payload []byte) []byte {
+	h.FromNode = n.hash
 	return wire.AppendData(make([]byte, 0, wire.HeaderSize+len(payload)), h, payload)
 }

@@ -138,3 +138,43 @@ func TestControlFramesAreNotKept(t *testing.T) {
 		}
 	}
 }
+
+// A frame that is to stay whole goes only over links that carry it so, to nodes
+// that know what it asks for. Otherwise its sender is told.
+func TestWholeFrames(t *testing.T) {
+	for name, link := range map[string]func(n *testNet){
+		"whole": func(n *testNet) { n.link("b", "c", 1) },
+		"pieces": func(n *testNet) {
+			n.join(n.nodes["b"], n.nodes["c"], LinkOptions{Cost: 1, Pieces: true}, LinkOptions{Cost: 1})
+		},
+		"deployed": func(n *testNet) { n.deployedPeer("b", "c") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newNet(t, "a", "b", "c")
+			n.link("a", "b", 1)
+			link(n)
+			n.advance(time.Second)
+			arrived, reports := 0, 0
+			if _, _, err := n.nodes["c"].open("svc", &endpoint{datagram: func(Addr, []byte) { arrived++ }}); err != nil {
+				t.Fatal(err)
+			}
+			from, _, err := n.nodes["a"].open("me", &endpoint{unreachable: func(u wire.Unreach, by string) {
+				if u.Problem == wire.ProblemTooLong && by == "b" && u.ToService == "svc" {
+					reports++
+				}
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := wire.Header{FromService: from, HopsToLive: MaxHops, Flags: wire.FlagWhole}
+			if err := n.nodes["a"].sendTo(Addr{"c", "svc"}, make([]byte, wire.MaxPayload), h); err != nil {
+				t.Fatal(err)
+			}
+			n.advance(time.Second)
+			want := map[bool][2]int{true: {1, 0}, false: {0, 1}}[name == "whole"]
+			if got := [2]int{arrived, reports}; got != want {
+				t.Errorf("%d arrived, %d reports that it is too long: want %v", arrived, reports, want)
+			}
+		})
+	}
+}

@@ -187,6 +187,9 @@ type LinkOptions struct {
 	NodeCost map[string]float64
 	// AllowedPeers are the node IDs that are accepted; nil means all.
 	AllowedPeers []string
+	// Pieces: the link carries a long frame in pieces, and loses it with any of
+	// them. So it is with UDP.
+	Pieces bool
 	// Accepted: the peer has made the connection, and may be anybody. Events tell.
 	Accepted bool
 }

@@ -11,9 +11,12 @@ import (
 	"receptor/transport"
 )
 
-// maxUnread is how many datagrams wait for a slow reader of a PacketConn;
-// further ones are dropped, so that it does not stall the link.
-const maxUnread = 4096
+// Bounds of the datagrams that wait for a slow reader of a PacketConn, and of
+// their bytes; further ones are dropped, so that it does not stall the link.
+const (
+	maxUnread      = 4096
+	maxUnreadBytes = 4 << 20
+)
 
 // PacketConn is a datagram service of a node. It implements net.PacketConn,
 // with addresses of type Addr.
@@ -28,6 +31,7 @@ type PacketConn struct {
 
 	mu     sync.Mutex
 	unread []datagram
+	bytes  int // of unread
 	done   bool
 }
 
@@ -82,13 +86,14 @@ func (c *PacketConn) receive(from Addr, payload []byte) {
 	if c.done {
 		return
 	}
-	if len(c.unread) >= maxUnread {
+	if len(c.unread) >= maxUnread || c.bytes+len(payload) > maxUnreadBytes {
 		c.node.emit(DatagramDropped{Reason: DropReaderSlow, Header: wire.Header{
 			FromNode: wire.HashNode(from.Node), ToNode: c.node.hash, ToService: c.service,
 		}})
 		return
 	}
 	c.unread = append(c.unread, datagram{from, payload})
+	c.bytes += len(payload)
 	c.wake()
 }
 
@@ -103,16 +108,23 @@ func (c *PacketConn) wake() {
 // ReadFrom implements net.PacketConn. What of a datagram does not fit in p is
 // lost.
 func (c *PacketConn) ReadFrom(p []byte) (int, net.Addr, error) {
+	payload, from, err := c.ReadPacket()
+	return copy(p, payload), from, err
+}
+
+// ReadPacket is ReadFrom, but the datagram belongs to the caller. It implements
+// quic.PacketReader.
+func (c *PacketConn) ReadPacket() (payload []byte, from net.Addr, err error) {
 	for {
 		if d, ok := c.next(); ok {
-			return copy(p, d.payload), d.from, nil
+			return d.payload, d.from, nil
 		}
 		select {
 		case <-c.readable:
 		case <-c.closed:
-			return 0, nil, fmt.Errorf("read from %s: %w", c.LocalAddr(), net.ErrClosed)
+			return nil, nil, fmt.Errorf("read from %s: %w", c.LocalAddr(), net.ErrClosed)
 		case <-c.deadline.passed():
-			return 0, nil, os.ErrDeadlineExceeded
+			return nil, nil, os.ErrDeadlineExceeded
 		}
 	}
 }
@@ -126,6 +138,7 @@ func (c *PacketConn) next() (datagram, bool) {
 	d := c.unread[0]
 	c.unread[0] = datagram{}
 	c.unread = c.unread[1:]
+	c.bytes -= len(d.payload)
 	if len(c.unread) > 0 {
 		c.wake() // for another reader
 	} else {
@@ -136,12 +149,16 @@ func (c *PacketConn) next() (datagram, bool) {
 
 // WriteTo implements net.PacketConn. It does not block; the errors are those
 // of Node.SendDatagram.
-func (c *PacketConn) WriteTo(p []byte, addr net.Addr) (int, error) {
+func (c *PacketConn) WriteTo(p []byte, addr net.Addr) (int, error) { return c.writeTo(p, addr, 0) }
+
+// writeTo is WriteTo with flags of the frame.
+func (c *PacketConn) writeTo(p []byte, addr net.Addr, flags byte) (int, error) {
 	to, ok := addr.(Addr)
 	if !ok {
 		return 0, fmt.Errorf("write to %s: not a mesh address but %T", addr, addr)
 	}
-	if err := c.node.SendDatagram(c.service.String(), to, p, MaxHops); err != nil {
+	h := wire.Header{FromService: c.service, HopsToLive: MaxHops, Flags: flags}
+	if err := c.node.sendTo(to, p, h); err != nil {
 		return 0, err
 	}
 	return len(p), nil

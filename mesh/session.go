@@ -47,8 +47,8 @@ var (
 const maxStarting = 1024
 
 // session is the protocol on one link. It implements transport.Receiver; its
-// state is the node's, under the node's mutex, but for the two atomics that
-// the forwarding path reads.
+// state is the node's, under the node's mutex, but for the atomics that the
+// forwarding path reads.
 type session struct {
 	node *Node
 	link transport.Link
@@ -56,6 +56,7 @@ type session struct {
 
 	known  atomic.Bool // the peer is: what it sends is taken
 	active atomic.Bool // something has arrived since the last look
+	whole  atomic.Bool // frames with wire.FlagWhole may go to the peer
 
 	state linkState
 	peer  string
@@ -277,6 +278,7 @@ func (s *session) receivePeerUpdate(now time.Time, u *linkstate.Update) bool {
 	newer := wire.Newer(u.UpdateEpoch, u.UpdateSequence, s.epoch, s.sequence)
 	if newer {
 		s.epoch, s.sequence, s.features = u.UpdateEpoch, u.UpdateSequence, u.Features
+		s.whole.Store(s.hasFeature(wire.FeatureWhole) && !s.opts.Pieces)
 	}
 	cost, lists := u.Connections[s.node.id]
 	switch {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -44,6 +45,7 @@ func (n *Node) quicConfig(keepAlive time.Duration) *quic.Config {
 	c := &quic.Config{
 		HandshakeIdleTimeout:    streamHandshakeIdle,
 		MaxIdleTimeout:          streamIdleTimeout,
+		InitialPacketSize:       shortPacket,
 		KeepAlivePeriod:         keepAlive,
 		DisablePathMTUDiscovery: true,
 	}
@@ -59,7 +61,7 @@ func (n *Node) quicConfig(keepAlive time.Duration) *quic.Config {
 type lossyConn struct{ *PacketConn }
 
 func (c lossyConn) WriteTo(p []byte, addr net.Addr) (int, error) {
-	n, err := c.PacketConn.WriteTo(p, addr)
+	n, err := c.writeTo(p, addr, packetFlags(p))
 	if errors.Is(err, ErrNoRoute) {
 		return len(p), nil
 	}
@@ -118,8 +120,18 @@ func (n *Node) dial(ctx context.Context, remote Addr, tlsConfig *tls.Config) (*C
 	ctx, cancelDial := context.WithCancelCause(ctx)
 	defer cancelDial(nil)
 	defer context.AfterFunc(gone, func() { cancelDial(context.Cause(gone)) })()
+	var dialed atomic.Pointer[quic.Conn]
 	pc, err := n.listenPacket("", func(u wire.Unreach, by string) {
-		if u.ToNode == remote.Node && u.ToService == remote.Service && u.Problem != wire.ProblemExpired {
+		if u.ToNode != remote.Node || u.ToService != remote.Service {
+			return
+		}
+		switch u.Problem {
+		case wire.ProblemExpired:
+		case wire.ProblemTooLong:
+			if qc := dialed.Load(); qc != nil {
+				qc.PacketTooLong()
+			}
+		default:
 			cancel(&UnreachableError{Problem: u.Problem, ReportedBy: by})
 		}
 	})
@@ -134,6 +146,8 @@ func (n *Node) dial(ctx context.Context, remote Addr, tlsConfig *tls.Config) (*C
 		return nil, asTLS(err)
 	}
 	n.watchRefusal(conn.qc, conn.local, remote)
+	dialed.Store(conn.qc)
+	sendLong(conn.qc)
 	// From here on a report that the service is gone ends the connection.
 	stop := context.AfterFunc(gone, func() { conn.qc.CloseWithError(codeError, context.Cause(gone).Error()) })
 	context.AfterFunc(conn.qc.Context(), func() { stop() })
@@ -282,6 +296,7 @@ func (l *Listener) accept(qc *quic.Conn) {
 		qc.CloseWithError(codeError, "a stream begins with one zero byte")
 		return
 	}
+	sendLong(qc)
 	select {
 	case l.ready <- newConn(l.node, qc, stream, l.addr(), remote):
 	case <-l.done:
@@ -304,13 +319,14 @@ func (l *Listener) track(remote Addr, qc *quic.Conn) {
 
 // unreachable ends the connection whose dialer is gone.
 func (l *Listener) unreachable(u wire.Unreach, by string) {
-	if u.Problem != wire.ProblemServiceUnknown {
-		return
-	}
 	l.mu.Lock()
 	qc := l.conns[Addr{Node: u.ToNode, Service: u.ToService}]
 	l.mu.Unlock()
-	if qc != nil {
+	switch {
+	case qc == nil:
+	case u.Problem == wire.ProblemTooLong:
+		qc.PacketTooLong()
+	case u.Problem == wire.ProblemServiceUnknown:
 		go qc.CloseWithError(codeError, "dialer is gone")
 	}
 }

@@ -38,30 +38,58 @@ func (c slowConn) Write(p []byte) (int, error) {
 // watchedChain is chain with links that delay what they carry, and with a
 // subscriber to the events of all nodes.
 func watchedChain(t *testing.T, ids []string, delay time.Duration, events func(mesh.Event), test func(t *testing.T, nodes map[string]*mesh.Node)) {
+	var cables []*cable
+	for i := range ids[1:] {
+		cables = append(cables, &cable{a: ids[i], b: ids[i+1], cost: 1, delay: delay})
+	}
+	weave(t, cables, func(c *mesh.Config) { c.Events = events }, test)
+}
+
+// cable is a link of a mesh that weave makes.
+type cable struct {
+	a, b   string
+	cost   float64
+	delay  time.Duration
+	pieces bool // it is as one over UDP
+	end    net.Conn
+}
+
+// cut ends the link.
+func (c *cable) cut() { c.end.Close() }
+
+// weave runs test, in virtual time, on the nodes that are linked by the cables.
+// Configure may add to the configuration of each.
+func weave(t *testing.T, cables []*cable, configure func(*mesh.Config), test func(t *testing.T, nodes map[string]*mesh.Node)) {
 	synctest.Test(t, func(t *testing.T) {
 		nodes := make(map[string]*mesh.Node)
-		var links sync.WaitGroup
-		for i, id := range ids {
-			node, err := mesh.New(mesh.Config{ID: id, Clock: transport.System, Rand: rand.NewPCG(uint64(i), 1), Events: events})
-			if err != nil {
-				t.Fatal(err)
-			}
-			nodes[id] = node
-			if i > 0 {
-				a, b := net.Pipe()
-				for conn, n := range map[net.Conn]*mesh.Node{a: nodes[ids[i-1]], b: node} {
-					links.Go(func() {
-						tcp.Serve(slowConn{conn, delay}, func(l transport.Link) transport.Receiver {
-							return n.Attach(l, mesh.LinkOptions{Cost: 1})
-						})
-					})
+		node := func(id string) *mesh.Node {
+			if nodes[id] == nil {
+				c := mesh.Config{ID: id, Clock: transport.System, Rand: rand.NewPCG(uint64(len(nodes)), 1)}
+				configure(&c)
+				n, err := mesh.New(c)
+				if err != nil {
+					t.Fatal(err)
 				}
+				nodes[id] = n
+			}
+			return nodes[id]
+		}
+		var links sync.WaitGroup
+		for _, w := range cables {
+			a, b := net.Pipe()
+			w.end = a
+			for conn, n := range map[net.Conn]*mesh.Node{a: node(w.a), b: node(w.b)} {
+				links.Go(func() {
+					tcp.Serve(slowConn{conn, w.delay}, func(l transport.Link) transport.Receiver {
+						return n.Attach(l, mesh.LinkOptions{Cost: w.cost, Pieces: w.pieces})
+					})
+				})
 			}
 		}
 		time.Sleep(time.Second) // virtual: the mesh converges
 		test(t, nodes)
-		for _, id := range ids {
-			nodes[id].Close()
+		for _, n := range nodes {
+			n.Close()
 		}
 		links.Wait()
 	})

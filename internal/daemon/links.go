@@ -62,7 +62,7 @@ func (d *Daemon) newBackend(item config.Item) (transport.Backend, mesh.LinkOptio
 	case config.TCPListener:
 		return make.TCPListener(listenAddr(c.BindAddr, c.Port), d.tls.forListener(c.TLS), d.strangers()), listenerTerms(c.Cost, c.NodeCost, c.AllowedPeers), nil
 	case config.UDPListener:
-		return make.UDPListener(listenAddr(c.BindAddr, c.Port), idle, d.strangers()), listenerTerms(c.Cost, c.NodeCost, c.AllowedPeers), nil
+		return make.UDPListener(listenAddr(c.BindAddr, c.Port), idle, d.strangers()), inPieces(listenerTerms(c.Cost, c.NodeCost, c.AllowedPeers)), nil
 	case config.WSListener:
 		return make.WSListener(listenAddr(c.BindAddr, c.Port), c.Path, d.tls.forListener(c.TLS), d.strangers()), listenerTerms(c.Cost, c.NodeCost, c.AllowedPeers), nil
 	case config.TCPPeer:
@@ -72,7 +72,7 @@ func (d *Daemon) newBackend(item config.Item) (transport.Backend, mesh.LinkOptio
 		}
 		return make.TCPDialer(c.Address, d.tls.forHost(c.TLS, host), d.dialOptions(c.Redial)), peerTerms(c.Cost, c.AllowedPeers), nil
 	case config.UDPPeer:
-		return make.UDPDialer(c.Address, d.dialOptions(c.Redial)), peerTerms(c.Cost, c.AllowedPeers), nil
+		return make.UDPDialer(c.Address, d.dialOptions(c.Redial)), inPieces(peerTerms(c.Cost, c.AllowedPeers)), nil
 	case config.WSPeer:
 		b, err := d.newWSDialer(c)
 		return b, peerTerms(c.Cost, c.AllowedPeers), err
@@ -98,6 +98,12 @@ func listenerTerms(cost float64, nodeCost map[string]float64, allowed []string) 
 
 func peerTerms(cost float64, allowed []string) mesh.LinkOptions {
 	return mesh.LinkOptions{Cost: cost, AllowedPeers: allowed}
+}
+
+// inPieces are the terms of links over UDP.
+func inPieces(terms mesh.LinkOptions) mesh.LinkOptions {
+	terms.Pieces = true
+	return terms
 }
 
 func (d *Daemon) warn(err error) { d.log.Warningf("%v", explained(err)) }

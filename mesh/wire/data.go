@@ -18,6 +18,7 @@ const (
 // Offsets in a data frame, PROTOCOL section 2.1.
 const (
 	OffsetHops        = 1
+	OffsetFlags       = 2 // zero in what deployed nodes send
 	OffsetFromNode    = 4
 	OffsetToNode      = 12
 	OffsetFromService = 20
@@ -26,6 +27,11 @@ const (
 
 // MaxHops is the number of hops to live that a fresh message starts with.
 const MaxHops = 30
+
+// FlagWhole, in the flags of a data frame, says that its sender would rather be
+// told that it is too long (ProblemTooLong) than have it carried in pieces, of
+// which each may be lost. Only nodes with FeatureWhole get such a frame.
+const FlagWhole = 1
 
 // Service is a service name as the wire carries it: at most eight bytes, zero
 // padded on the right.
@@ -61,6 +67,7 @@ func (s Service) Reserved() bool { return s == ServicePing || s == ServiceUnreac
 // Header is the fixed part of a data frame.
 type Header struct {
 	HopsToLive  byte
+	Flags       byte
 	FromNode    uint64
 	ToNode      uint64
 	FromService Service
@@ -85,6 +92,7 @@ func ParseData(frame []byte) (Data, error) {
 	return Data{
 		Header: Header{
 			HopsToLive:  frame[OffsetHops],
+			Flags:       frame[OffsetFlags],
 			FromNode:    binary.BigEndian.Uint64(frame[OffsetFromNode:]),
 			ToNode:      binary.BigEndian.Uint64(frame[OffsetToNode:]),
 			FromService: Service(frame[OffsetFromService:OffsetToService]),
@@ -96,7 +104,7 @@ func ParseData(frame []byte) (Data, error) {
 
 // AppendData appends the data frame with this header and payload to buf.
 func AppendData(buf []byte, h Header, payload []byte) []byte {
-	buf = append(buf, byte(TypeData), h.HopsToLive, 0, 0)
+	buf = append(buf, byte(TypeData), h.HopsToLive, h.Flags, 0)
 	buf = binary.BigEndian.AppendUint64(buf, h.FromNode)
 	buf = binary.BigEndian.AppendUint64(buf, h.ToNode)
 	buf = append(buf, h.FromService[:]...)

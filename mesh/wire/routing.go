@@ -29,6 +29,8 @@ const (
 	// FeatureCancelOnce: the node keeps a tombstone of a withdrawn service and
 	// passes each cancel on once, so it may be sent one.
 	FeatureCancelOnce = "cancel-once"
+	// FeatureWhole: the node knows FlagWhole.
+	FeatureWhole = "whole"
 )
 
 // RoutingUpdate is what a node floods about itself (PROTOCOL section 2.2). The

@@ -10,6 +10,9 @@ const (
 	ProblemServiceUnknown = "service unknown"
 	ProblemExpired        = "message expired"
 	ProblemFirewall       = "blocked by firewall"
+	// ProblemTooLong is reported for frames with FlagWhole alone, so never to
+	// deployed nodes.
+	ProblemTooLong = "message too long"
 )
 
 // Unreach is the payload of a message to service "unreach": the addresses of

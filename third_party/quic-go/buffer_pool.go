@@ -13,6 +13,8 @@ type packetBuffer struct {
 	// It doesn't support concurrent use.
 	// It is > 1 when used for coalesced packet.
 	refCount int
+
+	notPooled bool // of a PacketReader. Not in upstream.
 }
 
 // Split increases the refCount.
@@ -55,8 +57,15 @@ func (b *packetBuffer) Len() protocol.ByteCount { return protocol.ByteCount(len(
 func (b *packetBuffer) Cap() protocol.ByteCount { return protocol.ByteCount(cap(b.Data)) }
 
 func (b *packetBuffer) putBack() {
+	if b.notPooled {
+		return
+	}
 	if cap(b.Data) == protocol.MaxPacketBufferSize {
 		bufferPool.Put(b)
+		return
+	}
+	if cap(b.Data) == protocol.MaxJumboPacketSize {
+		jumboBufferPool.Put(b)
 		return
 	}
 	if cap(b.Data) == protocol.MaxLargePacketBufferSize {
@@ -66,10 +75,22 @@ func (b *packetBuffer) putBack() {
 	panic("putPacketBuffer called with packet of wrong size!")
 }
 
-var bufferPool, largeBufferPool sync.Pool
+var bufferPool, jumboBufferPool, largeBufferPool sync.Pool
 
 func getPacketBuffer() *packetBuffer {
 	buf := bufferPool.Get().(*packetBuffer)
+	buf.refCount = 1
+	buf.Data = buf.Data[:0]
+	return buf
+}
+
+// getPacketBufferFor returns a buffer for a packet of at most size bytes.
+// Not in upstream.
+func getPacketBufferFor(size protocol.ByteCount) *packetBuffer {
+	if size <= protocol.MaxPacketBufferSize {
+		return getPacketBuffer()
+	}
+	buf := jumboBufferPool.Get().(*packetBuffer)
 	buf.refCount = 1
 	buf.Data = buf.Data[:0]
 	return buf
@@ -85,6 +106,9 @@ func getLargePacketBuffer() *packetBuffer {
 func init() {
 	bufferPool.New = func() any {
 		return &packetBuffer{Data: make([]byte, 0, protocol.MaxPacketBufferSize)}
+	}
+	jumboBufferPool.New = func() any {
+		return &packetBuffer{Data: make([]byte, 0, protocol.MaxJumboPacketSize)}
 	}
 	largeBufferPool.New = func() any {
 		return &packetBuffer{Data: make([]byte, 0, protocol.MaxLargePacketBufferSize)}

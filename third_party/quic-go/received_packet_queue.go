@@ -23,7 +23,12 @@ type receivedPacketQueue struct {
 	active *pathReceiver
 	main   ringbuffer.RingBuffer[receivedPacket]
 	side   ringbuffer.RingBuffer[sidePacket] // only allocated once a packet is received on a different Transport
+	bytes  int                               // in both. Not in upstream.
 }
+
+// maxUnprocessedBytes bounds the bytes of queued packets, which may be long.
+// Not in upstream.
+const maxUnprocessedBytes = 1 << 20
 
 // Init initializes the queue.
 // The active pathReceiver is the one of the Transport that the connection was created on.
@@ -38,10 +43,14 @@ func (q *receivedPacketQueue) Push(p receivedPacket, source *pathReceiver) bool 
 	q.mx.Lock()
 	defer q.mx.Unlock()
 
+	if q.bytes+len(p.data) > maxUnprocessedBytes {
+		return false
+	}
 	if source == q.active {
 		if q.main.Len() >= protocol.MaxConnUnprocessedPackets {
 			return false
 		}
+		q.bytes += len(p.data)
 		q.main.PushBack(p)
 		return true
 	}
@@ -49,6 +58,7 @@ func (q *receivedPacketQueue) Push(p receivedPacket, source *pathReceiver) bool 
 	if q.side.Len() >= protocol.MaxConnUnprocessedPackets {
 		return false
 	}
+	q.bytes += len(p.data)
 	q.side.PushBack(sidePacket{receivedPacket: p, source: source})
 	return true
 }
@@ -67,13 +77,16 @@ func (q *receivedPacketQueue) Pop() (_ receivedPacket, path pathID, ok bool) {
 
 	if !q.side.Empty() {
 		p := q.side.PopFront()
+		q.bytes -= len(p.data)
 		if p.source == q.active {
 			return p.receivedPacket, activePathID, true
 		}
 		return p.receivedPacket, p.source.id, true
 	}
 	if !q.main.Empty() {
-		return q.main.PopFront(), activePathID, true
+		p := q.main.PopFront()
+		q.bytes -= len(p.data)
+		return p, activePathID, true
 	}
 	return receivedPacket{}, activePathID, false
 }
@@ -107,6 +120,7 @@ func (q *receivedPacketQueue) Clear() {
 	q.mx.Lock()
 	defer q.mx.Unlock()
 
+	q.bytes = 0
 	for !q.main.Empty() {
 		p := q.main.PopFront()
 		p.buffer.Decrement()

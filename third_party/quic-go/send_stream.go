@@ -496,7 +496,7 @@ func (s *SendStream) popNewStreamFrame(maxDataLen protocol.ByteCount) (_ *wire.S
 		return nextFrame, s.nextFrame != nil || s.dataForWriting != nil
 	}
 
-	f := wire.GetStreamFrame()
+	f := wire.GetStreamFrameFor(maxDataLen)
 	f.Fin = false
 	f.StreamID = s.streamID
 	f.Offset = s.writeOffset
@@ -509,7 +509,7 @@ func (s *SendStream) popNewStreamFrame(maxDataLen protocol.ByteCount) (_ *wire.S
 
 // newPooledStreamFrame returns a pooled STREAM frame holding a copy of data.
 func (s *SendStream) newPooledStreamFrame(offset protocol.ByteCount, data []byte) *wire.StreamFrame {
-	f := wire.GetStreamFrame()
+	f := wire.GetStreamFrameFor(protocol.ByteCount(len(data)))
 	f.StreamID = s.streamID
 	f.Offset = offset
 	f.DataLenPresent = true

@@ -114,7 +114,27 @@ type basicConn struct {
 
 var _ rawConn = &basicConn{}
 
+// PacketReader is a net.PacketConn that hands packets over instead of copying
+// them, so they may be longer than MaxPacketBufferSize.
+// Not in upstream.
+type PacketReader interface {
+	// ReadPacket is ReadFrom, but the packet belongs to the caller.
+	ReadPacket() (packet []byte, addr net.Addr, err error)
+}
+
 func (c *basicConn) ReadPacket() (receivedPacket, error) {
+	if r, ok := c.PacketConn.(PacketReader); ok {
+		packet, addr, err := r.ReadPacket()
+		if err != nil {
+			return receivedPacket{}, err
+		}
+		return receivedPacket{
+			remoteAddr: addr,
+			rcvTime:    monotime.Now(),
+			data:       packet,
+			buffer:     &packetBuffer{Data: packet, refCount: 1, notPooled: true},
+		}, nil
+	}
 	buffer := getPacketBuffer()
 	// The packet size should not exceed protocol.MaxPacketBufferSize bytes
 	// If it does, we only read a truncated packet, which will then end up undecryptable

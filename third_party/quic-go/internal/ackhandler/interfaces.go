@@ -35,5 +35,12 @@ type SentPacketHandler interface {
 	GetLossDetectionTimeout() monotime.Time
 	OnLossDetectionTimeout(now monotime.Time) error
 
+	// SetPacketSize is that of the congestion controller. Not in upstream.
+	SetPacketSize(protocol.ByteCount)
+
+	// PTOCount is how many probe timeouts there have been in a row.
+	// Not in upstream.
+	PTOCount() uint32
+
 	MigratedPath(now monotime.Time, initialMaxPacketSize protocol.ByteCount)
 }

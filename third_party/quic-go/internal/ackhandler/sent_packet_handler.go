@@ -1235,6 +1235,12 @@ func (h *sentPacketHandler) ResetForRetry(now monotime.Time) {
 	h.ptoCount = 0
 }
 
+// SetPacketSize implements SentPacketHandler. Not in upstream.
+func (h *sentPacketHandler) SetPacketSize(s protocol.ByteCount) { h.congestion.SetPacketSize(s) }
+
+// PTOCount implements SentPacketHandler. Not in upstream.
+func (h *sentPacketHandler) PTOCount() uint32 { return h.ptoCount }
+
 func (h *sentPacketHandler) MigratedPath(now monotime.Time, initialMaxDatagramSize protocol.ByteCount) {
 	h.rttStats.ResetForPathMigration()
 	h.lastMetrics = qlog.MetricsUpdated{}

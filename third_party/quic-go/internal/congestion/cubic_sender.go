@@ -150,7 +150,7 @@ func (c *cubicSender) TimeUntilSend(_ protocol.ByteCount) monotime.Time {
 }
 
 func (c *cubicSender) HasPacingBudget(now monotime.Time) bool {
-	return c.pacer.Budget(now, c.pacingRate()) >= c.maxDatagramSize
+	return c.pacer.Budget(now, c.pacingRate()) >= c.pacer.maxDatagramSize
 }
 
 func (c *cubicSender) maxCongestionWindow() protocol.ByteCount {
@@ -313,8 +313,9 @@ func (c *cubicSender) maybeIncreaseCwnd(
 		return
 	}
 	if c.InSlowStart() {
-		// TCP slow start, exponential growth, increase by one for each ACK.
-		c.congestionWindow += c.maxDatagramSize
+		// TCP slow start, exponential growth, increase by one for each ACK,
+		// by more for a packet that is longer (see SetPacketSize).
+		c.congestionWindow += max(c.maxDatagramSize, ackedBytes)
 		c.maybeQlogStateChange(qlog.CongestionStateSlowStart)
 		return
 	}
@@ -322,7 +323,7 @@ func (c *cubicSender) maybeIncreaseCwnd(
 	c.maybeQlogStateChange(qlog.CongestionStateCongestionAvoidance)
 	if c.reno {
 		// Classic Reno congestion avoidance.
-		c.numAckedPackets++
+		c.numAckedPackets += max(1, uint64(ackedBytes/c.maxDatagramSize))
 		if c.numAckedPackets >= uint64(c.congestionWindow/c.maxDatagramSize) {
 			c.congestionWindow += c.maxDatagramSize
 			c.numAckedPackets = 0
@@ -400,6 +401,9 @@ func (c *cubicSender) maybeQlogStateChange(new qlog.CongestionState) {
 	c.qlogger.RecordEvent(qlog.CongestionStateUpdated{State: new})
 	c.lastState = new
 }
+
+// SetPacketSize implements SendAlgorithm. Not in upstream.
+func (c *cubicSender) SetPacketSize(s protocol.ByteCount) { c.pacer.SetMaxDatagramSize(s) }
 
 func (c *cubicSender) SetMaxDatagramSize(s protocol.ByteCount) {
 	cwndIsMinCwnd := c.congestionWindow == c.minCongestionWindow()

@@ -17,6 +17,10 @@ type SendAlgorithm interface {
 	OnSpuriousLoss(number protocol.PacketNumber)
 	OnRetransmissionTimeout(packetsRetransmitted bool)
 	SetMaxDatagramSize(protocol.ByteCount)
+	// SetPacketSize tells how long packets are, if not as long as SetMaxDatagramSize
+	// says. It changes when packets leave, but not how the window grows.
+	// Not in upstream.
+	SetPacketSize(protocol.ByteCount)
 }
 
 // A SendAlgorithmWithDebugInfos is a SendAlgorithm that exposes some debug infos

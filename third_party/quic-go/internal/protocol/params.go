@@ -44,7 +44,8 @@ const MaxConnUnprocessedPackets = 256
 
 // MaxAcceptQueueSize is the maximum number of connections that the server queues for accepting.
 // If the queue is full, new connection attempts will be rejected.
-const MaxAcceptQueueSize = 32
+// Upstream has 32, which many clients that come at once exceed while the machine is busy.
+const MaxAcceptQueueSize = 1024
 
 // TokenValidity is the duration that a (non-retry) token is considered valid
 const TokenValidity = 24 * time.Hour

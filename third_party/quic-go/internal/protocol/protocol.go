@@ -110,6 +110,11 @@ type StatelessResetToken [16]byte
 // Ethernet's max packet size is 1500 bytes,  1500 - 48 = 1452.
 const MaxPacketBufferSize = 1452
 
+// MaxJumboPacketSize is the largest packet that comes from a PacketReader, and
+// that is sent where Conn.SetPacketSize allows more than MaxPacketBufferSize.
+// Not in upstream.
+const MaxJumboPacketSize = 16384
+
 // MaxLargePacketBufferSize is used when using GSO
 const MaxLargePacketBufferSize = 20 * 1024
 
