@@ -8,8 +8,9 @@ import (
 
 // Bounds of a link's send queue, in bytes of frames.
 const (
-	// MaxQueuedData bounds data frames. Beyond it the newest is dropped: a
-	// congestion controller above sees the loss and slows down.
+	// MaxQueuedData bounds data frames, and each flow may have as much as is free
+	// for others. Beyond that the newest is dropped: a congestion controller above
+	// sees the loss and slows down.
 	MaxQueuedData = 4 << 20
 	// MaxQueuedControl bounds control frames. They are never dropped one by
 	// one, since the peer would miss an update: beyond it the link is broken,
@@ -34,7 +35,8 @@ var (
 )
 
 // Queue is the send queue of a link: frames of two classes, of which control
-// frames leave first. Push never blocks; Take is for the link's one writer.
+// frames leave first. Data frames between the same two services leave in order,
+// and such flows by turns. Push never blocks; Take is for the link's one writer.
 type Queue struct {
 	maxFrame int
 	try      func(frame []byte) bool // see TryWriter, or nil
@@ -43,7 +45,7 @@ type Queue struct {
 	mu      sync.Mutex
 	ready   sync.Cond
 	control fifo
-	data    fifo
+	data    flows
 	waiting bool      // the writer has nothing to do
 	sent    time.Time // about when something was sent last
 	closed  bool      // no more pushes
@@ -77,10 +79,9 @@ func (q *Queue) Push(frame []byte) error {
 		}
 		q.control.push(frame) // nothing may go before what remains of it
 	} else if IsData(frame) {
-		if q.data.bytes+len(frame) > MaxQueuedData {
+		if !q.data.push(frame) {
 			return ErrDataFull
 		}
-		q.data.push(frame)
 	} else {
 		if q.control.bytes+len(frame) > MaxQueuedControl {
 			q.abandon()
@@ -136,7 +137,7 @@ func (q *Queue) Close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
-	q.data = fifo{}
+	q.data = flows{}
 	q.ready.Broadcast()
 }
 
@@ -149,7 +150,7 @@ func (q *Queue) Abandon() {
 
 func (q *Queue) abandon() {
 	q.closed = true
-	q.control, q.data = fifo{}, fifo{}
+	q.control, q.data = fifo{}, flows{}
 	q.ready.Broadcast()
 }
 
@@ -174,6 +175,9 @@ func (f *fifo) push(frame []byte) {
 	f.n++
 	f.bytes += len(frame)
 }
+
+// peek returns the next frame; there must be one.
+func (f *fifo) peek() []byte { return f.ring[f.head] }
 
 func (f *fifo) pop() []byte {
 	frame := f.ring[f.head]

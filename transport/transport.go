@@ -30,7 +30,8 @@ type Timer interface {
 	Stop() bool
 }
 
-// Link carries whole frames to one peer, in order, best effort.
+// Link carries whole frames to one peer, best effort. Control frames arrive in
+// order, and so do data frames between the same two services.
 //
 // All methods may be called from any goroutine, and none of them calls the
 // link's Receiver before it has returned: a node may use them under its lock.

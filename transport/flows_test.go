@@ -1,0 +1,104 @@
+package transport
+
+import (
+	"bytes"
+	"testing"
+)
+
+// between is a data frame of some length in the flow of that number.
+func between(flow byte, length int) []byte {
+	frame := make([]byte, length)
+	frame[addressesEnd-1] = flow
+	return frame
+}
+
+// Flows that always have something to send have equal shares of what leaves, in
+// bytes, however long their frames are.
+func TestFlowsShareEqually(t *testing.T) {
+	lengths := []int{60000, 16420, 1316, addressesEnd}
+	var f flows
+	sent := make([]int, len(lengths))
+	total := 0
+	push := func(flow byte) { f.push(between(flow, lengths[flow])) }
+	for flow := range lengths {
+		for range 2 * turn / addressesEnd {
+			push(byte(flow))
+		}
+	}
+	for range 100_000 {
+		frame := f.pop()
+		push(frame[addressesEnd-1])
+		sent[frame[addressesEnd-1]] += len(frame)
+		total += len(frame)
+	}
+	for flow, bytes := range sent {
+		if share := float64(bytes*len(lengths)) / float64(total); share < 0.95 || share > 1.05 {
+			t.Errorf("flow %d with frames of %d bytes has %.2f of an equal share", flow, lengths[flow], share)
+		}
+	}
+}
+
+// A flow that begins to send waits for one turn of each other at most.
+func TestFlowsThatBegin(t *testing.T) {
+	var f flows
+	for flow := range byte(3) {
+		for f.push(between(flow, turn)) {
+		}
+	}
+	if !f.push(between(9, 100)) {
+		t.Fatal("there was no room for one more flow")
+	}
+	for range 4 {
+		if f.pop()[addressesEnd-1] == 9 {
+			return
+		}
+	}
+	t.Error("its frame did not leave after one of each other flow")
+}
+
+// What of a flow leaves is in order, and all leaves.
+func TestFlowsInOrder(t *testing.T) {
+	var f flows
+	var want, got [5][]byte
+	for i := range 1000 {
+		flow := byte(i*i) % 5
+		frame := between(flow, addressesEnd+i)
+		frame[1] = byte(i)
+		if !f.push(frame) {
+			t.Fatalf("no room for frame %d", i)
+		}
+		want[flow] = append(want[flow], frame[1])
+		if i%3 == 0 {
+			frame := f.pop()
+			got[frame[addressesEnd-1]] = append(got[frame[addressesEnd-1]], frame[1])
+		}
+	}
+	for !f.empty() {
+		frame := f.pop()
+		got[frame[addressesEnd-1]] = append(got[frame[addressesEnd-1]], frame[1])
+	}
+	for flow := range want {
+		if !bytes.Equal(got[flow], want[flow]) {
+			t.Errorf("flow %d sent %d frames, or in another order, want %d", flow, len(got[flow]), len(want[flow]))
+		}
+	}
+	if f.bytes != 0 || len(f.all) != 0 || f.last != nil {
+		t.Errorf("empty, there are %d bytes in %d flows", f.bytes, len(f.all))
+	}
+}
+
+// Each flow may take up half of what is free, so there is room for one more.
+func TestFlowsLeaveRoom(t *testing.T) {
+	var f flows
+	for flow := range byte(10) {
+		n := 0
+		for ; f.push(between(flow, 1000)); n++ {
+		}
+		if n == 0 {
+			t.Fatalf("flow %d has no room", flow)
+		}
+		if f.bytes > MaxQueuedData {
+			t.Fatalf("%d bytes are queued", f.bytes)
+		}
+	}
+}
