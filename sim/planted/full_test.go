@@ -15,7 +15,7 @@ import (
 )
 
 // fullSeeds are those within which a bug in work or streams must be found.
-const fullSeeds = 10
+const fullSeeds = 20
 
 // TestBugsInWorkAndStreamsAreFound plants bugs in whole daemons, which the full
 // engine checks. Without a bug the same seeds of the same files find nothing.
