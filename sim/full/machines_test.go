@@ -57,7 +57,7 @@ func TestCrashAtAnInstant(t *testing.T) {
 			t.Fatal(err)
 		}
 		switch {
-		case e.Kind == eventlog.Disk && e.Node == "b" && strings.HasPrefix(e.Text, "sync ") && strings.HasSuffix(e.Text, "/status.tmp"):
+		case e.Kind == eventlog.Disk && e.Node == "b" && strings.HasPrefix(e.Text, "sync ") && strings.HasSuffix(strings.TrimSuffix(e.Text, ".tmp"), "/status"):
 			syncs++
 		case e.Kind == eventlog.Died:
 			if syncs != 2 {
