@@ -24,7 +24,7 @@ LDFLAGS  := -s -w -X receptor/internal/version.Version=$(VERSION)
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: all $(PROGRAMS) soak bench install test container test-container test-nginx properties next-seeds race fuzz bench-sim lint vet fmt staticcheck demo clean
+.PHONY: all $(PROGRAMS) soak bench install test container test-container test-nginx properties next-seeds race fuzz bench-sim lint vet fmt staticcheck third-party demo clean
 
 all: $(PROGRAMS)
 
@@ -130,7 +130,7 @@ bench-sim:
 	go test -run '^$$' -bench 'ColdStart' -benchtime 1x -timeout 2h ./sim
 	go test -run '^$$' -bench 'Engine|Routes|Forwarder|PeekRouting|ParseRouting' -benchmem ./sim ./mesh/linkstate ./mesh/wire
 
-lint: vet fmt staticcheck
+lint: vet fmt staticcheck third-party
 
 vet:
 	go vet ./...
@@ -140,6 +140,11 @@ fmt:
 
 staticcheck:
 	go run $(STATICCHECK) ./...
+
+# The copies of what others have made are what they say that they are.
+third-party:
+	internal/third_party/quic-go.sh
+	git diff --exit-code --stat -- internal/third_party
 
 demo: all
 	docs/demo/run.sh bin

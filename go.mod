@@ -26,4 +26,4 @@ require (
 	golang.org/x/text v0.40.0 // indirect
 )
 
-replace github.com/quic-go/quic-go => ./third_party/quic-go
+replace github.com/quic-go/quic-go => ./internal/third_party/quic-go

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes third_party/quic-go anew: the packages of quic-go that the node needs,
+# Makes internal/third_party/quic-go anew: the packages of quic-go that the node needs,
 # without tests, of the version that go.mod asks for, with quic-go.patch on top.
 # For another version: go get github.com/quic-go/quic-go@VERSION, run this, and
 # where the patch does not apply, mend the copy and then the patch (git diff).
@@ -10,7 +10,7 @@ version=$(go list -m -f '{{.Version}}' $module)
 from=$(cd / && go mod download -json "$module@$version" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
 test -d "$from" || { echo "quic-go.sh: $module@$version cannot be had" >&2; exit 1; }
 
-packages=$(cd .. && for os in linux darwin windows wasip1; do
+packages=$(cd ../.. && for os in linux darwin windows wasip1; do
 	case $os in wasip1) arch=wasm ;; *) arch=amd64 ;; esac
 	GOOS=$os GOARCH=$arch go list -deps ./mesh | sed -n "s,^$module,.,p"
 done | sort -u)
@@ -33,4 +33,4 @@ chmod -R u+w quic-go
 	grep -E '^	golang.org/x/(crypto|net|sys) v' "$from/go.mod"
 	echo ')'
 } >quic-go/go.mod
-(cd quic-go && patch -s -p1 <../quic-go.patch)
+git apply --directory=internal/third_party/quic-go quic-go.patch
