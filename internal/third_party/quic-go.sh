@@ -33,4 +33,4 @@ chmod -R u+w quic-go
 	grep -E '^	golang.org/x/(crypto|net|sys) v' "$from/go.mod"
 	echo ')'
 } >quic-go/go.mod
-git apply --directory=internal/third_party/quic-go quic-go.patch
+cd ../.. && git apply --directory=internal/third_party/quic-go internal/third_party/quic-go.patch
