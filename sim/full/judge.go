@@ -216,7 +216,7 @@ func (j *judge) finishUnits(now time.Duration) {
 		u := j.scenario.Units[i]
 		joined := scenario.Joined(j.cores, u.From, u.To)
 		_, expires := j.expires(u, now) // and then nothing that is signed is heeded
-		if joined && !f.released && !f.void && !expires && !guarded(j.scenario) {
+		if joined && !f.released && !f.void && !expires && !guarded(j.scenario) && !shaken(j.scenario) {
 			j.report(now, u.From, check.RuleUnfinished, "unit %d is %v by the end of the run, although its nodes had been sound for long: want it released", i+1, f)
 		}
 		if joined && f.released && !f.void && len(f.processes) > 0 {
@@ -252,7 +252,7 @@ func (f fate) String() string {
 func (j *judge) finishRoutes(now time.Duration) {
 	for _, core := range j.cores {
 		for i, id := range core {
-			if next := core[(i+1)%len(core)]; next != id && !guarded(j.scenario) && j.reached[id] != next {
+			if next := core[(i+1)%len(core)]; next != id && !guarded(j.scenario) && !shaken(j.scenario) && j.reached[id] != next {
 				j.report(now, id, check.RuleConverged, "it does not reach %s, although both and what is between them had been sound for long", next)
 			}
 		}

@@ -9,9 +9,11 @@ import (
 
 // What the engine does not do is refused, never left out in silence.
 func TestUnsupported(t *testing.T) {
-	const nodes = "for: 40s\nnodes: [a, b]\n"
+	const nodes, old = "for: 40s\nnodes: [a, b]\n", "for: 40s\nnodes: [a, {id: b, kind: deployed}]\n"
 	for name, tt := range map[string]struct{ file, want string }{
-		"deployed": {"for: 40s\nnodes: [a, {id: b, kind: deployed}]\nlinks: [{from: a, to: b}]\n", "no deployed node, which b is"},
+		"deployed": {old + "links: [{from: a, to: b}]\nworkload: {units: [{from: a, to: b}]}\n", "deployed node b does no work"},
+		"stream":   {old + "links: [{from: a, to: b}]\nworkload: {streams: [{from: b, to: a}]}\n", "deployed node b has none"},
+		"TLS":      {old + "links: [{from: a, to: b, tls: true}]\n", "deployed node b has no TLS"},
 		"services": {nodes + "links: [{from: a, to: b}]\nworkload:\n  services: [{node: a, name: control}]\n", "have a service control of their own"},
 	} {
 		s, err := scenario.Parse("x.yaml", []byte(tt.file))

@@ -14,7 +14,7 @@ import (
 
 // takeDatagrams runs the service that the datagrams of the workload go to, and
 // lets this daemon send them.
-func (i *incarnation) takeDatagrams(node *mesh.Node) {
+func (i *incarnation) takeDatagrams(node node) {
 	_, err := node.HandleDatagrams(check.Service, nil, func(from mesh.Addr, payload []byte) {
 		if i.dead.Load() || i.machine.duplicate != "" {
 			return // nobody knows which of two it is sent to

@@ -18,7 +18,7 @@ func (w *world) addDuplicates() {
 		}
 		of := w.machines[a.Node]
 		m := &machine{
-			id: of.id, name: fmt.Sprintf("%s (duplicate %d)", of.id, len(w.spare)+1), number: of.number, duplicate: a.String(),
+			id: of.id, name: fmt.Sprintf("%s (duplicate %d)", of.id, len(w.spare)+1), number: of.number, kind: of.kind, duplicate: a.String(),
 			world: w, sockets: newSockets(), files: of.files, rules: of.rules,
 		}
 		m.disk, m.system = m.newDisk(), newSystem(m.name)

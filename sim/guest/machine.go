@@ -22,7 +22,6 @@ import (
 	"receptor/internal/daemon"
 	"receptor/internal/iprouter"
 	"receptor/internal/supervision"
-	"receptor/mesh"
 	"receptor/mesh/firewall"
 	"receptor/sim/disk"
 	"receptor/sim/eventlog"
@@ -38,6 +37,7 @@ type machine struct {
 	id          string
 	name        string // in the log: the ID, unless another machine has that
 	number      int    // its place among the nodes of the scenario
+	kind        scenario.NodeKind
 	duplicate   string // the action that brings it, if it is none of these, but has the ID of one
 	world       *world
 	lossy       bool // a wire of it may end links
@@ -46,6 +46,7 @@ type machine struct {
 	supervisors []*supervisor // guarded by processes
 	system      *system
 	starts      int
+	begun       time.Time    // when its daemon was last started
 	powerCuts   atomic.Int32 // so far
 	off         atomic.Int32 // how many reasons there are for it to be without power
 	instants    instants
@@ -73,15 +74,18 @@ type incarnation struct {
 	links    openLinks
 	rands    int
 	booted   sync.Mutex
-	daemon   *daemon.Daemon // guarded by booted; nil until it has started, and once it is closed
-	ending   bool           // guarded by booted; it is to be closed, if need be once it has started
-	node     *mesh.Node     // that of daemon, also once that is closed; set before it is the sender of datagrams, and before serves
-	serves   bool           // the daemon has started; guarded by the mutex acting of the world
-	old      bool           // it starts with the epoch of the first
+	daemon   program // guarded by booted; nil until it has started, and once it is closed
+	ending   bool    // guarded by booted; it is to be closed, if need be once it has started
+	node     node    // that of daemon, also once that is closed; set before it is the sender of datagrams, and before serves
+	serves   bool    // the daemon has started; guarded by the mutex acting of the world
+	old      bool    // it starts with the epoch of the first
 
 	mu    sync.Mutex
 	clock skew.Clock
 }
+
+// program is a daemon, or what stands for it.
+type program interface{ Close() }
 
 var errDead = errors.New("this process was killed")
 
@@ -138,6 +142,7 @@ func (i *incarnation) Write(line []byte) (int, error) {
 // epoch of the first.
 func (m *machine) conceive(old bool) *incarnation {
 	m.starts++
+	m.begun = time.Now()
 	now := time.Since(m.world.log.start)
 	m.life = &incarnation{machine: m, self: m.spawn(), number: m.starts, old: old, clock: skew.New(now, m.spec, old)}
 	return m.life
@@ -153,6 +158,15 @@ func (m *machine) start(life *incarnation) error {
 }
 
 func (m *machine) run(life *incarnation) error {
+	if m.kind == scenario.KindDeployed {
+		life.own()
+		defer disown()
+		n, err := life.startModel()
+		if err == nil {
+			life.runs(n, n)
+		}
+		return err
+	}
 	line, err := config.ParseArgs(m.arguments())
 	if err != nil {
 		return err
@@ -168,7 +182,7 @@ func (m *machine) run(life *incarnation) error {
 	if err != nil {
 		return err
 	}
-	life.runs(d)
+	life.runs(d, ours{d.Node()})
 	return nil
 }
 
@@ -232,7 +246,7 @@ func (m *machine) die(disconnect func(*cable, *incarnation)) {
 }
 
 // runs keeps the daemon of this life, unless that was over before it had started.
-func (i *incarnation) runs(d *daemon.Daemon) {
+func (i *incarnation) runs(d program, n node) {
 	i.booted.Lock()
 	i.daemon = d
 	ending := i.ending
@@ -241,7 +255,7 @@ func (i *incarnation) runs(d *daemon.Daemon) {
 		i.end()
 		return
 	}
-	i.takeDatagrams(d.Node())
+	i.takeDatagrams(n)
 }
 
 // end closes the daemon, which takes a while, or has it closed when it has started.
@@ -286,15 +300,8 @@ var errAbsent = errors.New("the simulated machine has no such thing")
 
 func (i *incarnation) host() daemon.Host {
 	return daemon.Host{
-		Clock: i,
-		NewRand: func() rand.Source {
-			i.rands++
-			source := i.random(i.number, i.rands)
-			if i.old {
-				return seed.Begin(i.random(1, i.rands).Uint64(), source)
-			}
-			return source
-		},
+		Clock:      i,
+		NewRand:    i.newRand,
 		Backends:   daemon.Backends{TCPListener: i.newListener, TCPDialer: i.newDialer, UDPListener: i.newUDPListener, UDPDialer: i.newUDPDialer}, // all that arguments asks for
 		ReadFile:   i.readFile,
 		ListenUnix: func(name string, _ fs.FileMode) (net.Listener, error) { return i.listen("unix", name) },
@@ -309,6 +316,16 @@ func (i *incarnation) host() daemon.Host {
 		Tracing: daemon.Tracing{Events: i.observe},
 		Info:    control.NodeInfo{Version: "simulated", SystemCPUCount: 1, SystemMemoryMiB: 1024},
 	}
+}
+
+// newRand returns the next source of randomness.
+func (i *incarnation) newRand() rand.Source {
+	i.rands++
+	source := i.random(i.number, i.rands)
+	if i.old {
+		return seed.Begin(i.random(1, i.rands).Uint64(), source)
+	}
+	return source
 }
 
 // random is the nth source of randomness of an incarnation.

@@ -60,6 +60,10 @@ timeline:
   - {at: 20s, do: split, nodes: [c], for: 4s}
   - {at: 26s, do: pause, node: b, for: 2s}
 `,
+		"among deployed ones": `
+timeline:
+  - {at: 20s, do: crash, node: d, for: 3s}
+`,
 		"impostors": `
 timeline:
   - {at: 1s, do: forge, node: b, every: 300ms, for: 5s}
@@ -70,8 +74,8 @@ timeline:
 		t.Run(name, func(t *testing.T) {
 			log := native(t, `
 for: 40s
-nodes: [a, b, c]
-links: [{from: a, to: b, delay: 5ms, jitter: 3ms}, {from: b, to: c, delay: 10ms}, {from: a, to: c, backend: udp, cost: 5, delay: 20ms}]
+nodes: [a, b, c, {id: d, kind: deployed}]
+links: [{from: a, to: b, delay: 5ms, jitter: 3ms}, {from: b, to: c, delay: 10ms}, {from: a, to: c, backend: udp, cost: 5, delay: 20ms}, {from: d, to: b, cost: 9}, {from: c, to: d, backend: udp, cost: 9}]
 workload:
   units:
     - {from: a, to: c, at: 9s, stdin: 20000, stdout: 50000, duration: 2s, output: drip}

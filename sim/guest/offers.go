@@ -101,7 +101,7 @@ func (s *offers) judge() {
 	}
 	in := check.Situation{Quiet: v.convergence.QuietSince(), Paths: v.paths, Lossless: v.conditions.Loss == 0}
 	s.check.Judge(v.now(), in, func(i int) (known []check.Offer) {
-		v.world.machines[v.ids[i]].life.node.Inspect(func(view mesh.View) {
+		v.world.machines[v.ids[i]].life.node.(ours).Inspect(func(view mesh.View) {
 			for node, service := range view.Services() {
 				if service != controlName && service != streamService { // which are the daemon's own
 					known = append(known, check.Offer{Node: node, Name: service})

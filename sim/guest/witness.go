@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"receptor/mesh"
-	"receptor/sim/belief"
 	"receptor/sim/check"
 	"receptor/sim/eventlog"
 	"receptor/sim/scenario"
@@ -52,6 +51,7 @@ func newWitness(w *world) *witness {
 	for i, n := range w.scenario.Nodes {
 		v.ids = append(v.ids, n.ID)
 		v.index[n.ID] = i
+		v.doubts.Deployed = v.doubts.Deployed || n.Kind == scenario.KindDeployed
 	}
 	v.convergence = check.NewConvergence(len(v.ids), w.scenario.Expect.ConvergedWithin, v.state, v.report)
 	return v
@@ -98,7 +98,7 @@ func (v *witness) look() {
 
 // state lets the checker look at what a node believes.
 func (v *witness) state(node int, look func(check.State)) {
-	v.world.machines[v.ids[node]].life.node.Inspect(func(view mesh.View) { look(belief.Ours{View: view}) })
+	v.world.machines[v.ids[node]].life.node.believes(look)
 }
 
 // report implements check.Report.

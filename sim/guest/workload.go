@@ -91,6 +91,13 @@ func (w *world) pings(p scenario.Ping) {
 
 // ping lets a node ping another.
 func (w *world) ping(from, to string) error {
+	if m := w.machines[from]; m.kind == scenario.KindDeployed {
+		life := m.sender.Load()
+		if life == nil || life.dead.Load() {
+			return errDead
+		}
+		return life.node.(*model).ping(to)
+	}
 	answer, err := w.do(from, "ping "+to)
 	if err != nil {
 		return err

@@ -33,7 +33,7 @@ type world struct {
 func newWorld(s *scenario.Scenario, log *logger) *world {
 	w := &world{scenario: s, log: log, machines: make(map[string]*machine)}
 	for i, n := range s.Nodes {
-		m := &machine{id: n.ID, name: n.ID, number: i, world: w, system: newSystem(n.ID), sockets: newSockets(), files: make(map[string][]byte)}
+		m := &machine{id: n.ID, name: n.ID, number: i, kind: n.Kind, world: w, system: newSystem(n.ID), sockets: newSockets(), files: make(map[string][]byte)}
 		m.disk = m.newDisk()
 		rules, err := n.Rules()
 		if err != nil {

@@ -1,0 +1,31 @@
+package full
+
+import "testing"
+
+// A deployed node is between two of ours, and another at the end: units and streams of
+// ours pass through, also when a way round is to be found and when it has crashed.
+func TestDeployedNodes(t *testing.T) {
+	const file = `
+for: 80s
+nodes: [a, {id: B, kind: deployed}, c, {id: D, kind: deployed}]
+links:
+  - {from: a, to: B, delay: 5ms}
+  - {from: B, to: c, delay: 5ms}
+  - {from: c, to: D, delay: 5ms, backend: udp}
+  - {from: D, to: a, delay: 5ms, cost: 9}
+workload:
+  pings: [{from: a, to: D, at: 8s, every: 1s, count: 3}, {from: D, to: B, at: 8s, every: 1s, count: 3}]
+  datagrams: [{from: B, to: D, at: 8s, every: 1s, count: 3}, {from: a, to: B, at: 8s, every: 1s, count: 3}]
+  units: [{from: a, to: c, at: 8s, stdin: 2000, stdout: 3000, duration: 2s}, {from: c, to: a, at: 29s, stdin: 2000, stdout: 3000, duration: 4s}]
+  streams: [{from: a, to: c, at: 8s, send: 20000, receive: 20000}]
+timeline: [{at: 15s, do: down, link: [B, c], for: 10s}, {at: 30s, do: crash, node: B, for: 5s}]
+`
+	r, trace := play(t, file, 1)
+	if len(r.Violations) > 0 || r.Pings != (Pings{6, 6}) || r.Datagrams != (Datagrams{6, 6}) || r.Streams != (Streams{1, 1}) || r.Units.Released != 2 {
+		t.Errorf("pings %+v, datagrams %+v, streams %+v, units %+v, violations %v, want all done; log:\n%.20000s",
+			r.Pings, r.Datagrams, r.Streams, r.Units, r.Violations, trace)
+	}
+	if again, _ := play(t, file, 1); again.TraceHash != r.TraceHash {
+		t.Errorf("the same seed gave trace hash %s, and then %s", r.TraceHash, again.TraceHash)
+	}
+}
