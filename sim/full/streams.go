@@ -145,7 +145,8 @@ func (j *streamJudge) finish() (counts Streams) {
 func (j *streamJudge) judgeTimes(number int, end, other *streamEnd, which string) {
 	gone := end.gone
 	if died, ok := j.deaths[end.node]; ok && end.opened && died >= end.at && (!end.closed || died < gone) {
-		if until := j.overAt(end); until > died {
+		// One that has read all, and is silent for a while, sees that when it writes again.
+		if until := j.overAt(end); until > died+j.streams[number-1].Idle {
 			j.report(until, end.node, check.RuleStream, "stream %d: one end is there until %v, and its node has died at %v", number, until, died)
 		}
 		gone = died

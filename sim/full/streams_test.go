@@ -71,11 +71,12 @@ func TestStreamJudge(t *testing.T) {
 		"too late":          {[]eventlog.Event{at(10, closed(client, "", "")), at(70, closed(service, "", ""))}, "", "did not end within"},
 		"never":             {[]eventlog.Event{at(10, closed(client, "", ""))}, "", "did not end within"},
 		"outlives its node": {[]eventlog.Event{at(10, died), at(70, closed(client, "", "")), at(11, closed(service, "", ""))}, "", "its node has died"},
+		"idles meanwhile":   {[]eventlog.Event{at(10, died), at(13, closed(client, "", "")), at(11, closed(service, "", ""))}, "", ""},
 		"its peer has died": {[]eventlog.Event{at(10, died), at(70, closed(service, "", ""))}, "", "did not end within"},
 		"hangs":             {[]eventlog.Event{at(80, open)}, "", "no error"},
 	} {
 		var texts []string
-		s := &scenario.Scenario{Streams: []scenario.Stream{{From: "a", To: "b", At: 9 * time.Second, By: c.by}}}
+		s := &scenario.Scenario{Streams: []scenario.Stream{{From: "a", To: "b", At: 9 * time.Second, Idle: 5 * time.Second, By: c.by}}}
 		j := judgeStreams(s, func(_ time.Duration, _ string, rule check.Rule, format string, args ...any) {
 			texts = append(texts, check.Violation{Rule: rule, Text: strings.TrimSpace(format)}.Text)
 		})
