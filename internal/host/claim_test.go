@@ -97,9 +97,8 @@ func TestForbid(t *testing.T) {
 	if _, err := p.Start(work.Job{Dir: dir, Command: "true"}, w); err != nil {
 		t.Fatal(err)
 	}
-	<-w.status
+	<-w.ended
 	if err := p.Forbid(dir); err != work.ErrClaimed {
 		t.Errorf("of a unit that is claimed: %v", err)
 	}
-	<-w.ended
 }
