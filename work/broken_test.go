@@ -167,15 +167,19 @@ func TestEndCannotBeWritten(t *testing.T) {
 		}
 	})
 	t.Run("of a unit on another node", func(t *testing.T) {
-		c := newCluster(t)
-		a, b := c.node("a"), c.node("b")
-		id, _ := a.submit("b", "")
-		a.breakFile("/status.tmp")
-		b.next().exit(Succeeded, "exit status 0")
-		a.await(id, Pending, "; its end cannot be written down: ")
-		a.breakFile("")
-		c.clock.advance(retryPause)
-		a.wantStatus(id, Succeeded, "exit status 0")
+		bubble(t, func(t *testing.T, c *cluster) {
+			a, b := c.node("a"), c.node("b")
+			id, _ := a.submit("b", "")
+			a.breakFile("/status.tmp")
+			b.next().exit(Succeeded, "exit status 0")
+			time.Sleep(retryPause)
+			a.wantStatus(id, Pending, "; its end cannot be written down: ")
+			a.breakFile("")
+			time.Sleep(time.Minute)
+			a.wantStatus(id, Succeeded, "exit status 0")
+			a.stop()
+			b.stop()
+		})
 	})
 }
 

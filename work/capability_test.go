@@ -37,12 +37,12 @@ func TestStrangerKnowsTheUnitID(t *testing.T) {
 			}
 		}
 		strange()
-		c.breaks = func() (ours, theirs int) { return -1, 40 } // the answer is lost
+		c.breakBy(func() (ours, theirs int) { return -1, 40 }) // the answer is lost
 		c.setDown("b", nil)
 		a.m.NodeReachable("b")
 		time.Sleep(time.Millisecond)
 		strange()
-		c.breaks = nil
+		c.breakBy(nil)
 		time.Sleep(time.Minute)
 		p := b.next()
 		if got := b.fs.get(p.Dir + "/stdin"); got != "input" {

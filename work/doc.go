@@ -36,7 +36,8 @@
 //	            say to each other
 //	resubmit.go submissions to it, the first and later ones
 //	owed.go     releases that wait for a node that is long away
-//	manager.go  the table of units, start and close, the timer
+//	manager.go  the table of units, start and close, the timer; advertised.go, what
+//	            the node tells the mesh of its work
 //	wakeups.go  which units wait for what
 //	control.go  the work command of the control protocol, with order.go,
 //	            submit.go, results.go and stderr.go

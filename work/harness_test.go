@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -40,7 +41,7 @@ type cluster struct {
 	dials    int
 	// breaks, if set, says after how many bytes the next connection breaks, from
 	// the node that dials and from the one that is dialled; -1 for never.
-	breaks func() (ours, theirs int)
+	breaks atomic.Pointer[func() (ours, theirs int)]
 }
 
 // bubble has f play with a cluster whose time is that of a synctest bubble: it
@@ -128,6 +129,9 @@ func (n *testNode) stop() {
 	n.m.Close()
 }
 
+// breakBy sets breaks; nil for connections that do not break.
+func (c *cluster) breakBy(breaks func() (ours, theirs int)) { c.breaks.Store(&breaks) }
+
 // dial is Options.Dial.
 func (c *cluster) dial(ctx context.Context, node, service, tlsClient string) (Conn, error) {
 	c.mu.Lock()
@@ -143,8 +147,8 @@ func (c *cluster) dial(ctx context.Context, node, service, tlsClient string) (Co
 		return nil, fmt.Errorf("dialled service %q with TLS %q", service, tlsClient)
 	}
 	ours, theirs := memConns()
-	if c.breaks != nil {
-		ours.left, theirs.left = c.breaks()
+	if breaks := c.breaks.Load(); breaks != nil && *breaks != nil {
+		ours.left, theirs.left = (*breaks)()
 	}
 	c.conns = append(c.conns, ours, theirs)
 	n.listener.conns <- theirs

@@ -88,11 +88,11 @@ func TestSubmissionIsForgotten(t *testing.T) {
 			t.Run(fmt.Sprint(how, cut), func(t *testing.T) {
 				bubble(t, func(t *testing.T, c *cluster) {
 					a, b := c.node("a"), c.node("b")
-					c.breaks = func() (ours, theirs int) { return cut, -1 }
+					c.breakBy(func() (ours, theirs int) { return cut, -1 })
 					id, result := a.submitLater("b", stdin)
 					synctest.Wait()
 					c.setDown("b", errors.New("no route to node b"))
-					c.breaks = nil
+					c.breakBy(nil)
 					c.cut()
 					started := b.processes.starts
 					if started > 0 {

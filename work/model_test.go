@@ -52,13 +52,13 @@ func (w *world) do(a action) {
 	case "break": // the next connection after so many bytes
 		k, l := a.k, a.l
 		w.c.mu.Lock()
-		w.c.breaks = func() (ours, theirs int) {
-			w.c.breaks = func() (ours, theirs int) { return -1, -1 }
+		w.c.breakBy(func() (ours, theirs int) {
+			w.c.breakBy(func() (ours, theirs int) { return -1, -1 })
 			if a.node == 0 {
 				return k, -1
 			}
 			return -1, l
-		}
+		})
 		w.c.mu.Unlock()
 	case "cut":
 		w.c.cut()
@@ -93,7 +93,7 @@ func (w *world) do(a action) {
 // heal starts and joins all, and lets every command come to its end.
 func (w *world) heal() {
 	w.c.mu.Lock()
-	w.c.breaks = nil
+	w.c.breakBy(nil)
 	w.c.mu.Unlock()
 	for _, id := range []string{"a", "b"} {
 		w.machines[id].fs.SetFree(2 * roomy)

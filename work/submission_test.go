@@ -261,7 +261,7 @@ func TestSubmissionBreaks(t *testing.T) {
 					c.mute = mute
 					a, b := c.node("a"), c.node("b")
 					dials := 0
-					c.breaks = func() (ours, theirs int) {
+					c.breakBy(func() (ours, theirs int) {
 						dials++
 						switch {
 						case dials > 1:
@@ -270,7 +270,7 @@ func TestSubmissionBreaks(t *testing.T) {
 							return cut, -1
 						}
 						return -1, cut
-					}
+					})
 					problems := 0
 					id, _ := a.submit("b", stdin)
 					wantOnce(t, a, b, id, stdin)
@@ -322,10 +322,10 @@ func TestSubmissionAndRestart(t *testing.T) {
 			t.Run(fmt.Sprint(restarts, cut), func(t *testing.T) {
 				bubble(t, func(t *testing.T, c *cluster) {
 					a, b := c.node("a"), c.node("b")
-					c.breaks = func() (ours, theirs int) { return cut, -1 }
+					c.breakBy(func() (ours, theirs int) { return cut, -1 })
 					id, result := a.submitLater("b", stdin)
 					synctest.Wait()
-					c.breaks = nil
+					c.breakBy(nil)
 					n := c.nodes[restarts]
 					n.stop()
 					if restarts == "b" && len(b.processes.started) > 0 {

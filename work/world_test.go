@@ -56,7 +56,7 @@ func newWorld(t *testing.T, c *cluster, seed uint64) *world {
 		c: c, machines: map[string]*machine{"a": newMachine(), "b": newMachine()}, nodes: make(map[string]*simNode),
 		rand: rand.New(rand.NewPCG(seed, 7)), seed: seed, ends: make(map[string]State),
 	}
-	c.breaks = func() (ours, theirs int) { return -1, -1 }
+	c.breakBy(func() (ours, theirs int) { return -1, -1 })
 	w.start("a")
 	w.start("b")
 	return w
