@@ -94,7 +94,7 @@ func serve(cl *config.CommandLine, cfg *config.Config, stdout io.Writer) error {
 	for _, name := range []string{"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"} {
 		os.Unsetenv(name) // commands of units are nothing that it waits for
 	}
-	processes, err := host.NewProcesses()
+	processes, err := host.NewProcesses(log.Warningf)
 	if err != nil {
 		return err
 	}

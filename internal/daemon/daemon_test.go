@@ -126,7 +126,7 @@ func startTraced(t testing.TB, dir, id, tls string, tracing daemon.Tracing, args
 	if err != nil {
 		t.Fatal(err)
 	}
-	processes, err := host.NewProcesses()
+	processes, err := host.NewProcesses(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

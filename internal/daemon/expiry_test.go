@@ -49,7 +49,7 @@ func TestCertificateExpires(t *testing.T) {
 	const day = 24 * time.Hour
 	end := clock.Now().Add(31*day + time.Hour).Truncate(time.Second)
 	issue(end)
-	processes, err := host.NewProcesses()
+	processes, err := host.NewProcesses(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

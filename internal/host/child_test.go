@@ -41,7 +41,7 @@ func script(text string) work.Job { return work.Job{Command: "sh", Args: []strin
 
 func newProcesses(t *testing.T) *Processes {
 	t.Helper()
-	p, err := NewProcesses()
+	p, err := NewProcesses(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,7 +59,7 @@ func TestClaims(t *testing.T) {
 
 // After Forbid no supervisor runs the unit; after a claim there is no Forbid.
 func TestForbid(t *testing.T) {
-	p, err := NewProcesses()
+	p, err := NewProcesses(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

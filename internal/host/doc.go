@@ -30,7 +30,8 @@
 //
 // The daemon learns of a new status from inotify, by one watch for all units: a
 // supervisor touches its unit's directory. Output is watched, unit by unit, while
-// somebody reads it. The end of a supervisor shows on its socket, and of one that
+// somebody reads it. A node without units makes no instance of inotify, and where
+// none can be had, units that run are looked at every second. The end of a supervisor shows on its socket, and of one that
 // another daemon has started by its pidfd; one goroutine waits for all of them.
 //
 // When the command exits, the unit has ended. Processes that it leaves running

@@ -64,7 +64,7 @@ func startDaemon(t *testing.T, dir string) *testDaemon {
 // startDaemonWith starts one with a work.Options.MinFree.
 func startDaemonWith(t *testing.T, dir string, minFree int64) *testDaemon {
 	t.Helper()
-	processes, err := NewProcesses()
+	processes, err := NewProcesses(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -20,13 +21,23 @@ import (
 // touches its unit's directory when it has written a status, which shows in the
 // directory above. Only where somebody wants to know of output is a unit's own
 // directory watched.
+//
+// A user has few instances of inotify, and others may use them up. So one is made
+// when the first unit needs it, and units are polled while there is none.
 type notifier struct {
-	inotify *os.File
-	done    chan struct{} // closed when the goroutine has ended
+	open    func() (*os.File, error)
+	every   time.Duration // between polls
+	log     func(format string, args ...any)
+	running sync.WaitGroup // the goroutines
+	closing chan struct{}  // closed, with mu held, by Close
 
-	mu    sync.Mutex
-	nodes map[int32]map[string]*unitWatch // by the watch descriptor above, then by name
-	units map[int32]*unitWatch            // by that of the unit's own directory
+	mu      sync.Mutex
+	inotify *os.File                        // nil until there is one
+	nodes   map[int32]map[string]*unitWatch // by the watch descriptor above, then by name
+	units   map[int32]*unitWatch            // by that of the unit's own directory
+	polled  map[*unitWatch]bool             // those that have not all their watches
+	polling bool                            // by a goroutine
+	scarce  bool                            // somebody was told that there is nothing but polls
 }
 
 // unitWatch is what a notifier does for one unit.
@@ -35,23 +46,30 @@ type unitWatch struct {
 	dir     string
 	watcher work.Watcher
 	foreign bool  // the supervisor is that of a deployed node
-	node    int32 // watch descriptors
-	own     int32 // -1 if there is none
+	reads   bool  // the watcher wants to know of output
+	node    int32 // watch descriptors, -1 if there is none
+	own     int32
+	seen    time.Time // when a poll last found the directory changed
 }
 
-func newNotifier() (*notifier, error) {
-	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
-	if err != nil {
-		return nil, fmt.Errorf("inotify (is fs.inotify.max_user_instances used up?): %w", err)
-	}
-	n := &notifier{
-		inotify: os.NewFile(uintptr(fd), "inotify"),
-		done:    make(chan struct{}),
+// newNotifier returns a notifier that logs, by a function that must not wait, when
+// it begins to poll, and ends.
+func newNotifier(log func(format string, args ...any)) *notifier {
+	return &notifier{
+		open: openInotify, every: pollEvery, log: log,
+		closing: make(chan struct{}),
 		nodes:   make(map[int32]map[string]*unitWatch),
 		units:   make(map[int32]*unitWatch),
+		polled:  make(map[*unitWatch]bool),
 	}
-	go n.run()
-	return n, nil
+}
+
+func openInotify() (*os.File, error) {
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		return nil, fmt.Errorf("inotify (is fs.inotify.max_user_instances, or the limit of open files, used up?): %w", err)
+	}
+	return os.NewFile(uintptr(fd), "inotify"), nil
 }
 
 // touch tells notifiers that the status of the unit in dir is another. If it
@@ -65,21 +83,67 @@ func touch(dir string) {
 func (n *notifier) add(dir string, w work.Watcher) (*unitWatch, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	wd, err := n.watchDir(filepath.Dir(dir), unix.IN_ATTRIB)
+	added := &unitWatch{n: n, dir: dir, watcher: w, node: -1, own: -1}
+	return added, added.watch()
+}
+
+// watch gets what watches the unit needs, or else has it polled. It requires the
+// notifier's mu.
+func (w *unitWatch) watch() error {
+	err := w.watchStatus()
+	if err == nil && w.reads {
+		err = w.watchOutput()
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return err // that is not for want of anything
+	case err != nil:
+		w.n.poll(w, err)
+	default:
+		delete(w.n.polled, w)
+	}
+	return nil
+}
+
+// watchStatus requires the notifier's mu.
+func (w *unitWatch) watchStatus() error {
+	if w.node >= 0 {
+		return nil
+	}
+	wd, err := w.n.watchDir(filepath.Dir(w.dir), unix.IN_ATTRIB)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if n.nodes[wd] == nil {
-		n.nodes[wd] = make(map[string]*unitWatch)
+	if w.n.nodes[wd] == nil {
+		w.n.nodes[wd] = make(map[string]*unitWatch)
+		w.n.watches()
 	}
-	added := &unitWatch{n: n, dir: dir, watcher: w, node: wd, own: -1}
-	n.nodes[wd][filepath.Base(dir)] = added
-	return added, nil
+	w.node = wd
+	w.n.nodes[wd][filepath.Base(w.dir)] = w
+	return nil
+}
+
+// watchOutput requires the notifier's mu.
+func (w *unitWatch) watchOutput() error {
+	if w.own >= 0 {
+		return nil
+	}
+	wd, err := w.n.watchDir(w.dir, unix.IN_MODIFY|unix.IN_MOVED_TO)
+	if err != nil {
+		return err
+	}
+	w.own = wd
+	w.n.units[wd] = w
+	w.n.watches()
+	return nil
 }
 
 // watchDir returns the watch descriptor of a directory; it is the same each
 // time. It requires mu.
 func (n *notifier) watchDir(dir string, mask uint32) (int32, error) {
+	if err := n.start(); err != nil {
+		return 0, err
+	}
 	conn, err := n.inotify.SyscallConn()
 	if err != nil {
 		return 0, err
@@ -92,24 +156,39 @@ func (n *notifier) watchDir(dir string, mask uint32) (int32, error) {
 	return int32(wd), nil
 }
 
+// start makes the instance of inotify, unless there is one. It requires mu.
+func (n *notifier) start() error {
+	if n.inotify != nil {
+		return nil
+	}
+	if n.closed() {
+		return os.ErrClosed
+	}
+	file, err := n.open()
+	if err != nil {
+		return err
+	}
+	n.inotify = file
+	n.running.Add(1)
+	go n.run(file)
+	return nil
+}
+
 // output has the watcher told of output, too, or no more.
 func (w *unitWatch) output(on bool) error {
 	w.n.mu.Lock()
 	defer w.n.mu.Unlock()
-	switch {
-	case on == (w.own >= 0):
+	if on == w.reads {
 		return nil
-	case !on:
+	}
+	if w.reads = on; !on {
 		w.drop()
-		return nil
 	}
-	wd, err := w.n.watchDir(w.dir, unix.IN_MODIFY|unix.IN_MOVED_TO)
+	err := w.watch()
 	if err != nil {
-		return err
+		w.reads = false
 	}
-	w.own = wd
-	w.n.units[wd] = w
-	return nil
+	return err
 }
 
 // foreignOutput is output for the supervisor of a deployed node, whose statuses show
@@ -142,27 +221,46 @@ func (w *unitWatch) remove() {
 	w.n.mu.Lock()
 	defer w.n.mu.Unlock()
 	w.drop()
+	delete(w.n.polled, w)
 	if name := filepath.Base(w.dir); w.n.nodes[w.node][name] == w {
 		delete(w.n.nodes[w.node], name)
 	}
 }
 
-// Close ends the goroutine. Nobody is told of anything when it has returned.
+// Close ends the goroutines. Nobody is told of anything when it has returned.
 func (n *notifier) Close() error {
-	err := n.inotify.Close()
-	<-n.done
+	n.mu.Lock()
+	var err error
+	if !n.closed() {
+		close(n.closing)
+		if n.inotify != nil {
+			err = n.inotify.Close()
+		}
+	}
+	n.mu.Unlock()
+	n.running.Wait()
 	return err
 }
 
-func (n *notifier) run() {
-	defer close(n.done)
+// closed requires mu.
+func (n *notifier) closed() bool {
+	select {
+	case <-n.closing:
+		return true
+	default:
+		return false
+	}
+}
+
+func (n *notifier) run(inotify *os.File) {
+	defer n.running.Done()
 	buf := make([]byte, 64<<10)
 	for {
-		size, err := n.inotify.Read(buf)
+		size, err := inotify.Read(buf)
 		if err != nil {
 			return // closed
 		}
-		n.tell(buf[:size])
+		n.read(buf[:size]).tell()
 	}
 }
 
@@ -170,19 +268,40 @@ func (n *notifier) run() {
 // that a status is safe.
 type change struct{ output, status, lost bool }
 
-// tell calls the watchers for a batch of events, each of them at most once for
-// its output and once for its status.
-func (n *notifier) tell(events []byte) {
-	changes := make(map[*unitWatch]change)
-	var order []*unitWatch
-	note := func(w *unitWatch, c change) {
-		old, seen := changes[w]
-		if !seen {
-			order = append(order, w)
-		}
-		changes[w] = change{output: old.output || c.output, status: old.status || c.status, lost: old.lost || c.lost}
+// changes are those of several units, in their order.
+type changes struct {
+	of    map[*unitWatch]change
+	order []*unitWatch
+}
+
+func (c *changes) note(w *unitWatch, more change) {
+	old, seen := c.of[w]
+	if !seen {
+		c.order = append(c.order, w)
 	}
+	c.of[w] = change{output: old.output || more.output, status: old.status || more.status, lost: old.lost || more.lost}
+}
+
+// tell calls each of the watchers at most once for its output and once for its
+// status.
+func (c *changes) tell() {
+	for _, w := range c.order {
+		change := c.of[w]
+		if change.output {
+			w.watcher.OutputGrew()
+		}
+		if !change.status || change.lost && (FS{}).SyncDir(w.dir) != nil {
+			continue // the unit is gone, or its end will tell
+		}
+		w.watcher.StatusChanged()
+	}
+}
+
+// read returns what a batch of events says.
+func (n *notifier) read(events []byte) *changes {
+	found := &changes{of: make(map[*unitWatch]change)}
 	n.mu.Lock()
+	defer n.mu.Unlock()
 	for len(events) >= unix.SizeofInotifyEvent {
 		wd := int32(binary.NativeEndian.Uint32(events))
 		mask := binary.NativeEndian.Uint32(events[4:])
@@ -192,28 +311,17 @@ func (n *notifier) tell(events []byte) {
 		if mask&unix.IN_Q_OVERFLOW != 0 {
 			for _, units := range n.nodes {
 				for _, w := range units {
-					note(w, change{output: w.own >= 0, status: true, lost: true})
+					found.note(w, change{output: w.own >= 0, status: true, lost: true})
 				}
 			}
 			continue
 		}
 		if w := n.nodes[wd][name]; w != nil {
-			note(w, change{status: true})
+			found.note(w, change{status: true})
 		}
 		if w := n.units[wd]; w != nil {
-			note(w, change{output: name == work.StdoutFile || name == work.StderrFile, status: w.foreign && name == work.StatusFile})
+			found.note(w, change{output: name == work.StdoutFile || name == work.StderrFile, status: w.foreign && name == work.StatusFile})
 		}
 	}
-	n.mu.Unlock()
-	for _, w := range order {
-		if changes[w].output {
-			w.watcher.OutputGrew()
-		}
-		if changes[w].lost && (FS{}).SyncDir(w.dir) != nil {
-			continue // the unit is gone, or its end will tell
-		}
-		if changes[w].status {
-			w.watcher.StatusChanged()
-		}
-	}
+	return found
 }

@@ -29,22 +29,21 @@ var _ work.Processes = (*Processes)(nil)
 
 // NewProcesses returns Processes that start this very program as supervisors:
 // its main function must call SuperviseMain when the first argument is
-// "supervise".
-func NewProcesses() (*Processes, error) {
+// "supervise". It logs by the given function, which may not wait, what a person may
+// want to look at; nil is nobody.
+func NewProcesses(log func(format string, args ...any)) (*Processes, error) {
+	if log == nil {
+		log = func(string, ...any) {}
+	}
 	program, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program's file, to run it as a supervisor: %w", err)
 	}
-	notify, err := newNotifier()
-	if err != nil {
-		return nil, err
-	}
 	endings, err := newEndings()
 	if err != nil {
-		notify.Close()
 		return nil, err
 	}
-	return &Processes{program: program, notify: notify, endings: endings, spares: spares{endings: endings}}, nil
+	return &Processes{program: program, notify: newNotifier(log), endings: endings, spares: spares{endings: endings}}, nil
 }
 
 // Close ends all watching. The supervisors that have a unit go on.

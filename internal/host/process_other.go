@@ -17,7 +17,7 @@ var _ work.Processes = (*Processes)(nil)
 
 // NewProcesses returns Processes whose every call fails with an error that
 // says why.
-func NewProcesses() (*Processes, error) { return &Processes{}, nil }
+func NewProcesses(func(format string, args ...any)) (*Processes, error) { return &Processes{}, nil }
 
 var errNotHere = fmt.Errorf("commands of units of work run on Linux only, not on %s", runtime.GOOS)
 

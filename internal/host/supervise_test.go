@@ -328,7 +328,7 @@ func (w *watch) Ended(claimed bool, problem string) { w.ended <- problem }
 // The supervisor of a deployed node makes no claim. It is known by the process
 // ID in the status and by its arguments.
 func TestAttachToDeployedSupervisor(t *testing.T) {
-	p, err := NewProcesses()
+	p, err := NewProcesses(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -371,7 +371,7 @@ func TestAttachToDeployedSupervisor(t *testing.T) {
 
 // A unit that was ended before its supervisor came to it does not run.
 func TestStartAfterTheEnd(t *testing.T) {
-	p, err := NewProcesses()
+	p, err := NewProcesses(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -402,7 +402,7 @@ func TestStartAfterTheEnd(t *testing.T) {
 // A supervisor that finds the unit claimed leaves the watching to the one that
 // has claimed it.
 func TestStartAfterClaim(t *testing.T) {
-	p, err := NewProcesses()
+	p, err := NewProcesses(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -421,7 +421,7 @@ func TestStartAfterClaim(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-first.status // it runs
-	other, err := NewProcesses()
+	other, err := NewProcesses(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
