@@ -31,6 +31,9 @@ type MeshOptions struct {
 	TLSClient func(name, node string) (*tls.Config, error)
 	// Certificates returns those that the node shows to others. Nil means none.
 	Certificates func() []Certificate
+	// Problems returns, for a person, what the node cannot do at present. Nil means
+	// nothing.
+	Problems func() []string
 }
 
 // A Certificate is what status tells of one that the node shows to others. Old

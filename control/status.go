@@ -33,6 +33,10 @@ func (c *meshCommands) status(_ context.Context, req *Request, _ Session) (any, 
 	if slices.Contains(wanted, "Certificates") {
 		answer["Certificates"] = c.certificates()
 	}
+	// And this only when there are any, which every client is to show.
+	if problems := c.problems(); len(problems) > 0 {
+		answer["Problems"] = problems
+	}
 	// Clients iterate over the lists: let none be null.
 	if st.Connections == nil {
 		answer["Connections"] = []struct{}{}
@@ -55,6 +59,13 @@ func (c *meshCommands) certificates() []Certificate {
 		return []Certificate{}
 	}
 	return c.opts.Certificates()
+}
+
+func (c *meshCommands) problems() []string {
+	if c.opts.Problems == nil {
+		return nil
+	}
+	return c.opts.Problems()
 }
 
 // requestedFields returns nil if the request does not say. Names that nobody

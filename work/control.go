@@ -22,11 +22,15 @@ func (m *Manager) handle(ctx context.Context, req *control.Request, s control.Se
 		return nil, err
 	}
 	o.from = s.Peer()
+	if o.subcommand == "features" {
+		return featuresAnswer{Features: m.Features()}, nil
+	}
+	if err := m.Available(); err != nil {
+		return nil, err
+	}
 	switch o.subcommand {
 	case "submit":
 		return m.handleSubmit(ctx, o, s)
-	case "features":
-		return featuresAnswer{Features: m.Features()}, nil
 	case "list":
 		return m.list(o)
 	case "status":

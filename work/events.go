@@ -23,7 +23,16 @@ type UnitForgotten struct{ Unit, Node string }
 type UnitUnreadable struct {
 	Unit string
 	Err  error
+	// Again: it is tried again, as the reason may pass.
+	Again bool
 }
+
+// UnitsUnavailable: the directory with all units cannot be used, so commands about
+// units are refused. It is tried again.
+type UnitsUnavailable struct{ Err error }
+
+// UnitsAvailable: it can be used now, and the units in it are taken up.
+type UnitsAvailable struct{}
 
 // UnitProblem: something about a unit failed that no client was told.
 type UnitProblem struct {
@@ -40,9 +49,11 @@ type RemoteProblem struct {
 	Err  error
 }
 
-func (UnitChanged) event()    {}
-func (UnitReleased) event()   {}
-func (UnitForgotten) event()  {}
-func (UnitUnreadable) event() {}
-func (UnitProblem) event()    {}
-func (RemoteProblem) event()  {}
+func (UnitChanged) event()      {}
+func (UnitReleased) event()     {}
+func (UnitForgotten) event()    {}
+func (UnitUnreadable) event()   {}
+func (UnitsUnavailable) event() {}
+func (UnitsAvailable) event()   {}
+func (UnitProblem) event()      {}
+func (RemoteProblem) event()    {}

@@ -166,9 +166,10 @@ func (c connection) close() {
 }
 
 // passes reports whether an error answer says only that the node has no time for the
-// command: it may have made a unit of it before it noticed that it stops.
+// command, or cannot read its disk: it may have made a unit of it before it noticed
+// that it stops.
 func passes(text string) bool {
-	return strings.HasPrefix(text, busyText) || text == errStopping.Error()
+	return strings.HasPrefix(text, busyText) || strings.HasPrefix(text, unavailableText) || text == errStopping.Error()
 }
 
 // refused turns an error answer of the remote node into a refusal. Other

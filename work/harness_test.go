@@ -111,9 +111,7 @@ func (n *testNode) start() {
 	}
 	n.server = control.New(n.id, control.Options{Clock: n.c.time})
 	n.m.Register(n.server)
-	if err := n.m.Start(); err != nil {
-		n.t.Fatal(err)
-	}
+	n.m.Start()
 	n.listener = newMemListener()
 	go n.server.Serve(n.listener)
 	n.c.mu.Lock()

@@ -120,11 +120,16 @@ func (k *keys) settle(key, id string, now time.Time) {
 	}
 }
 
-// add makes a unit of a former run known.
-func (k *keys) add(key, id string) {
+// add makes a unit of a former run known, unless its submission has come again
+// while it could not be read, and made another.
+func (k *keys) add(key, id string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if other, ok := k.units[key]; ok && other != id {
+		return &badStatus{fmt.Errorf("its submission has made unit %s", other)}
+	}
 	k.units[key] = id
+	return nil
 }
 
 // bury makes a key that came from a node a tombstone, on disk when it returns.
@@ -252,7 +257,7 @@ func (st store) readIdentity(id string) (identity, error) {
 	}
 	var i identity
 	if err := json.Unmarshal(b, &i); err != nil || strings.TrimSpace(i.Key) == "" {
-		return identity{}, fmt.Errorf("%s in the directory of unit %s names no key", SubmissionFile, id)
+		return identity{}, &badStatus{fmt.Errorf("%s in the directory of unit %s names no key", SubmissionFile, id)}
 	}
 	return i, nil
 }

@@ -106,12 +106,20 @@ type Manager struct {
 	pulls   sync.Mutex // taken while that of a unit is held
 	pullers map[pullKey]*puller
 
+	// starting is held while units of former runs are taken up, and before the locks
+	// of these.
+	starting   sync.Mutex
+	startAgain transport.Timer
+
 	mu     sync.Mutex // last in order: no unit is called under it
 	closed bool
-	rand   *rand.Rand
-	types  map[string]Type
-	units  map[string]runner // nil for one that is being made
-	// damaged are those that are in quarantine.
+	// unavailable is why units of former runs are not taken up yet.
+	unavailable error
+	rand        *rand.Rand
+	types       map[string]Type
+	units       map[string]runner // nil for one that is being made
+	// damaged are those that are in quarantine; some of them, which could not be read
+	// just then, only until the next try.
 	damaged map[string]error
 	// owed are those that are forgotten here and still to be released elsewhere.
 	owed   map[string]*remote
@@ -165,93 +173,6 @@ func (m *Manager) AddType(t Type) error {
 	return nil
 }
 
-// Start takes up the units of former runs. Directories that it cannot use it puts
-// into quarantine. The error is about the node's directory as a whole.
-func (m *Manager) Start() error {
-	ids, marked, err := m.store.scan()
-	if err != nil {
-		return err
-	}
-	if err := m.keys.load(m.clock.Now()); err != nil {
-		return err
-	}
-	for _, id := range ids {
-		r, err := m.restore(id, marked)
-		if err != nil {
-			m.quarantine(id, err)
-			continue
-		}
-		m.store.unmarkDamaged(id)
-		m.mu.Lock()
-		m.units[id] = r
-		m.mu.Unlock()
-		r.resume()
-	}
-	m.startWaiting(m.places.fillAll())
-	return m.startOwed()
-}
-
-// restore makes a unit of what is on disk, and makes that safe if it may not be. The
-// key of its submission is taken even if that is damaged: the unit may have run.
-func (m *Manager) restore(id string, marked []string) (runner, error) {
-	of, err := m.store.readIdentity(id)
-	if err != nil {
-		return nil, err
-	}
-	if of.Key != "" {
-		m.keys.add(of.Key, id)
-	}
-	s, err := ReadStatus(m.store.fs, m.store.unitDir(id))
-	if err == nil {
-		err = m.store.makeSafe(id, s, marked)
-	}
-	if err != nil {
-		return nil, err
-	}
-	u := newUnit(m, id, s, of)
-	if s.WorkType != remoteType {
-		return newCommand(u), nil
-	}
-	return restoreRemote(u)
-}
-
-// quarantine keeps a directory that cannot be used, for a person to look at. It
-// is marked, not moved: what is damaged may be a status that the supervisor of
-// a deployed node is just writing, and the next start finds it whole.
-func (m *Manager) quarantine(id string, why error) {
-	m.store.markDamaged(id, why)
-	m.mu.Lock()
-	m.damaged[id] = why
-	m.mu.Unlock()
-	m.emit(UnitUnreadable{Unit: id, Err: why})
-}
-
-// removeDamaged removes a directory that is in quarantine.
-func (m *Manager) removeDamaged(id string) error {
-	of, err := m.store.readIdentity(id)
-	if err == nil && of.Key != "" {
-		if err := m.keys.bury(of.Key, of.From, m.clock.Now()); err != nil {
-			return err
-		}
-	}
-	if err := m.store.remove(id); err != nil {
-		return err
-	}
-	m.mu.Lock()
-	delete(m.damaged, id)
-	m.mu.Unlock()
-	m.emit(UnitReleased{Unit: id})
-	return nil
-}
-
-// isDamaged tells of a unit that is in quarantine, and why.
-func (m *Manager) isDamaged(id string) (why error, damaged bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	why, damaged = m.damaged[id]
-	return why, damaged
-}
-
 // Close stops following units: those that run go on running, here and on other
 // nodes, and the next Start takes them up again. It returns when no exchange
 // with another node is under way.
@@ -260,6 +181,7 @@ func (m *Manager) Close() {
 	m.closed = true
 	m.wakeUp.stop()
 	m.mu.Unlock()
+	m.endStart()
 	for _, r := range m.all() {
 		r.stop()
 	}
@@ -347,7 +269,10 @@ func (m *Manager) find(id string) (runner, error) {
 	if r := m.units[id]; r != nil {
 		return r, nil
 	}
-	if why, ok := m.damaged[id]; ok {
+	switch why, ok := m.damaged[id]; {
+	case ok && isUnread(why):
+		return nil, fmt.Errorf("%s work unit %s: %w (tried again every %v)", unavailableText, id, why, retryPause)
+	case ok:
 		return nil, fmt.Errorf("work unit %s is damaged, and kept as it is until it is released by force: %w", id, why)
 	}
 	return nil, unknownUnit(id)

@@ -87,24 +87,17 @@ func (st store) isTaken(id string) bool {
 	})
 }
 
-// startOwed takes up the releases that former runs still owed to other nodes.
-func (m *Manager) startOwed() error {
-	ids, err := m.store.scanOwed()
+// takeUpOwed takes up a release that former runs still owed to another node.
+func (m *Manager) takeUpOwed(id string) {
+	r, err := m.restoreOwed(id)
 	if err != nil {
-		return err
+		m.emit(UnitUnreadable{Unit: id, Err: err})
+		return
 	}
-	for _, id := range ids {
-		r, err := m.restoreOwed(id)
-		if err != nil {
-			m.emit(UnitUnreadable{Unit: id, Err: err})
-			continue
-		}
-		m.mu.Lock()
-		m.owed[id] = r
-		m.mu.Unlock()
-		r.resume()
-	}
-	return nil
+	m.mu.Lock()
+	m.owed[id] = r
+	m.mu.Unlock()
+	r.resume()
 }
 
 func (m *Manager) restoreOwed(id string) (*remote, error) {

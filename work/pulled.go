@@ -38,6 +38,8 @@ func (l *pull) receive(msg followMessage, output []byte) {
 	switch {
 	case msg.Error != "" && msg.End != nil:
 		err = &damage{fmt.Sprintf("error from node %s: %s; there the unit is %v: %s", l.p.key.node, msg.Error, msg.End.State, msg.End.Detail)}
+	case passes(msg.Error):
+		err = fmt.Errorf("error from node %s: %s", l.p.key.node, msg.Error)
 	case msg.Error != "":
 		err = &refusal{node: l.p.key.node, text: msg.Error, unknown: strings.HasPrefix(msg.Error, "unknown work unit")}
 	case msg.End != nil:

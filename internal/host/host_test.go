@@ -86,8 +86,8 @@ func startDaemonWith(t *testing.T, dir string, minFree int64) *testDaemon {
 	}
 	d.server = control.New("node", control.Options{Clock: transport.System})
 	d.manager.Register(d.server)
-	if err := d.manager.Start(); err != nil {
-		t.Fatal(err)
+	if d.manager.Start(); d.manager.Available() != nil {
+		t.Fatal(d.manager.Available())
 	}
 	l, err := ListenUnix(d.socket, 0o600)
 	if err != nil {
