@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"receptor/sim"
 	"receptor/sim/campaign"
@@ -24,7 +23,6 @@ type checkFlags struct {
 	out          string
 	shrinkRuns   int
 	asJSON       bool
-	stall        time.Duration
 }
 
 // check is the command that runs scenario files under many seeds.
@@ -34,7 +32,6 @@ func (a app) check(ctx context.Context, args []string) error {
 	f.StringVar(&c.seeds, "seeds", "0:100", "run with each seed of `A:B`, A up to but not B")
 	f.StringVar(&c.shard, "shard", "", "of the seeds only shard `I/N`: those that leave the remainder I when divided by N (N/N is 0/N)")
 	f.StringVar(&c.engine, "engine", sim.EngineCore, aboutEngines)
-	f.DurationVar(&c.stall, "stall", full.DefaultStall, aboutStall)
 	f.BoolVar(&c.noFaults, "no-faults", false, "run the files as they are: no faults but their own, no liveness phase, their own expectations")
 	f.IntVar(&c.jobs, "jobs", 0, "how many runs go on at once (default: one for each core)")
 	f.BoolVar(&c.keepGoing, "keep-going", false, "go on after a failure")
@@ -42,9 +39,6 @@ func (a app) check(ctx context.Context, args []string) error {
 	f.IntVar(&c.shrinkRuns, "shrink", shrink.DefaultRuns, "how many runs to spend on making a failure small; 0: none")
 	f.BoolVar(&c.asJSON, "json", false, "print one JSON object for each run, also on a terminal")
 	if err := f.Parse(args); err != nil {
-		return err
-	}
-	if err := checkStall(c.engine, c.stall, f.Changed("stall")); err != nil {
 		return err
 	}
 	plan, err := c.campaign(f.Args())
@@ -60,7 +54,7 @@ func (a app) check(ctx context.Context, args []string) error {
 			return err
 		}
 		defer host.Close()
-		plan.Engine = campaign.Full{Host: host, Stall: c.stall}
+		plan.Engine = campaign.Full{Host: host}
 	}
 	plan.Wall = a.wall
 	r := &reporter{

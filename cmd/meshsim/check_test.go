@@ -190,8 +190,6 @@ func TestCheckExplainsBadInput(t *testing.T) {
 		{nil, "scenario file is missing"},
 		{[]string{"no-such-file.yaml"}, "no-such-file.yaml: no such file"},
 		{[]string{good, "--engine", "fast"}, `engine "fast" is not available: core and full are`},
-		{[]string{good, "--stall", "9s"}, "--stall is for the full engine"},
-		{[]string{good, "--engine", "full", "--stall", "0s"}, "--stall 0s: it must be more than nothing"},
 		{[]string{good, "--seeds", "7"}, `--seeds "7": two numbers`},
 		{[]string{good, "--shard", "4"}, `--shard "4": write I/N`},
 		{[]string{good, "--shard", "5/4"}, `--shard "5/4": write I/N`},

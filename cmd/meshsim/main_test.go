@@ -55,8 +55,6 @@ func TestBadInputIsExplained(t *testing.T) {
 		{[]string{"run", "no-such-file.yaml"}, "no-such-file.yaml: no such file"},
 		{[]string{"run", bad}, bad + `:2: scenario: unknown key "linkz" (did you mean "links"?)`},
 		{[]string{"run", good, "--engine", "quick"}, `engine "quick" is not available`},
-		{[]string{"run", good, "--stall", "9s"}, "--stall is for the full engine"},
-		{[]string{"run", good, "--engine", "full", "--stall", "0s"}, "--stall 0s: it must be more than nothing"},
 		{[]string{"run", good, "--engine", "full", "--html", "x"}, "--html is for the core engine"},
 		{[]string{"run", good, "--seed", "x"}, `invalid argument "x" for "--seed" flag: want a whole number from 0 to 18446744073709551615`},
 		{[]string{"run", good, "--seed", "18446744073709551616"}, "want a whole number from 0 to 18446744073709551615"},

@@ -31,7 +31,6 @@ type runFlags struct {
 	asJSON                  bool
 	twice                   bool
 	history                 int
-	stall                   time.Duration
 }
 
 // run is the command that runs a scenario file.
@@ -65,7 +64,6 @@ func (a app) parseRun(args []string) (*runFlags, error) {
 	f.StringVar(&r.resolvedPath, "resolved", "", "write the scenario to `FILE`, with nothing left to draw from the seed")
 	f.StringVar(&r.htmlPath, "html", "", "write a page that shows the run to `FILE`")
 	f.BoolVar(&r.twice, "twice", false, "run it twice, to see that both runs are the same")
-	f.DurationVar(&r.stall, "stall", full.DefaultStall, aboutStall)
 	f.IntVar(&r.history, "history", 20, "after a violation, print so many events that led to it")
 	f.BoolVar(&r.asJSON, "json", false, "print the report as one JSON object")
 	if err := f.Parse(args); err != nil {
@@ -77,9 +75,6 @@ func (a app) parseRun(args []string) (*runFlags, error) {
 	}
 	r.engine = *engine
 	if err := checkEngine(r.engine); err != nil {
-		return nil, err
-	}
-	if err := checkStall(r.engine, r.stall, f.Changed("stall")); err != nil {
 		return nil, err
 	}
 	if r.engine == full.Engine {

@@ -4,12 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
-	"time"
 
-	"receptor/sim"
 	"receptor/sim/check"
 	"receptor/sim/full"
 	"receptor/sim/scenario"
@@ -30,7 +27,7 @@ func (a app) runFull(ctx context.Context, file *scenario.File, flags *runFlags) 
 		return err
 	}
 	defer host.Close()
-	opts := full.Options{Wall: a.wall, For: flags.length, Stall: flags.stall}
+	opts := full.Options{Wall: a.wall, For: flags.length}
 	var trace bytes.Buffer
 	if flags.tracePath != "" || flags.twice {
 		opts.Trace = &trace
@@ -75,20 +72,6 @@ func newHost(ctx context.Context) (*full.Host, error) {
 		return nil, err
 	}
 	return full.NewHost(ctx, guest, full.CacheDir(), 0)
-}
-
-const aboutStall = "how long the full engine may take, by the machine's clock, for a second of virtual time before that is a failure; " +
-	"more on a machine with much else to do"
-
-// checkStall checks the flag --stall of both commands.
-func checkStall(engine string, stall time.Duration, given bool) error {
-	switch {
-	case given && engine == sim.EngineCore:
-		return errors.New("--stall is for the full engine: leave it out")
-	case stall <= 0:
-		return fmt.Errorf("--stall %v: it must be more than nothing", stall)
-	}
-	return nil
 }
 
 // checkFull refuses flags that the full engine has no use for.

@@ -75,7 +75,7 @@ var rules = map[string]rule{
 	"sim/belief":           {imports: []string{"mesh", "sim/check"}},
 	"sim/truth":            {imports: []string{"sim/check", "sim/lane", "sim/scenario"}, pure: true},
 	"sim/disk":             {imports: []string{"work/vfs"}},
-	"sim/full":             {imports: []string{"sim/check", "sim/eventlog", "sim/scenario", "sim/seed", "sim/skew", "work", "github.com/tetratelabs/wazero/...", unix}, waits: []string{"stall.go"}, clock: []string{"stall.go"}},
+	"sim/full":             {imports: []string{"sim/check", "sim/eventlog", "sim/scenario", "sim/seed", "sim/skew", "work", "github.com/tetratelabs/wazero/...", unix}},
 	"sim/full/fulltest":    {tests: true, imports: []string{"sim/guest"}},
 	"sim/guest": {
 		imports: []string{"control", "internal/config", "internal/daemon", "internal/iprouter", "internal/pki", "internal/supervision", "mesh", "mesh/firewall", "sim/belief", "sim/check", "sim/deployed", "sim/disk", "sim/eventlog", "sim/fault", "sim/forge", "sim/lane", "sim/scenario", "sim/seed", "sim/skew", "sim/truth", "transport", "transport/tcp", "transport/udp", "work", "work/vfs", pion},

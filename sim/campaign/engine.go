@@ -44,17 +44,14 @@ func (Core) Run(ctx context.Context, s *scenario.Scenario, opts Options) (sim.Re
 }
 
 // Full is the full engine.
-type Full struct {
-	Host  *full.Host
-	Stall time.Duration // as in full.Options
-}
+type Full struct{ Host *full.Host }
 
 // Supports implements Engine: it can do all.
 func (Full) Supports(scenario.Action) bool { return true }
 
 // Run implements Engine. The report has what both engines tell.
 func (f Full) Run(ctx context.Context, s *scenario.Scenario, opts Options) (sim.Report, error) {
-	r, err := f.Host.Run(ctx, s, full.Options{For: opts.For, Wall: opts.Wall, Stall: f.Stall})
+	r, err := f.Host.Run(ctx, s, full.Options{For: opts.For, Wall: opts.Wall})
 	return sim.Report{
 		Seed: r.Seed, Engine: r.Engine, Nodes: r.Nodes, Links: r.Links, VirtualSeconds: r.VirtualSeconds, WallSeconds: r.WallSeconds,
 		Events: r.Events, TraceHash: r.TraceHash, ConvergedAtSeconds: r.ConvergedAtSeconds, Violations: r.Violations, Quiet: r.Quiet,

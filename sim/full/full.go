@@ -25,9 +25,6 @@ type Options struct {
 	Trace io.Writer
 	// Wall is as in sim.Options.
 	Wall func() time.Duration
-	// Stall is how long, in the machine's time, the guest may take for a second of
-	// virtual time before that is a violation; 0: DefaultStall.
-	Stall time.Duration
 }
 
 // Report is what came of a run. As JSON it is what `meshsim run --json` prints.

@@ -2,6 +2,7 @@ package full
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"sync/atomic"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -23,14 +23,9 @@ import (
 // startOfTime is what the clock shows when a guest begins.
 var startOfTime = time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
 
-// Bounds of a guest that Options and NewHost have when they are not told any.
-const (
-	// DefaultStall leaves room for hundreds of nodes that start at one instant, on
-	// a machine that others use.
-	DefaultStall = 2 * time.Minute
-	// DefaultMemory is in MiB. WebAssembly has 4096 at most.
-	DefaultMemory = 3072
-)
+// DefaultMemory is how much memory a guest may take, in MiB, if NewHost is not told.
+// WebAssembly has 4096 at most.
+const DefaultMemory = 3072
 
 // Host runs guests. It may be used by several goroutines at once, each run is one
 // thread with a memory of its own.
@@ -110,7 +105,7 @@ func (h *Host) Run(ctx context.Context, s *scenario.Scenario, opts Options) (Rep
 	began := wall()
 	j := newJudge(s)
 	out := &sink{hash: sha256.New(), judge: j, trace: opts.Trace}
-	g := &guestRun{scenario: s, out: out, stall: opts.Stall}
+	g := &guestRun{scenario: s, out: out, effort: newEffort(len(s.Nodes))}
 	crash, err := g.execute(ctx, h)
 	if err == nil {
 		err = out.err
@@ -118,7 +113,7 @@ func (h *Host) Run(ctx context.Context, s *scenario.Scenario, opts Options) (Rep
 	if err != nil {
 		return Report{}, err
 	}
-	now := g.time()
+	now := g.now
 	j.finish(now, crash)
 	return Report{
 		Seed: s.Seed, Engine: Engine, Nodes: len(s.Nodes), Links: len(s.Links),
@@ -133,37 +128,31 @@ func (h *Host) Run(ctx context.Context, s *scenario.Scenario, opts Options) (Rep
 type guestRun struct {
 	scenario *scenario.Scenario
 	out      io.Writer
-	stall    time.Duration
-	now      atomic.Int64 // virtual nanoseconds since the start
+	now      time.Duration // virtual, since the start
+	effort   effort
 }
-
-func (g *guestRun) time() time.Duration { return time.Duration(g.now.Load()) }
 
 // execute runs the guest to its end. crash says how that came if it was not by
 // itself.
 func (g *guestRun) execute(ctx context.Context, h *Host) (crash string, err error) {
-	if g.stall == 0 {
-		g.stall = DefaultStall
-	}
-	watched, stop := watch(ctx, g.stall, func() int64 { return g.now.Load() / int64(time.Second) })
-	defer stop()
+	var stopped error // why it was
 	var problems bytes.Buffer
 	// Without a name there may be many at once.
 	module := wazero.NewModuleConfig().WithName("").WithArgs("guest").
 		WithStdin(bytes.NewReader(g.scenario.Encode(""))).WithStdout(g.out).WithStderr(&problems).
 		WithRandSource(random{seed.Rand(g.scenario.Seed, "guest", "")}).
 		WithWalltime(func() (int64, int32) {
-			t := startOfTime.Add(g.time())
+			t := startOfTime.Add(g.now)
 			return t.Unix(), int32(t.Nanosecond())
 		}, 1).
-		WithNanotime(func() int64 { return g.now.Load() + 1 }, 1). // the Go runtime takes 0 for no time at all
-		WithNanosleep(func(ns int64) { g.now.Add(max(ns, 0)) }).
+		WithNanotime(func() int64 { return int64(g.now) + 1 }, 1). // the Go runtime takes 0 for no time at all
+		WithNanosleep(func(ns int64) { g.now += time.Duration(max(ns, 0)) }).
 		WithOsyield(func() {
-			if watched.Err() != nil {
+			if stopped = cmp.Or(ctx.Err(), g.effort.jumped(g.now, jumpsBetweenYields)); stopped != nil {
 				panic(sys.NewExitError(sys.ExitCodeContextCanceled))
 			}
 		})
-	m, err := h.runtime.InstantiateModule(withLinearMemory(watched), h.program, module)
+	m, err := h.runtime.InstantiateModule(withLinearMemory(ctx), h.program, module)
 	if m != nil {
 		m.Close(context.WithoutCancel(ctx))
 	}
@@ -171,8 +160,8 @@ func (g *guestRun) execute(ctx context.Context, h *Host) (crash string, err erro
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
-	case errors.Is(context.Cause(watched), errStalled):
-		return fmt.Sprintf("a second of virtual time took longer than %v: they do something without end", g.stall), nil
+	case stopped != nil:
+		return fmt.Sprintf("%v: they do something without end", stopped), nil
 	case err == nil, errors.As(err, &exit) && exit.ExitCode() == 0:
 		return "", nil
 	}
