@@ -7,7 +7,10 @@ import (
 	"testing"
 )
 
-var step = flag.Int("step", 29, "of so many instants between two operations, at one there is a crash; with 1 at all")
+var (
+	step   = flag.Int("step", 29, "of so many instants between two operations, at one there is a crash; with 1 at all")
+	losses = flag.Int("losses", 1, "at each instant at which writes are torn or reordered, it is so many times, in different ways")
+)
 
 // short is a unit from its submission to its release.
 const short = `
@@ -29,18 +32,26 @@ func TestEveryCrashPoint(t *testing.T) {
 		for i, what := range []string{"do: crash", "do: power-cut", "do: power-cut, loss: torn", "do: power-cut, loss: reordered"} {
 			action, first := what+", node: "+node, 1+offset
 			duration := []string{"200ms", "10ms"}[i%2] // the latter ends before it is Running
+			ways := 1
+			if strings.Contains(what, "loss") {
+				ways = *losses
+			}
 			offset = (offset + *step/8 + 1) % *step
 			t.Run(action, func(t *testing.T) {
 				t.Parallel()
 				n := first
 				for ; ; n += *step {
 					text := fmt.Sprintf(short, duration, action, n)
-					r, trace := play(t, text, uint64(n))
-					if !strings.Contains(trace, `"kind":"fault over"`) {
-						break // there are no more instants
+					over := false
+					for way := range ways {
+						r, trace := play(t, text, uint64(way)<<32|uint64(n))
+						over = over || !strings.Contains(trace, `"kind":"fault over"`)
+						if len(r.Violations) > 0 {
+							t.Errorf("seed %d: violations %v of%s", r.Seed, r.Violations, text)
+						}
 					}
-					if len(r.Violations) > 0 {
-						t.Errorf("violations %v of%s", r.Violations, text)
+					if over {
+						break // there are no more instants
 					}
 				}
 				if n < 50 {
