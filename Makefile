@@ -91,8 +91,9 @@ properties: meshsim
 		-rapid.seed $(SEED) -rapid.checks $(PROPERTY_CASES)
 	bin/meshsim check $(CHECKED) --seeds $(SEED):$(shell expr $(SEED) + $(PROPERTY_SEEDS))
 	bin/meshsim check --engine full $(wildcard topologies/full/*.yaml sim/planted/testdata/full/*.yaml) --seeds $(SEED):$(shell expr $(SEED) + $(PROPERTY_SEEDS) / 5)
+	go test -timeout 1h ./sim/campaign -run ScenariosNatively -native.first $(SEED) -native.seeds $(shell expr $(PROPERTY_SEEDS) / 5)
 	go test -timeout 1h ./sim/planted -long
-	go test -timeout 2h ./sim/full -run TestEveryCrashPoint -step 1
+	go test -timeout 2h ./sim/full -run TestEveryCrashPoint -step 1 -losses 3
 
 # The next run begins where the last one ended.
 next-seeds:

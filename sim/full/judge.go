@@ -1,6 +1,7 @@
 package full
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -257,4 +258,21 @@ func (j *judge) finishRoutes(now time.Duration) {
 			}
 		}
 	}
+}
+
+// Judge returns what a run violates that was made without a Host. log is the event
+// log of it, to its end.
+func Judge(s *scenario.Scenario, log []byte) ([]check.Violation, error) {
+	j := newJudge(s)
+	var last time.Duration
+	for line := range bytes.Lines(log) {
+		e, err := eventlog.Parse(bytes.TrimSuffix(line, []byte("\n")))
+		if err != nil {
+			return nil, fmt.Errorf("event log: %w", err)
+		}
+		j.take(e)
+		last = time.Duration(e.At)
+	}
+	j.finish(last, "")
+	return j.violations, nil
 }
