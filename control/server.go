@@ -35,8 +35,10 @@ type Options struct {
 	// Clock bounds greetings and paces accepts that fail. Required.
 	Clock transport.Clock
 	// MaxSessions limits the sessions open at a time, over all listeners;
-	// 0 means DefaultMaxSessions. Clients beyond it are told so. Sessions by Unix
-	// sockets are counted apart: no client elsewhere can lock the owner out.
+	// 0 means DefaultMaxSessions. For a client beyond it, a session ends that has
+	// waited for a command for a while; if there is none, the client is told so.
+	// Sessions by Unix sockets are counted apart: no client elsewhere can lock the
+	// owner out.
 	MaxSessions int
 	// Problem is told of every accept that fails, and of every client that
 	// could not be greeted: with TLS that is a failed handshake. It may be nil.
@@ -65,8 +67,8 @@ type Server struct {
 	closed    bool
 	handlers  map[string]Handler
 	listeners map[net.Listener]struct{}
-	sessions  int // open ones, without refusals and those by Unix sockets
-	local     int // open ones by Unix sockets
+	sessions  pool // those of clients elsewhere
+	local     pool // those by Unix sockets
 	refusals  int
 }
 
@@ -158,46 +160,63 @@ func (s *Server) wait(d time.Duration) bool {
 
 // start runs the session of a new connection on a goroutine of its own.
 func (s *Server) start(conn net.Conn) {
-	count, run := s.admit(isLocal(conn))
-	if count == nil {
+	ss := newSession(s, conn)
+	run := s.admit(ss)
+	if run == nil {
+		ss.cancel()
 		conn.Close()
 		return
 	}
 	go func() {
 		defer s.running.Done()
 		// Closing the connection is what ends a session that waits for it.
-		stop := context.AfterFunc(s.ctx, func() { conn.Close() })
-		run(newSession(s, conn))
+		stop := context.AfterFunc(ss.ctx, func() { conn.Close() })
+		run()
+		ss.end()
 		stop()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		*count--
+		ss.cancel()
+		s.leave(ss)
 	}()
 }
 
 // admit decides what becomes of a new connection: the returned function runs
-// its session, which has been added to *count and to running. The count is nil
+// its session, which has been added to running, and is to leave. It is nil
 // if the connection must be closed without a word.
-func (s *Server) admit(local bool) (count *int, run func(*session)) {
+func (s *Server) admit(ss *session) (run func()) {
+	now := s.opts.Clock.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	count = &s.sessions
-	if local {
-		count = &s.local
+	p := &s.sessions
+	if ss.IsLocal() {
+		p = &s.local
 	}
 	switch {
 	case s.closed:
-		return nil, nil
-	case *count < s.opts.MaxSessions:
-		run = func(ss *session) { ss.run(s.ctx) }
+		return nil
+	case p.open < s.opts.MaxSessions, p.displace(now):
+		p.open++
+		ss.pool, run = p, ss.run
 	case s.refusals < maxRefusals:
-		count, run = &s.refusals, (*session).refuse
+		s.refusals++
+		ss.refused, run = true, ss.refuse
 	default:
-		return nil, nil
+		return nil
 	}
-	*count++
 	s.running.Add(1)
-	return count, run
+	return run
+}
+
+// leave is called when a session has ended.
+func (s *Server) leave(ss *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ss.refused {
+		s.refusals--
+	}
+	if ss.pool != nil {
+		ss.pool.open--
+		ss.pool.busy(ss)
+	}
 }
 
 func (s *Server) addListener(l net.Listener) bool {

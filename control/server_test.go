@@ -120,6 +120,65 @@ func TestSessionLimit(t *testing.T) {
 	})
 }
 
+// At the limit the session that has waited longest for a command gives way, unless
+// it has hardly waited, or has a command.
+func TestIdleSessionGivesWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newBubbleNode(t, Options{MaxSessions: 3})
+		unblock := make(chan struct{})
+		n.Handle("block", func(context.Context, *Request, Session) (any, error) {
+			<-unblock
+			return "done", nil
+		})
+		busy, idle, used := n.client(), n.client(), n.client()
+		answer := make(chan error, 1)
+		go func() {
+			_, err := busy.Do("block")
+			answer <- err
+		}()
+		time.Sleep(minIdle - 1)
+		if _, err := used.Do("echo a"); err != nil {
+			t.Fatal(err)
+		}
+		if got := n.talk("echo a\n"); !strings.HasPrefix(got, "ERROR: too many") {
+			t.Errorf("while all others were used lately: got %q", got)
+		}
+		time.Sleep(1)
+		last := n.client()
+		if _, err := last.Do("echo a"); err != nil {
+			t.Errorf("the new one: %v", err)
+		}
+		if _, err := idle.Do("echo a"); err == nil {
+			t.Error("the one that has waited longest is still served")
+		}
+		if _, err := used.Do("echo a"); err != nil {
+			t.Errorf("the one that was used lately: %v", err)
+		}
+		close(unblock)
+		if err := <-answer; err != nil {
+			t.Errorf("the one with a command: %v", err)
+		}
+	})
+}
+
+// Half a command line is none: it does not keep a session.
+func TestHalfLineGivesWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newBubbleNode(t, Options{MaxSessions: 1})
+		slow := n.dial()
+		go io.Copy(io.Discard, slow)
+		for range 2 * int(minIdle/time.Second) {
+			if _, err := io.WriteString(slow, "e"); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		if got := n.talk("echo a\n"); got != echoed {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
 // Refused clients that say nothing must not pile up.
 func TestRefusalsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

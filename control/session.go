@@ -2,6 +2,7 @@ package control
 
 import (
 	"bufio"
+	"container/list"
 	"context"
 	"encoding/json"
 	"errors"
@@ -48,10 +49,21 @@ type session struct {
 	// taken is set when a handler reads: what follows its command is input of
 	// that command from then on, and another command only if the handler says so.
 	taken bool
+	// ctx is that of its commands; cancel ends it, and the session.
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	// These require the server's mu.
+	pool      *pool // nil if it is refused, or has given way to another
+	refused   bool
+	place     *list.Element // among those that wait for a command
+	idleSince time.Time
 }
 
 func newSession(s *Server, conn net.Conn) *session {
-	return &session{server: s, conn: conn, in: bufio.NewReader(conn)}
+	ss := &session{server: s, conn: conn, in: bufio.NewReader(conn)}
+	ss.ctx, ss.cancel = context.WithCancel(s.ctx)
+	return ss
 }
 
 // Read implements Session.
@@ -101,25 +113,25 @@ func isLocal(conn net.Conn) bool { return conn.LocalAddr().Network() == "unix" }
 
 // run greets and carries out commands until the client has no more, one of
 // them ends the session, or the connection breaks.
-func (ss *session) run(ctx context.Context) {
-	defer ss.end()
+func (ss *session) run() {
 	if !ss.greet() {
 		return
 	}
 	for {
+		ss.server.waits(ss)
 		line, err := readLine(ss.in, MaxLine)
 		if errors.Is(err, errLineTooLong) {
 			ss.fail(fmt.Sprintf("a command line may have %d bytes, this one is longer", MaxLine))
 			return
 		}
-		if err != nil || !ss.carryOut(ctx, line) {
+		if err != nil || !ss.server.goesOn(ss) || !ss.carryOut(line) {
 			return
 		}
 	}
 }
 
 // carryOut runs one command line and reports whether the session goes on.
-func (ss *session) carryOut(ctx context.Context, line []byte) bool {
+func (ss *session) carryOut(line []byte) bool {
 	req, err := parseRequest(line)
 	switch {
 	case err != nil:
@@ -133,7 +145,7 @@ func (ss *session) carryOut(ctx context.Context, line []byte) bool {
 	}
 	ss.garbage = 0
 	ss.command = req.Command
-	value, err := h(ctx, req, ss)
+	value, err := h(ss.ctx, req, ss)
 	switch {
 	case err != nil:
 		return ss.fail(err.Error()) && !ss.taken
@@ -159,7 +171,6 @@ func (ss *session) noCommand(text string) bool {
 func (ss *session) refuse() {
 	timer := ss.server.opts.Clock.AfterFunc(refuseTime, func() { ss.conn.Close() })
 	defer timer.Stop()
-	defer ss.end()
 	if !ss.greet() {
 		return
 	}
