@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"receptor/sim/disk"
+	"receptor/work/vfs"
 )
 
 // memFS is the disk of a node, and what tests do with it.
@@ -15,6 +16,7 @@ type memFS struct {
 	mu     sync.Mutex
 	broken func(op disk.Op, name string) error // decides about each change
 	unread string                              // what cannot be opened to be read
+	before func(name string)                   // called before a file is opened to be read
 	ops    []string                            // all changes that were tried, in order
 }
 
@@ -48,6 +50,24 @@ func (m *memFS) setBroken(broken func(op disk.Op, name string) error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.broken = broken
+}
+
+// Open implements vfs.FS.
+func (m *memFS) Open(name string, mode vfs.Mode) (vfs.File, error) {
+	m.mu.Lock()
+	before := m.before
+	m.mu.Unlock()
+	if before != nil && mode == vfs.Read {
+		before(name)
+	}
+	return m.View.Open(name, mode)
+}
+
+// beforeOpen has a function called, which may wait, before a file is opened to be read.
+func (m *memFS) beforeOpen(f func(name string)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.before = f
 }
 
 // setUnread has a file that cannot be opened to be read, "" for none.

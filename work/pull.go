@@ -34,6 +34,10 @@ type puller struct {
 	gone   []*pull          // not in the session any more, or never, to be told so
 	wake   chan struct{}    // holds a token while out or gone are not empty
 	idle   transport.Timer  // runs while pulls is empty
+	// checks are those of output at the ends of units. A goroutine makes one after
+	// the other, as each reads all output of a unit, while there are any.
+	checks   []func()
+	checking bool
 }
 
 // pull begins the exFollow of a unit, in the session of its node. It requires
@@ -127,6 +131,36 @@ func (l *pull) breakOff() {
 		p.gone = append(p.gone, l)
 		p.signal()
 	}
+}
+
+// later has a check made beside what the session does.
+func (p *puller) later(check func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.checks = append(p.checks, check)
+	if p.checking {
+		return
+	}
+	p.checking = true
+	p.m.exchanges.Add(1) // the session counts for one, so nobody has waited to the end yet
+	go func() {
+		defer p.m.exchanges.Done()
+		for check := p.nextCheck(); check != nil; check = p.nextCheck() {
+			check()
+		}
+	}()
+}
+
+func (p *puller) nextCheck() func() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.checks) == 0 {
+		p.checks, p.checking = nil, false
+		return nil
+	}
+	check := p.checks[0]
+	p.checks = p.checks[1:]
+	return check
 }
 
 // signal requires mu.

@@ -16,9 +16,10 @@ type pull struct {
 	remoteID string
 	from     [streams]int64
 	refused  error // the request for it cannot be signed
-	// sums are those of all output that is here; nil before they were needed. They
-	// belong to the goroutine that reads.
+	// sums are those of streams that have come in this session from their first byte
+	// on. They belong to the goroutine that reads, as does over.
 	sums [streams]hash.Hash
+	over bool // the other node has said how the unit has ended
 }
 
 // clip cuts the texts of a message to what a person can use.
@@ -36,16 +37,19 @@ func (m *followMessage) clip() {
 func (l *pull) receive(msg followMessage, output []byte) {
 	var err error
 	switch {
+	case l.over:
+		return
 	case msg.Error != "" && msg.End != nil:
 		err = &damage{fmt.Sprintf("error from node %s: %s; there the unit is %v: %s", l.p.key.node, msg.Error, msg.End.State, msg.End.Detail)}
 	case passes(msg.Error):
 		err = fmt.Errorf("error from node %s: %s", l.p.key.node, msg.Error)
 	case msg.Error != "":
 		err = &refusal{node: l.p.key.node, text: msg.Error, unknown: strings.HasPrefix(msg.Error, "unknown work unit")}
+	case msg.End != nil && l.from != [streams]int64{}:
+		l.over = true
+		l.p.later(func() { l.finish(*msg.End) }) // others of the session do not wait for it
 	case msg.End != nil:
-		if err = l.check(*msg.End); err == nil {
-			l.complete(msg.End.followState)
-		}
+		l.finish(*msg.End)
 	case msg.State != nil && msg.State.State != Pending && msg.State.State != Running:
 		err = fmt.Errorf("node %s says that the unit is %v, before its end", l.p.key.node, msg.State.State)
 	case msg.State != nil:
@@ -116,11 +120,9 @@ func (l *pull) complete(s followState) {
 
 // append stores output that begins at a position.
 func (l *pull) append(s stream, at int64, b []byte) error {
-	sum, err := l.total(s)
-	if err != nil {
-		return err
+	if l.from[s] == 0 {
+		l.sum(s).Write(b)
 	}
-	sum.Write(b)
 	r := l.r
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -138,26 +140,47 @@ func (l *pull) append(s stream, at int64, b []byte) error {
 	return r.keep(s, b)
 }
 
-// total is the sum of all of a stream that is here.
-func (l *pull) total(s stream) (hash.Hash, error) {
-	if l.sums[s] != nil {
-		return l.sums[s], nil
+// sum is that of a stream from its first byte on.
+func (l *pull) sum(s stream) hash.Hash {
+	if l.sums[s] == nil {
+		l.sums[s] = sha256.New()
+	}
+	return l.sums[s]
+}
+
+// total is the sum of all of a stream that is here. What came in earlier sessions is
+// read for it.
+func (l *pull) total(s stream, size int64) (hash.Hash, error) {
+	if l.from[s] == 0 {
+		return l.sum(s), nil
 	}
 	sum := sha256.New()
 	buf := make([]byte, followPiece)
-	for at := int64(0); at < l.from[s]; {
-		n, err := l.r.readOutput(s, buf[:min(int64(len(buf)), l.from[s]-at)], at)
+	for at := int64(0); at < size; {
+		if l.r.m.ctx.Err() != nil {
+			return nil, errStopped
+		}
+		n, err := l.r.readOutput(s, buf[:min(int64(len(buf)), size-at)], at)
 		if err != nil {
 			return nil, err
 		}
 		if n == 0 {
-			return nil, fmt.Errorf("the output of unit %s ends at byte %d, want at least %d", l.r.id, at, l.from[s])
+			return nil, fmt.Errorf("the %s of unit %s ends at byte %d, want at least %d", s, l.r.id, at, size)
 		}
 		sum.Write(buf[:n])
 		at += int64(n)
 	}
-	l.sums[s] = sum
 	return sum, nil
+}
+
+// finish takes in the end of the unit, if what is here is what the other node has
+// sent.
+func (l *pull) finish(end followEnd) {
+	if err := l.check(end); err != nil {
+		l.leave(err)
+		return
+	}
+	l.complete(end.followState)
 }
 
 // damage is how an exFollow ends whose output is not what the remote node sent.
@@ -178,11 +201,11 @@ func (l *pull) check(end followEnd) error {
 }
 
 func (l *pull) checkStream(s stream, size int64, sha string) error {
-	sum, err := l.total(s)
+	have := l.r.received()[s]
+	sum, err := l.total(s, have)
 	if err != nil {
 		return err
 	}
-	have := l.r.received()[s]
 	if got := hex.EncodeToString(sum.Sum(nil)); have != size || got != sha {
 		return &damage{fmt.Sprintf("the %s is damaged: %d bytes with SHA-256 %s are here, node %s had %d bytes with SHA-256 %s",
 			s, have, got, l.p.key.node, size, sha)}

@@ -52,7 +52,7 @@ type feed struct {
 // flow is a stream of output on its way to the client.
 type flow struct {
 	pos    int64 // the next byte to send
-	hashed int64 // bytes that are in sum; those before pos are only read
+	hashed int64 // bytes that are in sum, which is not wanted before the end
 	sum    hash.Hash
 }
 
@@ -285,7 +285,7 @@ func (f *feed) send(s stream, u *snapshot, state followState, buf []byte) (sent 
 	if s == errStream {
 		size = u.errSize
 	}
-	n, err := o.piece(f.unit, s, buf, size)
+	fresh, n, err := o.next(f.unit, s, buf, size)
 	if want := max(size, o.pos); err == nil && n == 0 && state.State.Terminal() && o.hashed < want {
 		lost := fmt.Sprintf("the %v of unit %s has only %d bytes, not %d", s, f.id, o.hashed, want)
 		return true, f.finish(followMessage{End: &followEnd{followState: state}, Error: lost})
@@ -293,30 +293,48 @@ func (f *feed) send(s stream, u *snapshot, state followState, buf []byte) (sent 
 	if err != nil {
 		return true, f.finish(followMessage{Error: err.Error()})
 	}
-	if b := buf[:n]; o.hashed > o.pos { // the end of the piece: it is new to the client
-		b = b[n-int(o.hashed-o.pos):]
-		msg := followMessage{UnitID: f.id, At: o.pos, Bytes: len(b)}
+	if len(fresh) > 0 {
+		msg := followMessage{UnitID: f.id, At: o.pos - int64(len(fresh)), Bytes: len(fresh)}
 		if s == errStream {
 			msg.Stream = stderrName
 		}
-		if err := f.p.write(msg, b); err != nil {
+		if err := f.p.write(msg, fresh); err != nil {
 			return false, err
 		}
-		o.pos = o.hashed
 	}
 	return n > 0, nil
 }
 
-// piece reads the bytes that follow those in sum, and adds them.
-func (o *flow) piece(u *unit, s stream, buf []byte, size int64) (int, error) {
-	want := min(int64(len(buf)), size-o.hashed)
-	if want <= 0 {
+// next reads a piece of n bytes. fresh is what is new to the client. If there is no
+// such thing the piece is one of those that the client has, which are added to the
+// sum then: it does not wait for that.
+func (o *flow) next(u *unit, s stream, buf []byte, size int64) (fresh []byte, n int, err error) {
+	if n, err = o.read(u, s, buf, o.pos, size); n > 0 && err == nil {
+		fresh = buf[:n]
+		if o.hashed == o.pos {
+			o.add(fresh)
+		}
+		o.pos += int64(n)
+		return fresh, n, nil
+	}
+	if err == nil && o.hashed < o.pos {
+		n, err = o.read(u, s, buf, o.hashed, min(o.pos, size))
+		o.add(buf[:n])
+	}
+	return nil, n, err
+}
+
+// read reads a piece that ends before a byte.
+func (o *flow) read(u *unit, s stream, buf []byte, at, end int64) (int, error) {
+	if at >= end {
 		return 0, nil
 	}
-	n, err := u.readOutput(s, buf[:want], o.hashed)
-	o.sum.Write(buf[:n])
-	o.hashed += int64(n)
-	return n, err
+	return u.readOutput(s, buf[:min(int64(len(buf)), end-at)], at)
+}
+
+func (o *flow) add(b []byte) {
+	o.sum.Write(b)
+	o.hashed += int64(len(b))
 }
 
 func (o *flow) text() string { return hex.EncodeToString(o.sum.Sum(nil)) }
