@@ -127,7 +127,7 @@ func (w *world) boot(h *host, old bool) {
 	}
 	// The epoch of a deployed node that restarts within a second need not be newer.
 	atOnce := h.kind == scenario.KindDeployed && w.now-h.booted < time.Second
-	if old || atOnce || h.spec.Offset != 0 {
+	if old || atOnce || h.spec.Offset != 0 || h.spec.Offset < h.offset {
 		w.disputed = true
 	}
 	if err := h.start(w, old); err != nil {

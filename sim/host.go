@@ -35,6 +35,7 @@ type host struct {
 	clock  *clock
 	boots  int
 	booted time.Duration // when the process began
+	offset time.Duration // of its clock then
 	links  int           // established by the process
 	joined time.Duration // when it last got its first link
 
@@ -79,7 +80,7 @@ func (h *host) start(w *world, old bool) error {
 	if err != nil {
 		return fmt.Errorf("node %q: %w", h.id, err)
 	}
-	h.node, h.clock, h.links, h.booted = node, c, 0, w.now
+	h.node, h.clock, h.links, h.booted, h.offset = node, c, 0, w.now, h.spec.Offset
 	h.accept = func(link transport.Link, cost float64) transport.Receiver {
 		return node.Attach(link, mesh.LinkOptions{Cost: cost})
 	}

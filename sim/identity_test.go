@@ -89,3 +89,21 @@ func settles(t *testing.T, apart time.Duration, steps ...identityStep) {
 		t.Errorf("%s: quiet %v, converged at %v", strings.Join(names, ", "), r.Quiet, r.ConvergedAtSeconds)
 	}
 }
+
+// A clock that was ahead when the run began is set right: that is back, too.
+func TestClockThatWasAheadIsSetRight(t *testing.T) {
+	t.Parallel()
+	s := &scenario.Scenario{
+		Seed: 1, For: 10 * time.Second, Expect: scenario.Expect{LostPings: -1, Converges: true},
+		Nodes: []scenario.Node{{ID: "a"}, {ID: "b", Clock: scenario.Clock{Offset: time.Hour}}},
+		Links: []scenario.Link{{From: "a", To: "b", Backend: scenario.TCP, Cost: 1}},
+		Timeline: []scenario.Action{
+			{At: 4 * time.Second, Do: scenario.SetClock, Node: "b"},
+			{At: 5 * time.Second, Do: scenario.Restart, Node: "b"},
+		},
+	}
+	r, err := Run(s, s.Seed, Options{})
+	if err != nil || len(r.Violations) > 0 || r.ConvergedAtSeconds == nil {
+		t.Errorf("violations %v, converged at %v, error %v, want a mesh that converges", r.Violations, r.ConvergedAtSeconds, err)
+	}
+}

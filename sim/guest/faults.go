@@ -108,7 +108,7 @@ func (m faulty) boot(node string, old bool) {
 	}
 	// The epoch of a deployed node that restarts within a second need not be newer.
 	atOnce := n.kind == scenario.KindDeployed && time.Since(n.begun) < time.Second
-	if old || atOnce || n.spec.Offset != 0 {
+	if old || atOnce || n.spec.Offset != 0 || n.spec.Offset < n.offset {
 		m.witness.doubts.Disputed = true
 	}
 	life := n.conceive(old)

@@ -32,9 +32,10 @@ type machine struct {
 	supervisors []*supervisor // guarded by processes
 	system      *system
 	starts      int
-	begun       time.Time    // when its daemon was last started
-	powerCuts   atomic.Int32 // so far
-	off         atomic.Int32 // how many reasons there are for it to be without power
+	begun       time.Time     // when its daemon was last started
+	offset      time.Duration // of its clock then
+	powerCuts   atomic.Int32  // so far
+	off         atomic.Int32  // how many reasons there are for it to be without power
 	instants    instants
 	sockets     *sockets
 	files       map[string][]byte           // that its daemons read: certificates and keys
@@ -54,7 +55,7 @@ var errDead = errors.New("this process was killed")
 // epoch of the first.
 func (m *machine) conceive(old bool) *incarnation {
 	m.starts++
-	m.begun = time.Now()
+	m.begun, m.offset = time.Now(), m.spec.Offset
 	now := time.Since(m.world.log.start)
 	m.life = &incarnation{machine: m, self: m.spawn(), number: m.starts, old: old, clock: skew.New(now, m.spec, old)}
 	return m.life
