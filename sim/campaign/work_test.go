@@ -27,10 +27,13 @@ func drawJobs(t *rapid.T, s *scenario.Scenario) {
 	size := func(what string) int {
 		return rapid.SampledFrom([]int{0, 1, 3_000, 70_000}).Draw(t, what)
 	}
+	// The control services of all nodes have TLS, or none has.
+	secured := rapid.SampledFrom([]scenario.TLS{scenario.NoTLS, scenario.NoTLS, scenario.BothTLS}).Draw(t, "tls of units")
 	for range rapid.IntRange(1, 6).Draw(t, "units") {
 		u := scenario.Unit{
 			At: drawMoment(t, s, "submitted at"), Stdin: size("stdin"), Stdout: size("stdout"),
 			Duration: drawMoment(t, s, "runs for") / 2, Exit: rapid.SampledFrom([]int{0, 0, 1}).Draw(t, "exit"),
+			TLS: secured,
 		}
 		u.From, u.To = pair()
 		if rapid.IntRange(0, 2).Draw(t, "cancelled") == 0 {
@@ -46,11 +49,25 @@ func drawJobs(t *rapid.T, s *scenario.Scenario) {
 			At: drawMoment(t, s, "opened at"), Send: size("send"), Receive: size("receive"), Idle: drawMoment(t, s, "idle") / 4,
 			HalfClose: rapid.Bool().Draw(t, "half-close"),
 			By:        rapid.SampledFrom([]scenario.By{scenario.ByProxy, scenario.ByConnect}).Draw(t, "by"),
+			TLS:       rapid.SampledFrom([]scenario.TLS{scenario.NoTLS, scenario.BothTLS, scenario.ClientTLS, scenario.ServiceTLS}).Draw(t, "tls"),
 		}
 		v.WriteFirst = !v.HalfClose && rapid.Bool().Draw(t, "writes first")
 		v.From, v.To = pair()
 		s.Streams = append(s.Streams, v)
 	}
+}
+
+// drawCertificate lets the certificate of a node, in one case of three, be valid for a
+// part of the time.
+func drawCertificate(t *rapid.T, s *scenario.Scenario) {
+	if rapid.IntRange(0, 2).Draw(t, "certificate") > 0 {
+		return
+	}
+	n := &s.Nodes[rapid.IntRange(0, len(s.Nodes)-1).Draw(t, "whose")]
+	if n.Certificate.From = -time.Hour; rapid.Bool().Draw(t, "from then on") {
+		n.Certificate.From = drawMoment(t, s, "valid from")
+	}
+	n.Certificate.Until = n.Certificate.From + time.Hour + drawMoment(t, s, "valid until")
 }
 
 // shareOfCases is how many cases of other properties take as long as one of whole
@@ -79,6 +96,7 @@ func surviveFaults(t rapid.TB, e Engine, folder string) {
 		s := drawMesh(t, 12, scenario.TCP, scenario.UDP)
 		s.For = min(s.For, 40*time.Second)
 		drawJobs(t, s)
+		drawCertificate(t, s)
 		drawFaults(e, s)
 		settle(s)
 		r, err := Check(context.Background(), e, s, Options{})

@@ -34,6 +34,8 @@ const (
 	Opened    Kind = "opened"     // an end of a stream is there; Text is which: client, service
 	Closed    Kind = "closed"     // it is over: Size is what it has read, Problem why it ended early
 	Open      Kind = "open"       // at the end of a run it is not over: Quiet is how long nothing has moved
+	Refused   Kind = "refused"    // a stream between a node and Text has failed, for one did not believe the other: Problem
+	Known     Kind = "known"      // at the end of a run a unit is not released: Trust
 	PowerOff  Kind = "poweroff"   // a machine has lost its power
 	Impaired  Kind = "impaired"   // a disk may refuse changes from now on: Text
 	Unsafe    Kind = "unsafe"     // a disk, or a node that is there twice, may lose or has lost what it was to keep: Text
@@ -60,6 +62,17 @@ const (
 	Altered Flaw = "altered" // other bytes than those written
 )
 
+// Trust is whether two nodes believed each other's certificate since they began to have
+// to do with each other, up to now: by their clocks, and as far as TLS asks for one.
+type Trust string
+
+// Kinds of trust. "" is that of nodes without TLS.
+const (
+	Always    Trust = "always"
+	Never     Trust = "never"     // at no time
+	Sometimes Trust = "sometimes" // or it is not known
+)
+
 // Event is one line. Unit, Stream and Datagram count those of the scenario
 // from 1, the datagrams of one series after those of the one before. No number is
 // negative.
@@ -75,6 +88,7 @@ type Event struct {
 	Sum      uint64 `json:"sum,omitempty"`
 	Problem  string `json:"problem,omitempty"`
 	Flaw     Flaw   `json:"flaw,omitempty"`
+	Trust    Trust  `json:"trust,omitempty"` // of a stream, at the end of its client; of a unit, when its end is seen, and at the end
 	Quiet    int64  `json:"quiet,omitempty"` // nanoseconds
 }
 
@@ -102,6 +116,7 @@ func (e *Event) Append(b []byte) []byte {
 	number(`,"sum":`, e.Sum)
 	text(`,"problem":`, e.Problem)
 	text(`,"flaw":`, string(e.Flaw))
+	text(`,"trust":`, string(e.Trust))
 	number(`,"quiet":`, uint64(e.Quiet))
 	return append(b, "}\n"...)
 }

@@ -47,6 +47,7 @@ type fate struct {
 	// belongs to it. void: a disk has lost what it was to keep, so that nothing is
 	// claimed.
 	mayFail, void bool
+	trust         eventlog.Trust // of its nodes, up to its end
 }
 
 func newJudge(s *scenario.Scenario) *judge {
@@ -111,8 +112,10 @@ func (j *judge) take(e eventlog.Event) {
 		if f.runs++; f.runs > 1 && !f.void {
 			j.report(at, e.Node, check.RuleUnit, "unit %d runs for the %d. time: want once at most", e.Unit, f.runs)
 		}
+	case eventlog.Known:
+		f.trust = e.Trust
 	case eventlog.Seen:
-		f.end = e.Text
+		f.end, f.trust = e.Text, e.Trust
 		j.counts.Ended++
 		j.judgeEnd(at, e, u, f)
 	case eventlog.Reverted:
@@ -124,7 +127,7 @@ func (j *judge) take(e eventlog.Event) {
 	case eventlog.Ended:
 		f.processes = slices.DeleteFunc(f.processes, func(p string) bool { return p == e.Text })
 	case eventlog.Released:
-		f.released = true
+		f.released, f.trust = true, e.Trust
 		j.counts.Released++
 	}
 }
@@ -158,12 +161,7 @@ func (j *judge) judgeEnd(at time.Duration, e eventlog.Event, u scenario.Unit, f 
 	if slices.Contains(f.processes, eventlog.Command) || e.Text == work.Canceled.String() && len(f.processes) > 0 {
 		j.report(at, u.To, check.RuleUnit, "unit %d is %s, and there are still processes of it: %s", e.Unit, e.Text, strings.Join(f.processes, ", "))
 	}
-	refused := e.Text == work.Failed.String() && f.runs == 0
-	switch all, any := j.expires(u, at); {
-	case all && !refused:
-		j.report(at, e.Node, check.RuleUnit, "unit %d is %s and has run %d times, although its signatures had expired by the clock of %s: want it refused", e.Unit, e.Text, f.runs, u.To)
-		return
-	case any && refused:
+	if j.judgeRefusal(at, e, u, f) {
 		return
 	}
 	want := work.Succeeded
@@ -216,14 +214,15 @@ func (j *judge) finishUnits(now time.Duration) {
 	for i, f := range j.units {
 		u := j.scenario.Units[i]
 		joined := scenario.Joined(j.cores, u.From, u.To)
-		_, expires := j.expires(u, now) // and then nothing that is signed is heeded
-		if joined && !f.released && !f.void && !expires && !guarded(j.scenario) && !shaken(j.scenario) {
+		_, unheeded := j.expires(u, now) // what its node signs
+		unheeded = unheeded || f.trust == eventlog.Sometimes
+		if joined && !f.released && !f.void && !unheeded && !guarded(j.scenario) && !shaken(j.scenario) {
 			j.report(now, u.From, check.RuleUnfinished, "unit %d is %v by the end of the run, although its nodes had been sound for long: want it released", i+1, f)
 		}
 		if joined && f.released && !f.void && len(f.processes) > 0 {
 			j.report(now, u.To, check.RuleUnit, "unit %d is released, and there are still processes of it: %s", i+1, strings.Join(f.processes, ", "))
 		}
-		released = released && f.released && joined && !f.void
+		released = released && f.released && joined && !f.void && f.trust != eventlog.Sometimes
 	}
 	if released {
 		for _, e := range j.left {

@@ -31,6 +31,7 @@ type streamEnd struct {
 	opened, closed bool
 	at             time.Duration // when it was opened
 	problem        string        // with which it was closed
+	trust          eventlog.Trust
 	gone           time.Duration // when its process or its node had ended; 0: not yet
 }
 
@@ -39,6 +40,7 @@ type streamEnd struct {
 type streamJudge struct {
 	streams []scenario.Stream
 	ends    [][2]streamEnd // by the number of the stream; client, service
+	reasons []refusal
 	deaths  map[string]time.Duration
 	calm    bool // nothing happens to the mesh
 	noticed time.Duration
@@ -85,6 +87,8 @@ func (j *streamJudge) take(e eventlog.Event) {
 		j.deaths[e.Node] = at
 	case eventlog.Stopping:
 		j.ended = at
+	case eventlog.Refused:
+		j.reasons = append(j.reasons, refusal{at, [2]string{e.Node, e.Text}})
 	}
 	if e.Stream < 1 || e.Stream > len(j.ends) || j.ended > 0 && e.Kind != eventlog.Stopping {
 		return
@@ -98,7 +102,7 @@ func (j *streamJudge) take(e eventlog.Event) {
 	case eventlog.Opened:
 		end.opened, end.at = true, at
 	case eventlog.Closed:
-		end.closed, end.problem, end.gone = true, e.Problem, at
+		end.closed, end.problem, end.gone, end.trust = true, e.Problem, at, e.Trust
 		j.judgeBytes(at, e, end)
 	case eventlog.Open:
 		if quiet := time.Duration(e.Quiet); quiet > j.noticed {
@@ -115,12 +119,15 @@ func (j *streamJudge) judgeBytes(at time.Duration, e eventlog.Event, end *stream
 	// A kernel closes the sockets of a process that was killed, as that might have
 	// done itself; and a client of the control protocol cannot tell at all.
 	blind := hasDied && died >= end.at || e.Text == "client" && v.By == scenario.ByConnect
+	believes := v.TLS == scenario.NoTLS || e.Trust == eventlog.Always
 	switch {
 	case e.Flaw == eventlog.Altered:
 		j.report(at, e.Node, check.RuleStream, "stream %d: its %s read what the other end has not written: %s", e.Stream, e.Text, e.Problem)
 	case e.Flaw == eventlog.Cut && !blind:
 		j.report(at, e.Node, check.RuleStream, "stream %d: its %s took a part for the whole: %s", e.Stream, e.Text, e.Problem)
-	case e.Problem != "" && j.calm && v.At >= rooted:
+	case e.Trust == eventlog.Never && e.Problem == "" && !blind:
+		j.report(at, e.Node, check.RuleStream, "stream %d: its %s has ended well, although the nodes did not believe each other: want an error", e.Stream, e.Text)
+	case e.Problem != "" && believes && j.calm && v.At >= rooted:
 		j.report(at, e.Node, check.RuleStream, "stream %d: its %s has failed, although nothing was in the way: %s", e.Stream, e.Text, e.Problem)
 	}
 }
@@ -131,6 +138,7 @@ func (j *streamJudge) finish() (counts Streams) {
 		client, service := &j.ends[n][0], &j.ends[n][1]
 		j.judgeTimes(n+1, client, service, "service")
 		j.judgeTimes(n+1, service, client, "client")
+		j.judgeTrust(n+1, client, service)
 		if client.opened && service.opened {
 			counts.Opened++
 			if client.closed && service.closed && client.problem == "" && service.problem == "" {
@@ -139,6 +147,29 @@ func (j *streamJudge) finish() (counts Streams) {
 		}
 	}
 	return counts
+}
+
+// refusal is a stream that failed since one end did not believe the other.
+type refusal struct {
+	at    time.Duration
+	nodes [2]string
+}
+
+// judgeTrust judges a stream between nodes that did not believe each other: it must not
+// reach the service, in clear or otherwise, and somebody must be told why.
+func (j *streamJudge) judgeTrust(number int, client, service *streamEnd) {
+	if client.trust != eventlog.Never {
+		return
+	}
+	if service.opened {
+		j.report(service.at, service.node, check.RuleStream, "stream %d: it has come to its service, although the nodes did not believe each other", number)
+	}
+	told := slices.ContainsFunc(j.reasons, func(r refusal) bool {
+		return r.at >= j.streams[number-1].At && (r.nodes == [2]string{client.node, service.node} || r.nodes == [2]string{service.node, client.node})
+	})
+	if !told && j.calm && j.streams[number-1].At >= rooted {
+		j.report(client.gone, client.node, check.RuleStream, "stream %d: the nodes did not believe each other, and none has told: want the reason why it failed", number)
+	}
 }
 
 // judgeTimes judges whether the end of one end has been noticed by the other.

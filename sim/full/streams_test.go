@@ -56,6 +56,8 @@ func TestStreamJudge(t *testing.T) {
 		e.Kind, e.Problem, e.Flaw = eventlog.Closed, problem, flaw
 		return e
 	}
+	distrusted := func(e eventlog.Event) eventlog.Event { e.Trust = eventlog.Never; return e }
+	refused := eventlog.Event{Kind: eventlog.Refused, Node: "b", Text: "a"}
 	died := eventlog.Event{Kind: eventlog.Died, Node: "a"}
 	open := service
 	open.Kind, open.Quiet = eventlog.Open, int64(time.Minute)
@@ -74,6 +76,9 @@ func TestStreamJudge(t *testing.T) {
 		"idles meanwhile":   {[]eventlog.Event{at(10, died), at(13, closed(client, "", "")), at(11, closed(service, "", ""))}, "", ""},
 		"its peer has died": {[]eventlog.Event{at(10, died), at(70, closed(service, "", ""))}, "", "did not end within"},
 		"hangs":             {[]eventlog.Event{at(80, open)}, "", "no error"},
+		"is not refused":    {[]eventlog.Event{at(10, distrusted(closed(client, "reset", ""))), at(10, refused)}, "", "has come to its service"},
+		"ends well":         {[]eventlog.Event{at(10, distrusted(closed(client, "", ""))), at(10, refused)}, "", "has ended well"},
+		"without a reason":  {[]eventlog.Event{at(10, distrusted(closed(client, "reset", "")))}, "", "want the reason"},
 	} {
 		var texts []string
 		s := &scenario.Scenario{Streams: []scenario.Stream{{From: "a", To: "b", At: 9 * time.Second, Idle: 5 * time.Second, By: c.by}}}

@@ -11,7 +11,7 @@ import (
 // supported says what in a scenario this engine does not do.
 func supported(s *scenario.Scenario) error {
 	for _, v := range s.Services {
-		if v.Name == "control" || v.Name == "stream" {
+		if slices.Contains([]string{"control", "stream", "secure"}, v.Name) {
 			return fmt.Errorf("the daemons of the full engine have a service %s of their own: give that of %s another name", v.Name, v.Node)
 		}
 	}

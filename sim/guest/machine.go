@@ -102,12 +102,15 @@ func (m *machine) run(life *incarnation) error {
 // arguments are the command line of the daemon.
 func (m *machine) arguments() []string {
 	args := []string{"--node", "id=" + m.id, "datadir=/data", "--local-only",
-		"--control-service", "service=" + controlName, "filename=" + controlSocket,
-		"--work-command", "worktype=" + workType, "command=" + workType, "allowruntimeparams=true"}
+		"--work-command", "worktype=" + workType, "command=" + workType, "allowruntimeparams=true",
+		"--control-service", "service=" + controlName, "filename=" + controlSocket}
+	if m.world.scenario.ControlTLS(m.id) {
+		args = append(args, "tls="+tlsItem)
+	}
 	for n, c := range m.world.cables {
 		terms := []string{"cost=" + strconv.FormatFloat(c.link.Cost, 'g', -1, 64)}
 		if c.link.TLS {
-			terms = append(terms, "tls=link")
+			terms = append(terms, "tls="+tlsItem)
 		}
 		switch m {
 		case c.machines[listenEnd]:

@@ -103,7 +103,7 @@ func (s *offers) judge() {
 	s.check.Judge(v.now(), in, func(i int) (known []check.Offer) {
 		v.world.machines[v.ids[i]].life.node.(ours).Inspect(func(view mesh.View) {
 			for node, service := range view.Services() {
-				if service != controlName && service != streamService { // which are the daemon's own
+				if service != controlName && service != streamService && service != secureService { // which are the daemon's own
 					known = append(known, check.Offer{Node: node, Name: service})
 				}
 			}

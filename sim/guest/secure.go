@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/tls"
 	"crypto/x509"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"time"
 
 	"receptor/internal/config"
@@ -29,6 +31,9 @@ const (
 	signingKey      = "/etc/receptor/signing.key"
 	verifyingKey    = "/etc/receptor/signing.pub"
 )
+
+// tlsItem is the name of both the tls-server and the tls-client of a node.
+const tlsItem = "node"
 
 // signedType is the work type of units that must be signed.
 const signedType = "signed"
@@ -65,7 +70,7 @@ func (n *notary) at(since time.Duration) time.Time { return n.start.Add(since) }
 // they have in common is made once.
 func (w *world) equip() error {
 	n := &notary{start: w.log.start, files: make(map[string][]byte)}
-	if slices.ContainsFunc(w.scenario.Links, func(l scenario.Link) bool { return l.TLS }) {
+	if w.scenario.Secured() != "" {
 		if err := w.issue(n); err != nil {
 			return err
 		}
@@ -78,7 +83,7 @@ func (w *world) equip() error {
 
 // issue has an authority sign a certificate for each node.
 func (w *world) issue(n *notary) error {
-	from, until := scenario.Validity{}.Span()
+	from, until := scenario.Certificate{}.Span()
 	ca := config.CertInit{
 		CommonName: "simulated", KeyType: config.KeyEd25519, OutCert: authorityFile, OutKey: authorityKey,
 		NotBefore: n.at(from), NotAfter: n.at(until),
@@ -89,9 +94,10 @@ func (w *world) issue(n *notary) error {
 	for _, node := range w.scenario.Nodes {
 		const request = "request"
 		from, until := node.Certificate.Span()
+		named := cmp.Or(node.Certificate.Node, node.ID)
 		err := n.issuer().Run(&config.Config{
 			CertMakeReqs: []config.CertMakeReq{{
-				CommonName: node.ID, KeyType: config.KeyEd25519, IPs: []netip.Addr{netip.MustParseAddr("127.0.0.1")}, NodeIDs: []string{node.ID},
+				CommonName: node.ID, KeyType: config.KeyEd25519, IPs: []netip.Addr{netip.MustParseAddr("127.0.0.1")}, NodeIDs: []string{named},
 				OutReq: request, OutKey: certificateKey,
 			}},
 			CertSignReqs: []config.CertSignReq{{
@@ -132,13 +138,15 @@ func (w *world) makeSigningKeys(n *notary) error {
 
 // secureArguments are what the daemon is told about certificates and signatures.
 func (m *machine) secureArguments() (args []string) {
+	node := m.world.scenario.Nodes[m.number]
 	if m.files[certificateFile] != nil {
-		args = append(args,
-			"--tls-server", "name=link", "cert="+certificateFile, "key="+certificateKey, "requireclientcert=true", "clientcas="+authorityFile,
-			"--tls-client", "name=link", "cert="+certificateFile, "key="+certificateKey, "rootcas="+authorityFile)
+		// A node does not start with a certificate for another one unless it is told to.
+		show := []string{"name=" + tlsItem, "cert=" + certificateFile, "key=" + certificateKey,
+			"skipreceptornamescheck=" + strconv.FormatBool(node.Certificate.Node != "")}
+		args = append(append(append(args, "--tls-server"), show...), "requireclientcert=true", "clientcas="+authorityFile)
+		args = append(append(append(args, "--tls-client"), show...), "rootcas="+authorityFile)
 	}
 	if m.files[signingKey] != nil {
-		node := m.world.scenario.Nodes[m.number]
 		args = append(args,
 			"--work-signing", "privatekey="+signingKey, "tokenexpiration="+node.Tokens().String(),
 			"--work-verification", "publickey="+verifyingKey,
@@ -172,16 +180,13 @@ func (w *world) believes(l scenario.Link) (both bool, lasts time.Duration) {
 		return both, lasts
 	}
 	for _, ends := range [][2]string{{l.From, l.To}, {l.To, l.From}} {
-		judge, shown := w.machines[ends[0]].life, w.scenario.Nodes[w.machines[ends[1]].number]
+		judge := w.machines[ends[0]].life
 		if judge == nil {
 			continue // there is no link
 		}
-		from, until := shown.Certificate.Span()
-		now := judge.Now()
-		// A certificate has whole seconds, and is valid up to the last.
-		first, last := w.log.start.Add(from).Truncate(time.Second), w.log.start.Add(until).Truncate(time.Second)
-		both = both && !now.Before(first) && !now.After(last)
-		for _, edge := range []time.Time{first, last.Add(1)} {
+		now, v := judge.Now(), w.validity(ends[1])
+		both = both && v.covers(now)
+		for _, edge := range []time.Time{v.first, v.last.Add(1)} {
 			if now.Before(edge) {
 				lasts = min(lasts, judge.wait(edge.Sub(now)))
 			}

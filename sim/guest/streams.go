@@ -17,9 +17,11 @@ import (
 )
 
 const (
-	// streamService is the service of the mesh that streams go to.
+	// streamService is the service of the mesh that streams go to, secureService that
+	// with TLS.
 	streamService = "stream"
-	// streamAddress is where the process behind that service listens.
+	secureService = "secure"
+	// streamAddress is where the process behind these services listens.
 	streamAddress = "127.0.0.1:9"
 	// firstProxy is the port of the proxy for the first stream.
 	firstProxy = 20000
@@ -35,18 +37,42 @@ const (
 
 func proxyAddress(number int) string { return "127.0.0.1:" + strconv.Itoa(firstProxy+number) }
 
+// serviceOf is the service that a stream goes to.
+func serviceOf(v scenario.Stream) string {
+	if v.TLS.Service() {
+		return secureService
+	}
+	return streamService
+}
+
+// clientItem is the tls-client that a stream is made with, "" for none.
+func clientItem(t scenario.TLS) string {
+	if t.Client() {
+		return tlsItem
+	}
+	return ""
+}
+
 // streamArguments are what the daemon of a node is told about streams.
 func streamArguments(s *scenario.Scenario, node string) (args []string) {
-	serves := false
+	serves := make(map[string]bool)
 	for n, v := range s.Streams {
 		if v.From == node && v.By != scenario.ByConnect {
 			args = append(args, "--tcp-server", "bindaddr=127.0.0.1", "port="+strconv.Itoa(firstProxy+n+1),
-				"remotenode="+v.To, "remoteservice="+streamService)
+				"remotenode="+v.To, "remoteservice="+serviceOf(v))
+			if v.TLS.Client() {
+				args = append(args, "tlsclient="+clientItem(v.TLS))
+			}
 		}
-		serves = serves || v.To == node
+		if v.To == node {
+			serves[serviceOf(v)] = true
+		}
 	}
-	if serves {
+	if serves[streamService] {
 		args = append(args, "--tcp-client", "service="+streamService, "address="+streamAddress)
+	}
+	if serves[secureService] {
+		args = append(args, "--tcp-client", "service="+secureService, "address="+streamAddress, "tlsserver="+tlsItem)
 	}
 	return args
 }
@@ -88,6 +114,7 @@ type streamEnd struct {
 	node, side string
 	world      *world
 	conn       duplex
+	peers      *acquaintance // of the client
 
 	mu    sync.Mutex
 	moved time.Time // when bytes last went in or out, or a pause ended
@@ -119,7 +146,7 @@ func (e *streamEnd) connect() (duplex, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := c.Connect(e.To, streamService, "")
+	conn, err := c.Connect(e.To, serviceOf(e.Stream), clientItem(e.TLS))
 	if err != nil {
 		c.Close()
 		return nil, err
@@ -150,7 +177,9 @@ func (w *world) newEnd(number int, side string) *streamEnd {
 	e := &streamEnd{Stream: v, number: number, side: side, node: v.From, world: w, moved: time.Now()}
 	if side == serviceEnd {
 		e.node = v.To
+		return e
 	}
+	e.peers = w.acquaint(v.TLS, v.From, v.To)
 	return e
 }
 
@@ -300,9 +329,13 @@ func (e *streamEnd) read(size int) error {
 }
 
 func (e *streamEnd) tell(kind eventlog.Kind, err error) {
+	v := eventlog.Event{Kind: kind, Node: e.node, Stream: e.number, Text: e.side, Problem: text(err)}
+	if kind == eventlog.Closed && e.side == clientEnd {
+		v.Trust = e.peers.trust()
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	v := eventlog.Event{Kind: kind, Node: e.node, Stream: e.number, Text: e.side, Size: e.got, Problem: text(err)}
+	v.Size = e.got
 	switch {
 	case errors.Is(err, errAltered):
 		v.Flaw = eventlog.Altered

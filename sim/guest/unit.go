@@ -25,8 +25,9 @@ type unit struct {
 	stdin  []byte
 	id     string
 	got    []byte
-	end    *unitStatus // that was seen
-	done   atomic.Bool // it is released
+	end    *unitStatus                  // that was seen
+	done   atomic.Bool                  // it is released
+	peers  atomic.Pointer[acquaintance] // at least since it is time to submit it
 }
 
 // unitStatus is what a client is told of a unit.
@@ -49,6 +50,7 @@ func outputOf(stdin []byte, size int) []byte {
 // unit, or does so when the time for that has come.
 func (u *unit) play() {
 	time.Sleep(u.At)
+	u.peers.Store(u.world.session(u.Unit))
 	asked := false
 	release := func() error {
 		reached, err := u.release()
@@ -72,7 +74,7 @@ func (u *unit) play() {
 	if !u.world.insist(release, tell) {
 		return
 	}
-	u.tell(eventlog.Released, nil)
+	u.world.log.log(eventlog.Event{Kind: eventlog.Released, Node: u.From, Unit: u.number, Text: u.id, Trust: u.peers.Load().trust()})
 	u.done.Store(true)
 }
 
@@ -156,6 +158,9 @@ func (u *unit) submit() error {
 	if u.Signed {
 		order["worktype"], order["signwork"] = signedType, "true"
 	}
+	if u.TLS.Client() {
+		order["tlsclient"] = tlsItem
+	}
 	s, err := c.Submit(order)
 	if err != nil {
 		return err
@@ -202,7 +207,7 @@ func (u *unit) follow() error {
 	if !status.State.Terminal() || int64(len(u.got)) < status.StdoutSize {
 		return fmt.Errorf("state %v, %d bytes of %d", status.State, len(u.got), status.StdoutSize)
 	}
-	e := eventlog.Event{Kind: eventlog.Seen, Node: u.From, Unit: u.number, Text: status.State.String(), Size: len(u.got)}
+	e := eventlog.Event{Kind: eventlog.Seen, Node: u.From, Unit: u.number, Text: status.State.String(), Size: len(u.got), Trust: u.peers.Load().trust()}
 	if !bytes.Equal(u.got, outputOf(u.stdin, u.Stdout)) {
 		e.Problem = fmt.Sprintf("the output differs from the %d bytes that were written (%s)", u.Stdout, status.Detail)
 	}

@@ -125,6 +125,9 @@ func (i *incarnation) observe(e mesh.Event) {
 	case mesh.DuplicateSuspected:
 		v.tell(news{node: i.machine.number, twice: e.Node})
 		return
+	case mesh.StreamRefused:
+		i.machine.world.log.log(eventlog.Event{Kind: eventlog.Refused, Node: i.machine.name, Text: e.Remote.Node, Problem: text(e.Err)})
+		return
 	}
 	if i.machine.duplicate != "" {
 		return

@@ -25,6 +25,7 @@ type world struct {
 	services []*socketListener
 	over     atomic.Bool // clients give up
 	units    []*unit
+	sessions []*acquaintance // of units, guarded by acting
 	routes   []*route
 	witness  *witness
 	offers   *offers
@@ -56,11 +57,16 @@ func newWorld(s *scenario.Scenario, log *logger) *world {
 	return w
 }
 
-// end tells what is left, of units first, then of daemons.
+// end tells what is left of units, what is not over, and then what is left of daemons.
 func (w *world) end() {
 	for _, n := range w.scenario.Nodes {
 		for _, name := range w.left(n.ID) {
 			w.log.log(eventlog.Event{Kind: eventlog.Left, Node: n.ID, Text: name})
+		}
+	}
+	for _, u := range w.units {
+		if peers := u.peers.Load(); peers != nil && !u.done.Load() {
+			w.log.log(eventlog.Event{Kind: eventlog.Known, Node: u.From, Unit: u.number, Trust: peers.trust()})
 		}
 	}
 	w.ends.tell(w.log)

@@ -83,7 +83,7 @@ func (s *Scenario) encodeNodes() *yaml.Node {
 }
 
 func (n Node) encode() *yaml.Node {
-	if n.Kind != KindDeployed && n.Clock == (Clock{}) && len(n.Firewall) == 0 && n.Certificate == (Validity{}) && n.TokenLife == 0 {
+	if n.Kind != KindDeployed && n.Clock == (Clock{}) && len(n.Firewall) == 0 && n.Certificate == (Certificate{}) && n.TokenLife == 0 {
 		return textNode(n.ID)
 	}
 	m := flow()
@@ -259,6 +259,15 @@ func (m mapping) clock(c Clock) {
 	if c.Drift != 0 {
 		m.plain("drift", formatFloat(c.Drift))
 	}
+}
+
+// tls leaves out none.
+func (m mapping) tls(t TLS) {
+	if t == BothTLS {
+		m.plain("tls", "true")
+		return
+	}
+	m.text("tls", string(t))
 }
 
 // both writes one value when the directions are equal, and nothing when they

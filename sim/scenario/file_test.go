@@ -51,6 +51,17 @@ var mistakes = []struct {
 	{"kinds of nodes", "nodes:\n  - {id: a, kind: deployd}\n  - {id: b, kind: [ours]}", []string{
 		`f.yaml:2: node: kind: "deployd" is unknown (did you mean "deployed"?)`, `f.yaml:3: node: kind must be a single value, not a list`,
 	}},
+	{"TLS", "nodes:\n  - {id: a, certificate: {from: 2s, until: 1s}}\n  - {id: b, certificate: {from: 0s, until: 0s}}\n  - {id: c, certificate: {name: x}}\n" +
+		"workload:\n  streams:\n    - {from: a, to: b, tls: mutual}\n    - {from: a, to: b, tsl: true}", []string{
+		`f.yaml:3: certificate: it is valid from 0s until 0s, which is never`, `f.yaml:4: node: certificate: unknown key "name" (known: node, from, until)`,
+		`f.yaml:7: stream: tls: "mutual" is none of true, false, client and service`, `f.yaml:8: stream: unknown key "tsl" (did you mean "tls"?)`,
+	}},
+	{"TLS that cannot be", "nodes:\n  - {id: a, certificate: {from: 2s, until: 1s}}\n  - {id: b, kind: deployed, certificate: {node: c}}\n  - c\n" +
+		"workload:\n  units:\n    - {from: a, to: c, tls: true}\n    - {from: b, to: c, tls: service}\n    - {from: b, to: c, tls: client}", []string{
+		`f.yaml:2: node "a": certificate: it is valid until 1s, which is not later than from 2s`,
+		`f.yaml:3: node "b": the model of a deployed node shows no certificate; leave out kind or certificate`,
+		`f.yaml:9: unit: the control service of "c" has TLS for that on line 7, and none for that on line 9: want all units to that node`,
+	}},
 	{"actions", "nodes: [a, b]\nlinks: [{from: a, to: b}]\ntimeline:\n  - {at: 1s, link: [a], do: down}\n  - {at: 1s, link: [a, b], do: dwon}", []string{
 		`f.yaml:4: action: link must name two nodes, such as [a, b]`, `f.yaml:5: action: do: "dwon" is unknown (did you mean "down"?)`,
 	}},

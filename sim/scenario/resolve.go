@@ -145,6 +145,9 @@ func (c *checker) nodesOf(s *Scenario) {
 		if n.TokenLife < 0 {
 			c.fail(n.line, "node %q: token_life %v must not be negative", n.ID, n.TokenLife)
 		}
+		if n.Certificate != (Certificate{}) && n.Kind == KindDeployed {
+			c.fail(n.line, "node %q: the model of a deployed node shows no certificate; leave out kind or certificate", n.ID)
+		}
 		if len(n.Firewall) > 0 && n.Kind == KindDeployed {
 			c.fail(n.line, "node %q: the model of a deployed node has no firewall; leave out kind or firewall", n.ID)
 		}
@@ -260,6 +263,7 @@ func (c *checker) eventsOf(s *Scenario) {
 	for _, u := range s.Units {
 		c.unit(u)
 	}
+	c.controls(s.Units)
 	for _, v := range s.Streams {
 		c.stream(v)
 	}

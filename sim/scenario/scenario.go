@@ -65,8 +65,8 @@ type Node struct {
 	Clock Clock
 	// Firewall has its rules (PROTOCOL section 6). Deployed nodes have none here.
 	Firewall []Rule
-	// Certificate is what it shows on links over TLS.
-	Certificate Validity
+	// Certificate is what it shows over TLS.
+	Certificate Certificate
 	// TokenLife is how long what it signs is valid; 0: DefaultTokenLife.
 	TokenLife time.Duration
 

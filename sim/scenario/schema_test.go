@@ -115,7 +115,7 @@ nodes:
   - a
   - 12
   - {id: b, kind: deployed, clock: {offset: -1h, drift: 0.001}}
-  - {id: d, certificate: {from: -1h, until: 90s}, token_life: 30s}
+  - {id: d, certificate: {from: -1h, until: 90s, node: a}, token_life: 30s}
   - {id: c, kind: ours, firewall: [{action: drop, fromnode: a, tonode: "/b.*/", fromservice: x, toservice: y}]}
 links:
   - {from: a, to: b, backend: tcp, tls: true, cost: 2.5, delay: {forward: 1ms, back: 2ms..3ms}, jitter: {forward: 1us, back: 0s},
@@ -126,8 +126,8 @@ workload:
   pings: [{from: a, to: b, at: 1s, every: 500ms, count: 3}, {pairs: 2}]
   datagrams: [{from: a, to: b, at: 0, every: 0s, count: 3, size: 16384, hops: 0}, {pairs: 2, size: 8}]
   services: [{node: a, name: web, at: 1s, for: 2s}]
-  units: [{from: a, to: b, at: 1s, stdin: 10, stdout: 20, duration: 2s, exit: 3, cancel_at: 2s, release_at: 9s, children: 2, ignore_sigint: true, signed: true, output: drip}, {from: b, to: a, output: burst}, {from: b, to: a, output: steady}]
-  streams: [{from: a, to: b, at: 1s, send: 10, receive: 20, idle: 2s, half_close: true, by: connect}, {from: b, to: a, write_first: true, by: proxy}]
+  units: [{from: a, to: b, at: 1s, stdin: 10, stdout: 20, duration: 2s, exit: 3, cancel_at: 2s, release_at: 9s, children: 2, ignore_sigint: true, signed: true, tls: service, output: drip}, {from: b, to: a, output: burst, tls: client}, {from: b, to: a, output: steady}]
+  streams: [{from: a, to: b, at: 1s, send: 10, receive: 20, idle: 2s, half_close: true, by: connect, tls: true}, {from: b, to: a, write_first: true, by: proxy}]
 faults: {from: 1s, until: 20s, rate: 0.1..2, duration: 10ms..1s, kinds: [down, flap, clog, split, pause, slow, crash, wipe, power-cut, disk-full, disk-slow, disk-errors, disk-lies, duplicate, clock, forge]}
 timeline:
   - {at: 1s, do: flap, link: [a, b], one_way: true, for: 1s, every: 10ms}

@@ -2,28 +2,34 @@ package scenario
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"gopkg.in/yaml.v3"
 )
 
-// Validity is when the certificate of a node is valid, by the true time since the
-// start of a run. The zero value is always.
-type Validity struct{ From, Until time.Duration }
+// Certificate is that of a node. The zero value is for that node, and always valid.
+type Certificate struct {
+	// From and Until are when it is valid, by the true time since the start of a run;
+	// both 0: always.
+	From, Until time.Duration
+	// Node is the node ID that it names; "": that of its node. Links do not look at it.
+	Node string
+}
 
 // ever is longer than clocks can be wrong and runs can last.
 const ever = 25 * 365 * 24 * time.Hour
 
 // Span returns the first and the last moment: a certificate has both.
-func (v Validity) Span() (from, until time.Duration) {
-	if v == (Validity{}) {
+func (v Certificate) Span() (from, until time.Duration) {
+	if v.From == 0 && v.Until == 0 {
 		return -ever, ever
 	}
 	return v.From, v.Until
 }
 
 // Bounded reports whether there is a time at which it is not valid.
-func (v Validity) Bounded() bool {
+func (v Certificate) Bounded() bool {
 	from, until := v.Span()
 	return from > -ever || until < ever
 }
@@ -45,33 +51,109 @@ func (n *Node) Tokens() time.Duration {
 	return n.TokenLife
 }
 
-func (d *decoder) certificate(n *yaml.Node) Validity {
-	v := Validity{-ever, ever}
+func (d *decoder) certificate(n *yaml.Node) Certificate {
+	v := Certificate{From: -ever, Until: ever}
 	d.mapping(n, "node: certificate",
+		optional("node", scalar(d, "certificate: node", &v.Node, parseNodeID)),
 		optional("from", scalar(d, "certificate: from", &v.From, parseOffset)),
 		optional("until", scalar(d, "certificate: until", &v.Until, parseOffset)))
+	if v.From == 0 && v.Until == 0 {
+		d.fail(n, "certificate: it is valid from 0s until 0s, which is never: leave out one of them")
+	}
 	return v
 }
 
-func (v Validity) encode() *yaml.Node {
-	if v == (Validity{}) {
+func (v Certificate) encode() *yaml.Node {
+	if v == (Certificate{}) {
 		return nil
 	}
 	m := flow()
-	if v.From != -ever {
-		m.duration("from", v.From)
+	m.text("node", v.Node)
+	from, until := v.Span()
+	if from != -ever {
+		m.duration("from", from)
 	}
-	if v.Until != ever {
-		m.duration("until", v.Until)
+	if until != ever {
+		m.duration("until", until)
 	}
 	return m.node
 }
 
-func (v Validity) problem() string {
+func (v Certificate) problem() string {
 	if from, until := v.Span(); until <= from {
 		return fmt.Sprintf("certificate: it is valid until %v, which is not later than from %v", v.Until, v.From)
 	}
 	return ""
+}
+
+// TLS says which ends of a stream over the mesh show a certificate, and want a valid
+// one of the other, which names its node. Two ends that differ in this refuse each
+// other.
+type TLS string
+
+// Values of TLS.
+const (
+	NoTLS      TLS = ""
+	BothTLS    TLS = "true"
+	ClientTLS  TLS = "client"  // the service has none, and is to be refused
+	ServiceTLS TLS = "service" // the client has none, and is to refuse
+)
+
+// Client reports whether the client has TLS.
+func (t TLS) Client() bool { return t == BothTLS || t == ClientTLS }
+
+// Service reports whether the service has TLS.
+func (t TLS) Service() bool { return t == BothTLS || t == ServiceTLS }
+
+func parseTLS(s string) (TLS, error) {
+	switch t := TLS(s); t {
+	case "false":
+		return NoTLS, nil
+	case BothTLS, ClientTLS, ServiceTLS:
+		return t, nil
+	}
+	return NoTLS, fmt.Errorf("%q is none of true, false, %s and %s", s, ClientTLS, ServiceTLS)
+}
+
+func (t TLS) problem() string {
+	switch t {
+	case NoTLS, BothTLS, ClientTLS, ServiceTLS:
+		return ""
+	}
+	return fmt.Sprintf("tls %q is none of true, %s and %s", string(t), ClientTLS, ServiceTLS)
+}
+
+// ControlTLS reports whether the control service of a node has TLS: units that are
+// submitted to it over the mesh say so.
+func (s *Scenario) ControlTLS(node string) bool {
+	return slices.ContainsFunc(s.Units, func(u Unit) bool { return u.To == node && u.TLS.Service() })
+}
+
+// controls finds units that want different things of the control service of a node.
+func (c *checker) controls(units []Unit) {
+	first := make(map[string]Unit)
+	for _, u := range units {
+		other, known := first[u.To]
+		switch {
+		case !known:
+			first[u.To] = u
+		case other.TLS.Service() != u.TLS.Service():
+			with, without := u, other
+			if other.TLS.Service() {
+				with, without = other, u
+			}
+			c.fail(u.line, "unit: the control service of %q has TLS for %s, and none for %s: want all units to that node with tls: true or %s, or all without or with tls: %s",
+				u.To, with.place(), without.place(), ServiceTLS, ClientTLS)
+		}
+	}
+}
+
+// place names a unit for a person.
+func (u Unit) place() string {
+	if u.line == 0 {
+		return fmt.Sprintf("that from %s at %v", u.From, u.At)
+	}
+	return fmt.Sprintf("that on line %d", u.line)
 }
 
 // MayRefuse reports whether an end of the link may not believe the certificate of
@@ -88,12 +170,22 @@ func (s *Scenario) MayRefuse(l Link) bool {
 	return false
 }
 
-// Secured says what of a scenario has to do with certificates and signatures, ""
-// if nothing has: the core engine has neither.
+// Secured says what of a scenario has to do with certificates, "" if nothing has: the
+// core engine has none.
 func (s *Scenario) Secured() string {
 	for _, l := range s.Links {
 		if l.TLS {
 			return "link " + l.Name() + " has TLS"
+		}
+	}
+	for _, v := range s.Streams {
+		if v.TLS != NoTLS {
+			return "the stream from " + v.From + " to " + v.To + " has TLS"
+		}
+	}
+	for _, u := range s.Units {
+		if u.TLS != NoTLS {
+			return "the unit from " + u.From + " to " + u.To + " has TLS"
 		}
 	}
 	return ""

@@ -22,6 +22,8 @@ type Stream struct {
 	WriteFirst bool
 	// By is how the client reaches the mesh; "" means ByProxy.
 	By By
+	// TLS says which ends have TLS. Services with it and without are two.
+	TLS TLS
 
 	line int
 }
@@ -49,7 +51,8 @@ func (d *decoder) stream(n *yaml.Node) Stream {
 		optional("idle", scalar(d, "stream: idle", &v.Idle, ParseDuration)),
 		optional("half_close", scalar(d, "stream: half_close", &v.HalfClose, parseBool)),
 		optional("write_first", scalar(d, "stream: write_first", &v.WriteFirst, parseBool)),
-		optional("by", scalar(d, "stream: by", &v.By, parseOneOf(ByProxy, ByConnect))))
+		optional("by", scalar(d, "stream: by", &v.By, parseOneOf(ByProxy, ByConnect))),
+		optional("tls", scalar(d, "stream: tls", &v.TLS, parseTLS)))
 	return v
 }
 
@@ -72,6 +75,7 @@ func (v Stream) encode() *yaml.Node {
 	if v.By == ByConnect {
 		m.text("by", string(v.By))
 	}
+	m.tls(v.TLS)
 	return m.node
 }
 
@@ -82,6 +86,9 @@ func (c *checker) stream(v Stream) {
 	}
 	if v.By != "" && v.By != ByProxy && v.By != ByConnect {
 		c.fail(v.line, "stream: by %q is neither %s nor %s", v.By, ByProxy, ByConnect)
+	}
+	if text := v.TLS.problem(); text != "" {
+		c.fail(v.line, "stream: %s", text)
 	}
 	if v.HalfClose && v.WriteFirst {
 		c.fail(v.line, "stream: with half_close the service writes last, with write_first first: want one of them")

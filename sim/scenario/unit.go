@@ -31,6 +31,8 @@ type Unit struct {
 	Output Output
 	// Signed has its node sign for it, and the other verify that.
 	Signed bool
+	// TLS says which ends have TLS when its node asks the control service of the other.
+	TLS TLS
 
 	line int
 }
@@ -67,6 +69,7 @@ func (d *decoder) unit(n *yaml.Node) Unit {
 		optional("children", scalar(d, "unit: children", &u.Children, parseCount(0, maxChildren))),
 		optional("ignore_sigint", scalar(d, "unit: ignore_sigint", &u.IgnoreSIGINT, parseBool)),
 		optional("signed", scalar(d, "unit: signed", &u.Signed, parseBool)),
+		optional("tls", scalar(d, "unit: tls", &u.TLS, parseTLS)),
 		optional("output", scalar(d, "unit: output", &u.Output, parseOneOf(Steady, Drip, Burst))))
 	return u
 }
@@ -91,6 +94,7 @@ func (u Unit) encode() *yaml.Node {
 	if u.Signed {
 		m.plain("signed", "true")
 	}
+	m.tls(u.TLS)
 	if u.Output == Drip || u.Output == Burst {
 		m.text("output", string(u.Output))
 	}
@@ -107,6 +111,9 @@ func (c *checker) unit(u Unit) {
 	}
 	if u.Output != "" && u.Output != Steady && u.Output != Drip && u.Output != Burst {
 		c.fail(u.line, "unit: output %q is neither %s, %s nor %s", u.Output, Steady, Drip, Burst)
+	}
+	if text := u.TLS.problem(); text != "" {
+		c.fail(u.line, "unit: %s", text)
 	}
 	if u.Children < 0 || u.Children > maxChildren {
 		c.fail(u.line, "unit: children %d must be from 0 to %d", u.Children, maxChildren)

@@ -81,6 +81,24 @@ func outputs(s *scenario.Scenario) []knob {
 	return all
 }
 
+// security are knobs of which all but the plainest stay what they are.
+func security(s *scenario.Scenario, n int, at func(*scenario.Scenario, int) *scenario.TLS) []knob {
+	all := make([]knob, n)
+	for i := range all {
+		own := *at(s, i)
+		all[i] = knob{
+			get: func(s *scenario.Scenario) float64 { return number(*at(s, i) != scenario.NoTLS) },
+			set: func(s *scenario.Scenario, v float64) {
+				if *at(s, i) = scenario.NoTLS; v != 0 {
+					*at(s, i) = own
+				}
+			},
+			step: 1,
+		}
+	}
+	return all
+}
+
 func number(yes bool) float64 {
 	if yes {
 		return 1

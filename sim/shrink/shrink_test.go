@@ -79,7 +79,7 @@ func TestUnitsAndStreams(t *testing.T) {
 	s := ring(6)
 	for i := range 5 {
 		s.Units = append(s.Units, scenario.Unit{From: "n00", To: fmt.Sprintf("n%02d", i+1), At: time.Second, Stdin: 900, Stdout: 80000, Duration: time.Minute, Exit: 3,
-			CancelAt: time.Minute, ReleaseAt: time.Hour, Children: 2, IgnoreSIGINT: true, Signed: true, Output: scenario.Drip})
+			CancelAt: time.Minute, ReleaseAt: time.Hour, Children: 2, IgnoreSIGINT: true, Signed: true, TLS: scenario.BothTLS, Output: scenario.Drip})
 		s.Streams = append(s.Streams, scenario.Stream{From: "n00", To: "n02", Send: 70000, Receive: 3, Idle: time.Second})
 	}
 	got := shrunk(t, s, func(s *scenario.Scenario) bool {

@@ -77,7 +77,15 @@ func words(s *scenario.Scenario) [][]knob {
 			step: 1,
 		}
 	}
-	return [][]knob{kinds, backends, shapes}
+	certificates := make([]knob, len(s.Nodes))
+	for i := range s.Nodes {
+		certificates[i] = knob{
+			get:  func(s *scenario.Scenario) float64 { return number(s.Nodes[i].Certificate != (scenario.Certificate{})) },
+			set:  func(s *scenario.Scenario, _ float64) { s.Nodes[i].Certificate = scenario.Certificate{} },
+			step: 1,
+		}
+	}
+	return [][]knob{kinds, backends, shapes, certificates}
 }
 
 func expectations() [][]knob {
@@ -145,6 +153,8 @@ func workload(s *scenario.Scenario) [][]knob {
 		outputs(s),
 		flags(len(s.Units), func(s *scenario.Scenario, i int) *bool { return &s.Units[i].IgnoreSIGINT }),
 		flags(len(s.Units), func(s *scenario.Scenario, i int) *bool { return &s.Units[i].Signed }),
+		security(s, len(s.Units), func(s *scenario.Scenario, i int) *scenario.TLS { return &s.Units[i].TLS }),
+		security(s, len(s.Streams), func(s *scenario.Scenario, i int) *scenario.TLS { return &s.Streams[i].TLS }),
 		durations(len(s.Units), 0, func(s *scenario.Scenario, i int) *time.Duration { return &s.Units[i].Duration }),
 		durations(len(s.Units), 0, func(s *scenario.Scenario, i int) *time.Duration { return &s.Units[i].At }),
 		durations(len(s.Units), 0, func(s *scenario.Scenario, i int) *time.Duration { return &s.Units[i].CancelAt }),

@@ -3,9 +3,31 @@ package full
 import (
 	"time"
 
+	"receptor/sim/check"
+	"receptor/sim/eventlog"
 	"receptor/sim/scenario"
 	"receptor/sim/skew"
+	"receptor/work"
 )
+
+// judgeRefusal judges the end of a unit that had to be refused, or may have been. It
+// reports whether there is no more to say of it.
+func (j *judge) judgeRefusal(at time.Duration, e eventlog.Event, u scenario.Unit, f *fate) bool {
+	failed, canceled := e.Text == work.Failed.String(), e.Text == work.Canceled.String() && u.CancelAt > 0
+	all, any := j.expires(u, at)
+	switch {
+	case f.runs == 0 && (failed || canceled) && (f.trust == eventlog.Never || f.trust == eventlog.Sometimes):
+		return true
+	case f.trust == eventlog.Never:
+		j.report(at, e.Node, check.RuleUnit, "unit %d is %s and has run %d times, although its nodes did not believe each other: want it refused", e.Unit, e.Text, f.runs)
+		return true
+	case f.runs == 0 && failed:
+		return any
+	case all:
+		j.report(at, e.Node, check.RuleUnit, "unit %d is %s and has run %d times, although its signatures had expired by the clock of %s: want it refused", e.Unit, e.Text, f.runs, u.To)
+	}
+	return all
+}
 
 // onTheWay is how long a signature may be under way where nothing is in its way.
 const onTheWay = 10 * time.Second
