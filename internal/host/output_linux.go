@@ -2,16 +2,14 @@ package host
 
 import (
 	"errors"
-	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"receptor/internal/supervision"
 	"receptor/work"
 )
 
@@ -19,29 +17,22 @@ import (
 // or, if there is a limit or space to be left free, by way of pipes and this
 // process, so that not a byte more is stored.
 type unitOutput struct {
+	*supervision.Output
 	job    work.Job
 	stdout *os.File
 	stderr *os.File // the same unless it is kept apart
-	floor  *work.Floor
-	pipes  []*pipe // none if nothing bounds the output
-
-	// over is closed once there is more than may be stored, or than can be.
-	over chan struct{}
-
-	mu      sync.Mutex
-	failure string // why not all of it is stored, "" if it is
+	pipes  []*pipe  // none if nothing bounds the output
 }
 
 // pipe leads from the command to a file.
 type pipe struct {
 	read, write *os.File
-	to          *os.File
-	left        int64         // of what may be stored
+	to          io.Writer
 	done        chan struct{} // closed when nobody reads any more
 }
 
 func openOutput(job work.Job) (*unitOutput, error) {
-	o := &unitOutput{job: job, floor: work.NewFloor(FS{}, job.Dir, job.MinFree), over: make(chan struct{})}
+	o := &unitOutput{Output: supervision.NewOutput(FS{}, job), job: job}
 	if err := o.open(); err != nil {
 		o.close()
 		return nil, err
@@ -60,19 +51,15 @@ func (o *unitOutput) open() (err error) {
 			return err
 		}
 	}
-	limit := job.MaxOutput
-	switch {
-	case limit == 0 && job.MinFree == 0:
+	if !o.Bounded() {
 		return nil
-	case limit == 0:
-		limit = math.MaxInt64
 	}
 	for _, to := range o.files() {
 		r, w, err := os.Pipe()
 		if err != nil {
 			return err
 		}
-		o.pipes = append(o.pipes, &pipe{read: r, write: w, to: to, left: limit, done: make(chan struct{})})
+		o.pipes = append(o.pipes, &pipe{read: r, write: w, to: o.To(to), done: make(chan struct{})})
 	}
 	return nil
 }
@@ -115,7 +102,7 @@ func (o *unitOutput) started() {
 		go func() {
 			defer close(p.done)
 			// To its end, or to the deadline of finish.
-			_, _ = io.CopyBuffer(storer{o, p}, onlyReader{p.read}, make([]byte, pipeSize))
+			_, _ = io.CopyBuffer(p.to, onlyReader{p.read}, make([]byte, pipeSize))
 		}()
 	}
 }
@@ -123,45 +110,8 @@ func (o *unitOutput) started() {
 // pipeSize is what a pipe holds at first.
 const pipeSize = 64 << 10
 
-// onlyReader and storer have io.CopyBuffer use its buffer: the count must be
-// exact.
+// onlyReader has io.CopyBuffer use its buffer: the count must be exact.
 type onlyReader struct{ io.Reader }
-
-type storer struct {
-	o *unitOutput
-	p *pipe
-}
-
-// Write implements io.Writer. What is too much is dropped.
-func (s storer) Write(b []byte) (int, error) {
-	o := s.o
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if failure := s.store(b); failure != "" && o.failure == "" {
-		o.failure = failure
-		close(o.over)
-	}
-	return len(b), nil
-}
-
-// store stores what may be of b, and returns why that is not all.
-func (s storer) store(b []byte) (failure string) {
-	o, p := s.o, s.p
-	part := b[:min(int64(len(b)), p.left)]
-	p.left -= int64(len(part))
-	if err := o.floor.Take(len(part)); err != nil {
-		p.left = 0 // there is no output after a gap
-		return fmt.Sprintf("No space for more output of unit %s: %v", filepath.Base(o.job.Dir), err)
-	}
-	if _, err := p.to.Write(part); err != nil {
-		p.left = 0
-		return fmt.Sprintf("Error storing the output: %v", err)
-	}
-	if len(part) < len(b) {
-		return fmt.Sprintf("Output exceeds %d bytes, the maxoutput of the work type", o.job.MaxOutput)
-	}
-	return ""
-}
 
 // finish returns when all is stored that was written up to now, and drops what
 // comes later. It returns the sizes of the files, which are on disk then, and
@@ -169,7 +119,7 @@ func (s storer) store(b []byte) (failure string) {
 func (o *unitOutput) finish() (stdout, stderr int64, failure string) {
 	var broken error
 	for _, p := range o.pipes {
-		broken = errors.Join(broken, p.finish(storer{o, p}))
+		broken = errors.Join(broken, p.finish())
 	}
 	var sizes [2]int64
 	for i, f := range o.files() {
@@ -182,21 +132,17 @@ func (o *unitOutput) finish() (stdout, stderr int64, failure string) {
 		}
 		broken = errors.Join(broken, err)
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.failure == "" && broken != nil {
-		o.failure = fmt.Sprintf("Error storing the output: %v", broken)
-	}
-	return sizes[0], sizes[1], o.failure
+	o.Fail(broken)
+	return sizes[0], sizes[1], o.Failure()
 }
 
 // finish takes what is in the pipe, and drops what comes later.
-func (p *pipe) finish(to io.Writer) error {
+func (p *pipe) finish() error {
 	if err := p.read.SetReadDeadline(time.Unix(0, 1)); err != nil {
 		return err
 	}
 	<-p.done
-	err := p.drain(to)
+	err := p.drain()
 	go func() {
 		_ = p.read.SetReadDeadline(time.Time{})
 		_, _ = io.Copy(io.Discard, p.read)
@@ -205,7 +151,7 @@ func (p *pipe) finish(to io.Writer) error {
 }
 
 // drain takes what is in the pipe, without waiting for more.
-func (p *pipe) drain(to io.Writer) error {
+func (p *pipe) drain() error {
 	conn, err := p.read.SyscallConn()
 	if err != nil {
 		return err
@@ -226,7 +172,7 @@ func (p *pipe) drain(to io.Writer) error {
 				return
 			}
 			size += n
-			_, _ = to.Write(buf[:n])
+			_, _ = p.to.Write(buf[:n])
 		}
 	})
 	return errors.Join(err, readErr)

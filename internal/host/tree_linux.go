@@ -39,7 +39,7 @@ func (t *tree) Command() int { return t.command }
 func (t *tree) Deaths() <-chan supervision.Death { return t.deaths }
 
 // Exceeded implements supervision.Processes.
-func (t *tree) Exceeded() <-chan struct{} { return t.output.over }
+func (t *tree) Exceeded() <-chan struct{} { return t.output.Exceeded() }
 
 // Finish implements supervision.Processes.
 func (t *tree) Finish() (stdout, stderr int64, failure string) { return t.output.finish() }

@@ -17,6 +17,7 @@ type tree struct {
 	s       *supervisor
 	command int // process ID of the command
 	out     vfs.File
+	output  *supervision.Output
 	deaths  chan supervision.Death // has room for those of all
 	killed  chan struct{}          // closed when the command is
 
@@ -30,7 +31,7 @@ var _ supervision.Processes = (*tree)(nil)
 // newTree starts a command, which starts its children.
 func newTree(s *supervisor, out vfs.File, output []byte) *tree {
 	t := &tree{
-		s: s, command: s.machine.spawn().Pid, out: out, running: true, children: s.behaviour.Children,
+		s: s, command: s.machine.spawn().Pid, out: out, output: supervision.NewOutput(s.disk, s.job), running: true, children: s.behaviour.Children,
 		deaths: make(chan supervision.Death, 1+s.behaviour.Children), killed: make(chan struct{}),
 	}
 	s.tell(eventlog.Started, eventlog.Command)
@@ -46,6 +47,7 @@ func childName(n int) string { return fmt.Sprintf("child %d", n+1) }
 // run is what the command does, unless it is killed: it writes its output.
 func (t *tree) run(output []byte) {
 	pause, parts := t.s.behaviour.pace()
+	out := t.output.To(t.out)
 	step := time.NewTimer(pause)
 	defer step.Stop()
 	for n := range parts {
@@ -56,13 +58,9 @@ func (t *tree) run(output []byte) {
 			return
 		case <-step.C:
 		}
-		_, err := t.out.Write(t.s.behaviour.part(output, n, parts))
+		_, _ = out.Write(t.s.behaviour.part(output, n, parts)) // which it takes in any case
 		if t.s.isFollowed() {
 			t.s.notifyOutput()
-		}
-		if err != nil {
-			t.exited(supervision.Death{Code: 1})
-			return
 		}
 		step.Reset(pause)
 	}
@@ -94,8 +92,8 @@ func (t *tree) Command() int { return t.command }
 // Deaths implements supervision.Processes.
 func (t *tree) Deaths() <-chan supervision.Death { return t.deaths }
 
-// Exceeded implements supervision.Processes: nothing bounds the output.
-func (t *tree) Exceeded() <-chan struct{} { return nil }
+// Exceeded implements supervision.Processes.
+func (t *tree) Exceeded() <-chan struct{} { return t.output.Exceeded() }
 
 // Signal implements supervision.Processes.
 func (t *tree) Signal(sig syscall.Signal) {
@@ -120,10 +118,8 @@ func (t *tree) Finish() (stdout, stderr int64, failure string) {
 	if err == nil {
 		stdout, err = t.out.Size()
 	}
-	if err != nil {
-		failure = fmt.Sprintf("Error storing the output: %v", err)
-	}
-	return stdout, 0, failure
+	t.output.Fail(err)
+	return stdout, 0, t.output.Failure()
 }
 
 // Close implements supervision.Processes.
