@@ -17,12 +17,34 @@ import (
 	"receptor/sim/shrink"
 )
 
-// drawJobs draws units of work and streams between any two nodes.
+// drawDeployed makes some of the nodes deployed ones, in every other mesh, and leaves two
+// or more of ours.
+func drawDeployed(t *rapid.T, s *scenario.Scenario) {
+	if rapid.Bool().Draw(t, "all ours") {
+		return
+	}
+	all := make([]int, len(s.Nodes))
+	for i := range all {
+		all[i] = i
+	}
+	places := rapid.Permutation(all).Draw(t, "deployed ones, the first of")
+	for _, i := range places[:rapid.IntRange(1, len(s.Nodes)-2).Draw(t, "deployed")] {
+		s.Nodes[i].Kind = scenario.KindDeployed
+	}
+}
+
+// drawJobs draws units of work and streams between any two nodes of ours.
 func drawJobs(t *rapid.T, s *scenario.Scenario) {
+	var ours []string
+	for _, n := range s.Nodes {
+		if n.Kind != scenario.KindDeployed {
+			ours = append(ours, n.ID)
+		}
+	}
 	pair := func() (from, to string) {
-		i := rapid.IntRange(0, len(s.Nodes)-1).Draw(t, "from")
-		j := rapid.IntRange(1, len(s.Nodes)-1).Draw(t, "to, counted from there")
-		return s.Nodes[i].ID, s.Nodes[(i+j)%len(s.Nodes)].ID
+		i := rapid.IntRange(0, len(ours)-1).Draw(t, "from")
+		j := rapid.IntRange(1, len(ours)-1).Draw(t, "to, counted from there")
+		return ours[i], ours[(i+j)%len(ours)]
 	}
 	size := func(what string) int {
 		return rapid.SampledFrom([]int{0, 1, 3_000, 70_000}).Draw(t, what)
@@ -74,7 +96,7 @@ func drawCertificate(t *rapid.T, s *scenario.Scenario) {
 // daemons.
 const shareOfCases = 40
 
-// Whatever happens to links, daemons, machines and disks, units run once at most,
+// Whatever happens to links, daemons, machines and disks, also among deployed nodes, units run once at most,
 // end as they may and are released once their nodes are sound, and streams carry
 // what they were given or say that they did not.
 func TestWorkSurvivesFaults(t *testing.T) {
@@ -95,6 +117,7 @@ func surviveFaults(t rapid.TB, e Engine, folder string) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawMesh(t, 12, scenario.TCP, scenario.UDP)
 		s.For = min(s.For, 40*time.Second)
+		drawDeployed(t, s)
 		drawJobs(t, s)
 		drawCertificate(t, s)
 		drawFaults(e, s)
