@@ -99,9 +99,9 @@ properties: meshsim
 next-seeds:
 	expr $(SEED) + $(PROPERTY_SEEDS) > sim/testdata/seeds.txt
 
-# Needs a C compiler.
+# Needs a C compiler. Slowest are the many runs of the core engine, which are one thread each.
 race:
-	CGO_ENABLED=1 go test -race ./...
+	CGO_ENABLED=1 go test -race -timeout 1h ./...
 
 SOAK_ARGS ?= --for 3m
 

@@ -42,7 +42,7 @@ func Run(in io.Reader, out io.Writer) error {
 		}
 		life.serves = true
 	}
-	go w.witness.watch()
+	w.witness.begin()
 	w.playTimeline()
 	w.playWorkload()
 	w.playStreams()

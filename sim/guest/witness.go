@@ -57,12 +57,17 @@ func newWitness(w *world) *witness {
 	return v
 }
 
-// watch looks at the nodes whenever there is something to see, until the witness is
-// dismissed.
-func (v *witness) watch() {
+// begin draws the mesh, before anything happens to it that may be judged, and watches.
+func (v *witness) begin() {
 	v.world.acting.Lock()
 	v.redraw(check.CauseStart)
 	v.world.acting.Unlock()
+	go v.watch()
+}
+
+// watch looks at the nodes whenever there is something to see, until the witness is
+// dismissed.
+func (v *witness) watch() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
