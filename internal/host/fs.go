@@ -22,6 +22,12 @@ var _ vfs.FS = FS{}
 func (FS) Open(name string, mode vfs.Mode) (vfs.File, error) {
 	flags := os.O_RDONLY
 	switch mode {
+	case vfs.Update:
+		f, err := openUpdate(name)
+		if err != nil {
+			return nil, err
+		}
+		return file{f}, nil
 	case vfs.Create:
 		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
 	case vfs.Append:
@@ -68,6 +74,9 @@ func (FS) SyncDir(name string) error {
 
 // file is an open file.
 type file struct{ *os.File }
+
+// Sync implements vfs.File.
+func (f file) Sync() error { return syncData(f.File) }
 
 // Size implements vfs.File.
 func (f file) Size() (int64, error) {

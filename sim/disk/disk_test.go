@@ -89,9 +89,13 @@ func TestLosses(t *testing.T) {
 		return seen
 	}
 	for l, want := range map[Loss][]string{
-		LoseAll:   {"0 1"},
-		Torn:      {"0 1", "0a 1", "0ab 1", "0ab 2", "0abc 2"},
-		Reordered: {"0 1", "0 2", "0\x00\x00c 1", "0\x00\x00c 2", "0ab 1", "0ab 2", "0abc 1", "0abc 2"},
+		LoseAll: {"0 1"},
+		Torn:    {"0 1", "0a 1", "0ab 1", "0ab 2", "0abc 2"},
+		Reordered: {
+			"0 1", "0 2", "0\x00\x00 1", "0\x00\x00 2", "0a\x00 1", "0a\x00 2", "0ab 1", "0ab 2",
+			"0\x00\x00\x00 1", "0\x00\x00\x00 2", "0\x00\x00c 1", "0\x00\x00c 2", "0a\x00\x00 1", "0a\x00\x00 2", "0a\x00c 1", "0a\x00c 2",
+			"0ab\x00 1", "0ab\x00 2", "0abc 1", "0abc 2",
+		},
 	} {
 		got := after(l)
 		for _, w := range want {

@@ -53,6 +53,16 @@ func (c change) apply(to *image) {
 	}
 }
 
+// applyPart is apply for a write of which only the first bytes are written, and the file
+// is as long as it is with all of them.
+func (c change) applyPart(to *image, first int) {
+	length := max(len(to.data), c.at+len(c.data))
+	if c.data = c.data[:min(first, len(c.data))]; len(c.data) > 0 {
+		c.apply(to)
+	}
+	to.cut(length)
+}
+
 // cut ends a file at a size, also beyond its end.
 func (i *image) cut(size int) {
 	if size > len(i.data) {

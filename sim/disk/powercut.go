@@ -16,8 +16,10 @@ const (
 	// Torn: the first so many of them survive, and of the next, if it is a write,
 	// the first bytes.
 	Torn
-	// Reordered: any of them survive, whatever was before. A write that is left out
-	// leaves zeros, if a later one survives.
+	// Reordered: any of them survive, whatever was before. Of a write, only the first
+	// bytes may, or none, and zeros be in the place of the rest: the length of the file
+	// was kept, and not what is in it. A write that is left out leaves zeros, if a later
+	// one survives.
 	Reordered
 )
 
@@ -50,7 +52,11 @@ func (d *Disk) PowerCut(l Loss, r *rand.Rand) {
 		all = all[:last]
 	}
 	for _, c := range all {
-		if l == Torn || l == Reordered && r.IntN(2) == 0 {
+		switch {
+		case l == LoseAll, l == Reordered && r.IntN(2) != 0:
+		case l == Reordered && len(c.data) > 0:
+			c.applyPart(&c.of.safe, r.IntN(2*len(c.data)+1))
+		default:
 			c.apply(&c.of.safe)
 		}
 	}

@@ -27,7 +27,7 @@ func (d *Disk) For(alive func() error) View { return View{d, alive} }
 // Open implements vfs.FS.
 func (v View) Open(name string, mode vfs.Mode) (vfs.File, error) {
 	op := Create
-	if mode == vfs.Read {
+	if mode == vfs.Read || mode == vfs.Update {
 		op = Open
 	}
 	if err := v.begin(op, name, v.alive); err != nil {
@@ -36,11 +36,11 @@ func (v View) Open(name string, mode vfs.Mode) (vfs.File, error) {
 	defer v.mu.Unlock()
 	node, dir := v.find(name), v.dirOf(name)
 	switch {
-	case mode == vfs.Read && node == nil, dir == nil:
+	case op == Open && node == nil, dir == nil:
 		return nil, notExist(op, name)
 	case node.isDir():
 		return nil, isDirectory(op, name)
-	case mode == vfs.Read:
+	case op == Open:
 		return &file{v, node, name}, nil
 	case node == nil && v.room <= 0:
 		return nil, fmt.Errorf("%s %s: %w", op, name, ErrFull)
@@ -193,21 +193,32 @@ func (f *file) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// Write implements io.Writer. It writes at the end: files are opened for nothing
-// else.
+// Write implements io.Writer. It writes at the end.
 func (f *file) Write(p []byte) (n int, err error) {
+	return f.writeAt(p, func() int { return len(f.node.data) })
+}
+
+// WriteAt implements io.WriterAt.
+func (f *file) WriteAt(p []byte, off int64) (n int, err error) {
+	return f.writeAt(p, func() int { return int(off) })
+}
+
+func (f *file) writeAt(p []byte, at func() int) (n int, err error) {
 	d := f.view.Disk
 	if err := d.begin(Write, f.name, f.view.alive); err != nil {
 		return 0, err
 	}
 	defer d.mu.Unlock()
-	n = int(min(int64(len(p)), d.room))
-	if n < len(p) {
+	off := at()
+	more := off + len(p) - len(f.node.data) // bytes that it adds to the file
+	n = len(p)
+	if lack := int64(more) - d.room; lack > 0 {
+		n = max(n-int(lack), 0)
 		err = fmt.Errorf("%s %s: %w", Write, f.name, ErrFull)
 	}
 	if n > 0 {
-		d.room -= int64(n)
-		d.change(f.node, change{at: len(f.node.data), data: slices.Clone(p[:n])})
+		d.room -= int64(max(off+n-len(f.node.data), 0))
+		d.change(f.node, change{at: off, data: slices.Clone(p[:n])})
 		d.end(Write, f.name, p[:n])
 	}
 	return n, err

@@ -36,6 +36,9 @@ const (
 	Create
 	// Append writes at the end of a file, which is made if need be.
 	Append
+	// Update reads an existing file, and writes at any of its bytes. Until it is closed
+	// no other process has it open so: Open waits for that.
+	Update
 )
 
 // File is an open file. Reads and Size may be made from any goroutine, the
@@ -43,6 +46,8 @@ const (
 type File interface {
 	io.ReaderAt
 	io.Writer
+	// WriteAt is for files that are open for Update.
+	io.WriterAt
 	io.Closer
 	// Sync returns once what was written would survive a crash.
 	Sync() error
