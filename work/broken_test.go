@@ -117,7 +117,7 @@ func TestEndCannotBeWritten(t *testing.T) {
 		id, _ = n.submit("a", "")
 		p = n.next()
 		p.status(Running, "Running: PID 7")
-		n.breakFile("/status.tmp")
+		n.breakFile("/status")
 		p.watcher.Ended(true, "signal: killed")
 		n.wantStatus(id, Running, "Running: PID 7; its end cannot be written down: write the status of a unit: ")
 		return id, p
@@ -170,7 +170,7 @@ func TestEndCannotBeWritten(t *testing.T) {
 		bubble(t, func(t *testing.T, c *cluster) {
 			a, b := c.node("a"), c.node("b")
 			id, _ := a.submit("b", "")
-			a.breakFile("/status.tmp")
+			a.breakFile("/status")
 			b.next().exit(Succeeded, "exit status 0")
 			time.Sleep(retryPause)
 			a.wantStatus(id, Pending, "; its end cannot be written down: ")

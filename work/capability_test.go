@@ -72,10 +72,10 @@ func TestSecretOfSubmission(t *testing.T) {
 	hidden := func() {
 		t.Helper()
 		a.wantHidden(secret, id, StatusFile)
-		b.wantHidden(secret, path.Base(p.Dir), SubmissionFile, keysFile)
+		b.wantHidden(secret, path.Base(p.Dir), StatusFile, keysFile)
 	}
 	hidden()
-	if got := b.fs.get(p.Dir + "/" + SubmissionFile); !strings.Contains(got, `"a/`+id+"/"+secret+`"`) {
+	if got := b.fs.get(p.Dir + "/" + StatusFile); !strings.Contains(got, `"a/`+id+"/"+secret+`"`) {
 		t.Errorf("submission %s", got)
 	}
 	p.exit(Succeeded, "exit status 0")

@@ -200,29 +200,32 @@ func (c *command) StatusChanged() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.closed {
-		_ = c.adopt(true) // there will be another notice
+		_ = c.adopt(false) // there will be another notice
 	}
 }
 
 // adopt makes the status that the supervisor has written the unit's own. It
 // requires mu. A file that is unusable may be in the middle of being written
-// by the supervisor of a deployed node. The error is one of reading it, or of
-// making an end safe before anybody sees it: safe says that the supervisor has.
-func (c *command) adopt(safe bool) error {
+// by the supervisor of a deployed node. gone says that the supervisor has ended: what it
+// was about to make safe is made safe here. The error is one of reading the status, or of
+// that.
+func (c *command) adopt(gone bool) error {
 	old := c.load().status
-	s, err := ReadStatus(c.m.store.fs, c.dir)
+	if old.State.Terminal() {
+		return nil
+	}
+	read := ReadStatus
+	if gone {
+		read = settleStatus
+	}
+	s, err := read(c.m.store.fs, c.dir)
 	if err != nil || !s.follows(old) {
 		return err
 	}
-	switch {
-	case !s.State.Terminal():
-	case s.Version == 0: // supervisors of deployed nodes sync nothing
-		err = WriteStatus(c.m.store.fs, c.dir, s)
-	case !safe: // it may have been killed just before
-		err = c.m.store.fs.SyncDir(c.dir)
-	}
-	if err != nil {
-		return err
+	if s.State.Terminal() && s.Version == 0 { // supervisors of deployed nodes sync nothing
+		if err := WriteStatus(c.m.store.fs, c.dir, s); err != nil {
+			return err
+		}
 	}
 	c.unsaved = nil
 	c.publish(func(v *snapshot) { v.adopt(s) })
@@ -246,7 +249,7 @@ func (c *command) ended(claimed bool, problem string) {
 	if c.closed {
 		return
 	}
-	if err := c.adopt(false); isUnread(err) {
+	if err := c.adopt(true); isUnread(err) {
 		c.tryAgain(err, func() { c.ended(claimed, problem) })
 		return
 	}

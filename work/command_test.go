@@ -215,10 +215,10 @@ func TestUnitCannotBeMade(t *testing.T) {
 			}
 			return nil
 		})
-		_, err := n.m.create(newCommandStatus("cat", ""), identity{}, func(u *unit) runner { return newCommand(u) })
+		_, err := n.m.create(newCommandStatus("cat", ""), func(u *unit) runner { return newCommand(u) })
 		n.fs.setBroken(nil)
 		if err == nil {
-			if k < 10 || left < 0 {
+			if k < 9 || left < 0 {
 				t.Errorf("the unit was made although operation %d had failed", k)
 			}
 			break

@@ -13,6 +13,8 @@
 //
 //	state.go    the states and their transitions
 //	status.go   what is known of a unit, on disk and in answers
+//	statuslog.go
+//	            the file that has it, as a log
 //	store.go    unit directories on a small file system interface
 //	process.go  what the package asks of the host's processes
 //	submission.go

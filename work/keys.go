@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -245,19 +244,12 @@ func (k *keys) close() {
 	k.drop()
 }
 
-// readIdentity returns that of the submission of a unit; it is empty if it came
-// without a key.
-func (st store) readIdentity(id string) (identity, error) {
-	b, err := readFile(st.fs, path.Join(st.unitDir(id), SubmissionFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return identity{}, nil
-	}
+// findIdentity returns that of the submission of a unit whose status may be damaged; it
+// is nil if it came without a key, or nothing tells.
+func (st store) findIdentity(id string) *identity {
+	b, err := readFile(st.fs, path.Join(st.unitDir(id), StatusFile))
 	if err != nil {
-		return identity{}, fmt.Errorf("read the submission of a unit: %w", err)
+		return nil
 	}
-	var i identity
-	if err := json.Unmarshal(b, &i); err != nil || strings.TrimSpace(i.Key) == "" {
-		return identity{}, &badStatus{fmt.Errorf("%s in the directory of unit %s names no key", SubmissionFile, id)}
-	}
-	return i, nil
+	return submissionOf(b)
 }

@@ -14,15 +14,15 @@ import (
 var errKilled = errors.New("it was killed")
 
 // killed is a disk in the hands of a process that is killed when it is about to sync a
-// directory.
+// directory, or a file.
 type killed struct {
 	disk.View
-	dir  string
+	name string
 	dead bool
 }
 
-func killedAtSync(d *memFS, dir string) vfs.FS {
-	k := &killed{dir: dir}
+func killedAtSync(d *memFS, name string) vfs.FS {
+	k := &killed{name: name}
 	k.View = d.For(func() error {
 		if k.dead {
 			return errKilled
@@ -34,8 +34,26 @@ func killedAtSync(d *memFS, dir string) vfs.FS {
 
 // SyncDir implements vfs.FS.
 func (k *killed) SyncDir(dir string) error {
-	k.dead = k.dead || dir == k.dir
+	k.dead = k.dead || dir == k.name
 	return k.View.SyncDir(dir)
+}
+
+// Open implements vfs.FS.
+func (k *killed) Open(name string, mode vfs.Mode) (vfs.File, error) {
+	f, err := k.View.Open(name, mode)
+	return &killedFile{f, k, name}, err
+}
+
+type killedFile struct {
+	vfs.File
+	k    *killed
+	name string
+}
+
+// Sync implements vfs.File.
+func (f *killedFile) Sync() error {
+	f.k.dead = f.k.dead || f.name == f.k.name
+	return f.File.Sync()
 }
 
 // powerCut stops the node, loses what was not synced, and starts it again.
@@ -54,49 +72,87 @@ func (n *testNode) stopWhileRunning() (id string, p *testProcess) {
 	return id, p
 }
 
-// A supervisor is killed while its node is down, just before its result is safe. When
-// the node shows that result, it is.
-func TestResultOfKilledSupervisor(t *testing.T) {
+// A supervisor ends while its node is down, and its result is not safe: it was killed
+// just before, or the disk did not take it. When the node shows that result, it is.
+func TestUnsafeResult(t *testing.T) {
+	for name, write := range map[string]func(n *testNode, dir string, s Status) error{
+		"killed": func(n *testNode, dir string, s Status) error {
+			return WriteStatus(killedAtSync(n.fs, dir+"/status"), dir, s)
+		},
+		"sync failed": func(n *testNode, dir string, s Status) error {
+			n.breakStatus()
+			defer n.fs.setBroken(nil)
+			return WriteStatus(n.fs, dir, s)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newCluster(t).node("a")
+			id, p := n.stopWhileRunning()
+			s, err := ReadStatus(n.fs, p.Dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.State, s.Detail, s.ExtraData, s.Version = Succeeded, "exit status 0", nil, s.Version+1
+			if err := write(n, p.Dir, s); err == nil {
+				t.Fatal("the supervisor has written its result")
+			}
+			n.processes.found[p.Dir] = ErrSupervisorGone
+			n.start()
+			n.wantStatus(id, Succeeded, "exit status 0")
+			n.powerCut()
+			n.wantStatus(id, Succeeded, "exit status 0")
+			n.do("work release " + id)
+			if left := n.fs.Tree("/data/a"); len(left) > 0 {
+				t.Errorf("after the release there is %q", left)
+			}
+		})
+	}
+}
+
+// As long as the supervisor lives, a status that is not safe yet is not shown.
+func TestUnsafeStatusOfLivingSupervisor(t *testing.T) {
 	n := newCluster(t).node("a")
 	id, p := n.stopWhileRunning()
 	s, err := ReadStatus(n.fs, p.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.State, s.Detail, s.ExtraData, s.Version = Succeeded, "exit status 0", nil, s.Version+1
-	if err := WriteStatus(killedAtSync(n.fs, p.Dir), p.Dir, s); !errors.Is(err, errKilled) {
-		t.Fatalf("the supervisor has ended with %v", err)
-	}
-	n.processes.found[p.Dir] = ErrSupervisorGone
-	n.start()
-	n.wantStatus(id, Succeeded, "exit status 0")
-	n.powerCut()
-	n.wantStatus(id, Succeeded, "exit status 0")
-	n.do("work release " + id)
-	if left := n.fs.Tree("/data/a"); len(left) > 0 {
-		t.Errorf("after the release there is %q", left)
-	}
-}
-
-// The same of a status that is not terminal, such as the name that a unit got on another
-// node: what follows from it must not be taken back either.
-func TestStatusOfKilledNode(t *testing.T) {
-	n := newCluster(t).node("a")
-	_, p := n.stopWhileRunning()
-	s, err := ReadStatus(n.fs, p.Dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Detail, s.Version = "Running: PID 8", s.Version+1
-	if err := WriteStatus(killedAtSync(n.fs, p.Dir), p.Dir, s); !errors.Is(err, errKilled) {
-		t.Fatalf("the node has ended with %v", err)
+	before := s.Detail
+	s.Claim = mustJSON(p.Dir)
+	s.State, s.Detail, s.Version = Succeeded, "exit status 0", s.Version+1
+	if err := WriteStatus(killedAtSync(n.fs, p.Dir+"/status"), p.Dir, s); !errors.Is(err, errKilled) {
+		t.Fatalf("it has ended with %v", err)
 	}
 	n.processes.found[p.Dir] = nil
 	n.start()
-	n.stop()
-	n.fs.PowerCut(disk.LoseAll, nil)
-	if got, err := ReadStatus(n.fs, p.Dir); err != nil || got.Detail != s.Detail {
-		t.Errorf("the start went on from %q, and after a power cut it is %q, %v", s.Detail, got.Detail, err)
+	n.wantStatus(id, Running, before)
+	n.next().exit(Succeeded, "exit status 0")
+	n.wantStatus(id, Succeeded, "exit status 0")
+}
+
+// What follows from the status of a unit on another node, such as the name that it got
+// there, must not be taken back either.
+func TestStatusOfKilledNode(t *testing.T) {
+	c := newCluster(t)
+	a := c.node("a")
+	id, _ := a.submit("b", "")
+	a.stop()
+	s, err := ReadStatus(a.fs, a.dir(id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Detail, s.Version = "something else", s.Version+1
+	if err := WriteStatus(killedAtSync(a.fs, a.dir(id)+"/status"), a.dir(id), s); !errors.Is(err, errKilled) {
+		t.Fatalf("the node has ended with %v", err)
+	}
+	if got, err := ReadStatus(a.fs, a.dir(id)); err != nil || got.Detail == s.Detail {
+		t.Errorf("it counts before it is safe: %q, %v", got.Detail, err)
+	}
+	a.start()
+	a.stop()
+	a.fs.PowerCut(disk.LoseAll, nil)
+	if got, err := ReadStatus(a.fs, a.dir(id)); err != nil || got.Version < s.Version {
+		t.Errorf("the start went on from version %d, and after a power cut it is %d, %v", s.Version, got.Version, err)
 	}
 }
 
@@ -122,7 +178,7 @@ func TestKeyOfKilledNode(t *testing.T) {
 	st := store{fs: fsys, dir: "/data/a"}
 	now := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
 	for _, key := range []string{"b/unit0001/x", "b/unit0002/x"} {
-		if _, _, err := st.scan(); err != nil {
+		if _, err := st.scan(); err != nil {
 			t.Fatal(err)
 		}
 		k := newKeys(st)
@@ -152,9 +208,10 @@ func TestUnitOfKilledNode(t *testing.T) {
 	n := newCluster(t).node("b")
 	n.stop()
 	const id = "unit0001"
-	of := identity{Key: "a/unit0002/x", From: "a"}
+	status := newCommandStatus("cat", "")
+	status.Submission = &identity{Key: "a/unit0002/x", From: "a"}
 	st := store{fs: killedAtSync(n.fs, "/data/b"), dir: "/data/b"}
-	if err := st.create(id, newCommandStatus("cat", ""), of); !errors.Is(err, errKilled) {
+	if err := st.create(id, status); !errors.Is(err, errKilled) {
 		t.Fatalf("the node has ended with %v", err)
 	}
 	n.start()
@@ -169,11 +226,11 @@ func TestHalfRenamedUnit(t *testing.T) {
 	const id = "unit0001"
 	for name, change := range map[string]func(d *memFS) error{
 		"made": func(d *memFS) error {
-			return store{fs: killedAtSync(d, "/data/a"), dir: "/data/a"}.create(id, newCommandStatus("cat", ""), identity{})
+			return store{fs: killedAtSync(d, "/data/a"), dir: "/data/a"}.create(id, newCommandStatus("cat", ""))
 		},
 		"removed": func(d *memFS) error {
 			sound := store{fs: d, dir: "/data/a"}
-			if err := sound.create(id, newCommandStatus("cat", ""), identity{}); err != nil {
+			if err := sound.create(id, newCommandStatus("cat", "")); err != nil {
 				t.Fatal(err)
 			}
 			return store{fs: killedAtSync(d, "/data/a"), dir: "/data/a"}.remove(id)
@@ -193,7 +250,7 @@ func TestHalfRenamedUnit(t *testing.T) {
 			}
 			outcomes[len(names)-1]++
 			st := store{fs: d, dir: "/data/a"}
-			ids, _, err := st.scan()
+			ids, err := st.scan()
 			if err != nil {
 				t.Fatal(err)
 			}

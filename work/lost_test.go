@@ -50,7 +50,7 @@ func TestNameIsNotOnDisk(t *testing.T) {
 	s := accept().greet()
 	s.expect(`"receptor_submission"`)
 	a.fs.setBroken(func(_ disk.Op, name string) error {
-		if strings.Contains(name, "/status.tmp") {
+		if strings.Contains(name, "/status") {
 			return errDisk
 		}
 		return nil

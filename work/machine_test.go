@@ -1,6 +1,7 @@
 package work
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -31,8 +32,6 @@ func newMachine() *machine {
 	m.fs.SetFree(2 * roomy)
 	return m
 }
-
-const simClaim = "supervisor"
 
 // simSupervisor is a process of the machine that has been started for a unit.
 //
@@ -87,8 +86,18 @@ func (m *machine) drop(s *simSupervisor) {
 }
 
 func (m *machine) hasClaim(dir string) bool {
-	_, err := m.fs.Open(path.Join(dir, simClaim), vfs.Read)
-	return err == nil
+	claim, _, err := ReadClaim(m.fs, dir)
+	return err == nil && claim != nil
+}
+
+// claim claims a unit.
+func claim(fsys vfs.FS, dir string, done bool) (Status, error) {
+	f, err := fsys.Open(path.Join(dir, StatusFile), vfs.Update)
+	if err != nil {
+		return Status{}, err
+	}
+	defer f.Close()
+	return ClaimStatus(f, json.RawMessage(`{}`), done)
 }
 
 // step lets a supervisor do the next thing.
@@ -126,23 +135,23 @@ func (s *simSupervisor) step() {
 func (s *simSupervisor) start() {
 	err := writeFile(s.m.fs, path.Join(s.dir, StderrFile), nil)
 	if err == nil {
-		err = writeFile(s.m.fs, path.Join(s.dir, simClaim), []byte("x"))
+		err = s.m.fs.SyncDir(s.dir)
 	}
 	if err == nil {
-		err = s.m.fs.SyncDir(s.dir)
+		_, err = claim(s.m.fs, s.dir, false)
+	}
+	if errors.Is(err, ErrTerminal) {
+		s.gone()
+		return
 	}
 	if err != nil { // the unit is gone, or the disk does not take it
 		s.m.drop(s)
 		if s.watcher != nil {
-			s.watcher.Ended(false, "it could not claim the unit")
+			s.watcher.Ended(s.m.hasClaim(s.dir), "it could not claim the unit")
 		}
 		return
 	}
 	s.claimed = true
-	if status, err := ReadStatus(s.m.fs, s.dir); err == nil && status.State.Terminal() {
-		s.gone()
-		return
-	}
 	s.m.mu.Lock()
 	s.m.runs[s.m.fs.get(path.Join(s.dir, StdinFile))]++
 	s.m.mu.Unlock()
@@ -231,14 +240,7 @@ func (i *incarnation) Attach(dir string, _ int, w Watcher) (Process, error) {
 
 // Forbid implements Processes.
 func (i *incarnation) Forbid(dir string) error {
-	if i.m.hasClaim(dir) {
-		return ErrClaimed
-	}
-	disk := i.m.fs.For(i.check)
-	err := writeFile(disk, path.Join(dir, simClaim), []byte("x"))
-	if err == nil {
-		err = disk.SyncDir(dir)
-	}
+	_, err := claim(i.m.fs.For(i.check), dir, true)
 	return err
 }
 

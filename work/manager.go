@@ -213,18 +213,18 @@ func (m *Manager) allOwed() []*remote {
 	return slices.Collect(maps.Values(m.owed))
 }
 
-// create makes a unit with the given status, on disk and in the table. of is
-// the submission that it is of, runs says how it is carried out.
-func (m *Manager) create(s Status, of identity, runs func(*unit) runner) (runner, error) {
+// create makes a unit with the given status, on disk and in the table. runs says how it
+// is carried out.
+func (m *Manager) create(s Status, runs func(*unit) runner) (runner, error) {
 	id, err := m.reserveID()
 	if err != nil {
 		return nil, err
 	}
-	if err := m.store.create(id, s, of); err != nil {
+	if err := m.store.create(id, s); err != nil {
 		m.forget(id)
 		return nil, err
 	}
-	r := runs(newUnit(m, id, s, of))
+	r := runs(newUnit(m, id, s))
 	m.mu.Lock()
 	m.units[id] = r
 	closed := m.closed

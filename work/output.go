@@ -115,7 +115,7 @@ func (u *unit) lacksOutput(s Status, e RemoteExtra) bool {
 // reopen has such a unit go on, with the rest of its output.
 func (u *unit) reopen(s Status) (Status, error) {
 	s.State, s.Detail, s.StdoutSize, s.Version = Running, detailRest, u.stdoutSize(), 1
-	if err := replaceFile(u.m.store.fs, path.Join(u.dir, StatusFile), s.encode()); err != nil {
+	if err := replaceLog(u.m.store.fs, path.Join(u.dir, StatusFile), s); err != nil {
 		return Status{}, fmt.Errorf("take up unit %s of a deployed node: %w", u.id, err)
 	}
 	u.view.Store(&snapshot{status: s, size: s.StdoutSize, next: make(chan struct{})})

@@ -30,7 +30,6 @@ func (st store) owe(id string) error {
 		err = st.fs.SyncDir(st.dir)
 	}
 	if err == nil {
-		unmark(st.fs, st.unitDir(id))
 		err = st.strip(id)
 	}
 	if err != nil {
@@ -54,7 +53,6 @@ func (st store) strip(id string) error {
 func (st store) settle(id string) error {
 	err := st.fs.RemoveAll(st.owedDir(id))
 	if err == nil {
-		unmark(st.fs, st.owedDir(id))
 		err = st.fs.SyncDir(st.dir)
 	}
 	if err != nil {
@@ -102,14 +100,15 @@ func (m *Manager) takeUpOwed(id string) {
 
 func (m *Manager) restoreOwed(id string) (*remote, error) {
 	dir := m.store.owedDir(id)
-	s, err := ReadStatus(m.store.fs, dir)
+	s, err := settleStatus(m.store.fs, dir)
 	if err != nil {
 		return nil, err
 	}
 	if err := m.store.strip(id); err != nil {
 		return nil, err
 	}
-	u := newUnit(m, id, s, identity{})
+	s.Submission = nil // its key is a tombstone, too
+	u := newUnit(m, id, s)
 	u.owed = true
 	r, err := restoreRemote(u)
 	if err != nil {

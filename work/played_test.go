@@ -278,7 +278,7 @@ func TestRemoteIsBusy(t *testing.T) {
 // breakStatus has no status reach the disk any more.
 func (n *testNode) breakStatus() {
 	n.fs.setBroken(func(op disk.Op, name string) error {
-		if op == "sync" && strings.HasSuffix(name, "/status.tmp") {
+		if op == "sync" && strings.HasSuffix(name, "/status") {
 			return errDisk
 		}
 		return nil

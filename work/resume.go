@@ -153,7 +153,7 @@ func (c *command) takeUp() {
 	case errors.Is(err, ErrNeverStarted) && pending:
 		c.end(Failed, detailAtRestart)
 	case errors.Is(err, ErrNeverStarted), errors.Is(err, ErrSupervisorGone):
-		if err := c.adopt(false); isUnread(err) { // it may have written a result just before it ended
+		if err := c.adopt(true); isUnread(err) { // it may have written a result just before it ended
 			c.tryAgain(err, c.takeUp)
 			return
 		}

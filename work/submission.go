@@ -46,19 +46,19 @@ func checkKey(key string) error {
 }
 
 // identity is what makes a submission with a key the same as one that came before.
-// It is in the submission file of its unit.
+// It is in the status of its unit.
 type identity struct {
-	Key string // empty if it has none
+	Key string
 	// Contents tells its node, work type and parameters from any others.
 	Contents string
 	// From is the node that it first came from; empty if not over the mesh.
 	From string `json:",omitempty"`
 }
 
-// identity returns that of a submission.
-func (o order) identity() identity {
+// identity returns that of a submission, nil if it has no key.
+func (o order) identity() *identity {
 	if o.submission == "" {
-		return identity{}
+		return nil
 	}
 	h := sha256.New()
 	text := func(s string) { fmt.Fprintf(h, "%d:%s", len(s), s) }
@@ -68,7 +68,7 @@ func (o order) identity() identity {
 		text(name)
 		text(o.params[name])
 	}
-	return identity{Key: o.submission, Contents: hex.EncodeToString(h.Sum(nil)), From: o.from}
+	return &identity{Key: o.submission, Contents: hex.EncodeToString(h.Sum(nil)), From: o.from}
 }
 
 // check refuses a submission that has the same key and is yet another.

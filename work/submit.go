@@ -153,7 +153,7 @@ func (m *Manager) existing(id string, o order, s control.Session) (runner, error
 		err = m.checkSignature(o, true, s)
 	}
 	if err == nil {
-		err = r.base().of.check(o.identity())
+		err = r.base().of.check(*o.identity())
 	}
 	return r, err
 }
@@ -183,7 +183,9 @@ func (m *Manager) newCommand(o order) (runner, error) {
 	if _, err := splitParams(params); err != nil {
 		return nil, err
 	}
-	return m.create(newCommandStatus(t.Name, params), o.identity(), func(u *unit) runner {
+	s := newCommandStatus(t.Name, params)
+	s.Submission = o.identity()
+	return m.create(s, func(u *unit) runner {
 		c := newCommand(u)
 		if o.submission != "" {
 			c.awaitInput()
@@ -214,6 +216,6 @@ func (m *Manager) newRemote(o order) (runner, error) {
 		e.Expiration = m.clock.Now().Add(ttl)
 	}
 	s := newRemoteStatus(e)
-	s.Secret = m.newSecret()
-	return m.create(s, o.identity(), func(u *unit) runner { return newRemote(u, newFollower(e, s)) })
+	s.Secret, s.Submission = m.newSecret(), o.identity()
+	return m.create(s, func(u *unit) runner { return newRemote(u, newFollower(e, s)) })
 }

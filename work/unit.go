@@ -100,8 +100,11 @@ type runner interface {
 	base() *unit
 }
 
-func newUnit(m *Manager, id string, s Status, of identity) *unit {
-	u := &unit{id: id, m: m, dir: m.store.unitDir(id), of: of}
+func newUnit(m *Manager, id string, s Status) *unit {
+	u := &unit{id: id, m: m, dir: m.store.unitDir(id)}
+	if s.Submission != nil {
+		u.of = *s.Submission
+	}
 	u.view.Store(&snapshot{status: s, size: s.StdoutSize, errSize: s.StderrSize, next: make(chan struct{})})
 	return u
 }
@@ -151,7 +154,7 @@ func (u *unit) save(s Status) error {
 		u.tell(err)
 		return err
 	}
-	s.Version, s.Secret = old.Version+1, old.Secret
+	s.Version, s.Secret, s.Submission = old.Version+1, old.Secret, old.Submission
 	dir := u.dir
 	if u.owed {
 		dir = u.m.store.owedDir(u.id)

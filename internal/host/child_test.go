@@ -30,9 +30,9 @@ func run(t *testing.T, p *Processes, job work.Job, stdin string) (dir string, su
 		t.Fatal(err)
 	}
 	<-w.ended
-	c, alive, err := readClaim(job.Dir)
-	if err != nil || alive || c.Done == 0 {
-		t.Fatalf("claim %+v, alive %v, %v", c, alive, err)
+	c, err := readClaim(job.Dir)
+	if err != nil || c.alive || !c.done {
+		t.Fatalf("claim %+v, %v", c, err)
 	}
 	return job.Dir, c.Pid
 }
@@ -132,7 +132,7 @@ func TestCanceledSupervisorIsNotReused(t *testing.T) {
 	}
 	<-w.ended
 	wantResult(t, dir, work.Canceled, "Canceled")
-	canceled, _, err := readClaim(dir)
+	canceled, err := readClaim(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

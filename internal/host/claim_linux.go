@@ -37,87 +37,90 @@ var ownClaim = sync.OnceValues(func() (supervision.Claim, error) {
 	return supervision.Claim{Pid: os.Getpid(), Start: own.start, Boot: boot}, err
 })
 
-// takeClaim claims the unit for this process. The claim is complete, locked
-// and on disk before it can be seen. The caller holds it by keeping the file. The
-// error is work.ErrClaimed if another supervisor was first.
-func takeClaim(dir string) (*os.File, error) {
-	temp := filepath.Join(dir, fmt.Sprintf("%s.%d", supervision.ClaimFile, os.Getpid()))
-	f, err := lockFile(temp)
+// takeClaim claims the unit for this process. It holds the claim, which is on disk, by
+// keeping the file. The error is work.ErrClaimed if another supervisor was first, and
+// work.ErrTerminal if the unit is complete.
+func takeClaim(dir string, done bool) (*os.File, work.Status, error) {
+	f, err := openUpdate(filepath.Join(dir, work.StatusFile))
 	if err != nil {
-		return nil, err
+		return nil, work.Status{}, fmt.Errorf("claim the unit: %w", err)
 	}
-	defer os.Remove(temp)
-	own, err := ownClaim()
+	s, err := claimFile(f, done)
 	if err == nil {
-		err = json.NewEncoder(f).Encode(own)
+		err = endUpdate(f)
 	}
-	if err == nil {
-		err = f.Sync()
+	if err != nil {
+		f.Close()
+		return nil, s, fmt.Errorf("claim the unit: %w", err)
 	}
-	if err == nil {
-		err = os.Link(temp, filepath.Join(dir, supervision.ClaimFile))
-	}
-	if err == nil {
-		err = FS{}.SyncDir(dir)
-	}
-	if err == nil {
-		return f, nil
-	}
-	f.Close()
-	if errors.Is(err, fs.ErrExist) {
-		return nil, work.ErrClaimed
-	}
-	return nil, fmt.Errorf("claim the unit: %w", err)
+	return f, s, nil
 }
 
-// markDone says in the claim that no process of the unit is left. An error is
-// of no consequence: whoever needs to know will look for processes.
-func markDone(held *os.File) {
+// claimFile claims the unit whose status file this is. Its lock is there before the claim
+// can be read.
+func claimFile(f *os.File, done bool) (work.Status, error) {
 	own, err := ownClaim()
 	if err != nil {
-		return
+		return work.Status{}, err
 	}
-	own.Done = 1
-	if b, err := json.Marshal(own); err == nil {
-		_, _ = held.WriteAt(b, 0)
+	claim, err := json.Marshal(own)
+	if err != nil {
+		return work.Status{}, err
 	}
+	switch err := lockByte(f, unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK, Start: lifeByte}); {
+	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EACCES):
+		return work.Status{}, work.ErrClaimed
+	case err != nil:
+		return work.Status{}, err
+	}
+	return work.ClaimStatus(file{f}, claim, done)
+}
+
+// claimOf is what the status of a unit says of its supervisor.
+type claimOf struct {
+	supervision.Claim
+	alive bool
+	done  bool // see work.Status
 }
 
 // readClaim returns the claim of the unit's supervisor, and whether that still
 // lives. Without a claim the error is work.ErrNeverStarted.
-func readClaim(dir string) (c supervision.Claim, alive bool, err error) {
-	f, err := os.Open(filepath.Join(dir, supervision.ClaimFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return c, false, work.ErrNeverStarted
+func readClaim(dir string) (c claimOf, err error) {
+	claim, done, err := work.ReadClaim(FS{}, dir)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && claim == nil {
+		return c, work.ErrNeverStarted
 	}
 	if err != nil {
-		return c, false, err
+		return c, err
+	}
+	if err := json.Unmarshal(claim, &c.Claim); err != nil || c.Pid <= 0 {
+		return c, fmt.Errorf("the claim in %s names no process: %w", dir, err)
+	}
+	c.done = done
+	held, err := isHeld(dir)
+	c.alive = held && c.Lives(procfs{})
+	return c, err
+}
+
+// isHeld reports whether a supervisor has the lock on a unit's status.
+func isHeld(dir string) (bool, error) {
+	f, err := os.Open(filepath.Join(dir, work.StatusFile))
+	if err != nil {
+		return false, err
 	}
 	defer f.Close()
-	if err := json.NewDecoder(f).Decode(&c); err != nil || c.Pid <= 0 {
-		return c, false, fmt.Errorf("%s names no process: %w", f.Name(), err)
-	}
-	switch err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); {
-	case err == nil:
-		return c, false, nil
-	case errors.Is(err, unix.EWOULDBLOCK):
-		return c, c.Lives(procfs{}), nil
-	default:
-		return c, false, fmt.Errorf("lock %s: %w", f.Name(), err)
-	}
+	lock := unix.Flock_t{Type: unix.F_RDLCK, Start: lifeByte}
+	err = lockByte(f, unix.F_OFD_GETLK, &lock)
+	return lock.Type != unix.F_UNLCK, err
 }
 
 // awaitRelease returns when the supervisor of the unit has ended. It keeps a
 // thread of the process busy.
 func awaitRelease(dir string) error {
-	f, err := os.Open(filepath.Join(dir, supervision.ClaimFile))
+	f, err := os.Open(filepath.Join(dir, work.StatusFile))
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	for {
-		if err := unix.Flock(int(f.Fd()), unix.LOCK_SH); !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
+	return lockByte(f, unix.F_OFD_SETLKW, &unix.Flock_t{Type: unix.F_RDLCK, Start: lifeByte})
 }

@@ -4,9 +4,12 @@ package host
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"receptor/internal/supervision"
 	"receptor/work"
@@ -38,22 +41,35 @@ func TestClaims(t *testing.T) {
 			dir := t.TempDir()
 			c := own
 			test.change(&c)
-			f, err := lockFile(filepath.Join(dir, supervision.ClaimFile))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer f.Close()
-			if err := json.NewEncoder(f).Encode(c); err != nil {
-				t.Fatal(err)
-			}
-			if !test.locked {
-				f.Close()
-			}
-			found, alive, err := readClaim(dir)
-			if found != c || alive != test.alive || err != nil {
-				t.Errorf("claim %+v, alive %v, %v", found, alive, err)
+			claimed(t, dir, c, test.locked)
+			found, err := readClaim(dir)
+			if found.Claim != c || found.alive != test.alive || err != nil {
+				t.Errorf("claim %+v, %v", found, err)
 			}
 		})
+	}
+}
+
+// claimed makes the status of a unit that has a claim, and holds its lock until the end of
+// the test if it is to be locked.
+func claimed(t *testing.T, dir string, c supervision.Claim, locked bool) {
+	t.Helper()
+	claim, err := json.Marshal(c)
+	if err == nil {
+		err = work.WriteStatus(FS{}, dir, work.Status{WorkType: "sh", Claim: claim})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if locked {
+		f, err := openUpdate(filepath.Join(dir, work.StatusFile))
+		if err == nil {
+			err = lockByte(f, unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK, Start: lifeByte})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
 	}
 }
 
@@ -78,7 +94,7 @@ func TestForbid(t *testing.T) {
 	if err := p.Forbid(dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Forbid(dir); err != work.ErrClaimed {
+	if err := p.Forbid(dir); !errors.Is(err, work.ErrClaimed) {
 		t.Errorf("again: %v", err)
 	}
 	w := newWatch()
@@ -98,7 +114,7 @@ func TestForbid(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-w.ended
-	if err := p.Forbid(dir); err != work.ErrClaimed {
+	if err := p.Forbid(dir); !errors.Is(err, work.ErrClaimed) {
 		t.Errorf("of a unit that is claimed: %v", err)
 	}
 }

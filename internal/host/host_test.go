@@ -202,9 +202,9 @@ func (d *testDaemon) wantStatus(unit string, state work.State, detail string) {
 // supervisorOf returns the process ID of the unit's supervisor.
 func (d *testDaemon) supervisorOf(unit string) int {
 	d.t.Helper()
-	c, alive, err := readClaim(filepath.Join(d.dir, unit))
-	if err != nil || !alive {
-		d.t.Fatalf("supervisor of %s: %+v, alive %v, %v", unit, c, alive, err)
+	c, err := readClaim(filepath.Join(d.dir, unit))
+	if err != nil || !c.alive {
+		d.t.Fatalf("supervisor of %s: %+v, %v", unit, c, err)
 	}
 	return c.Pid
 }

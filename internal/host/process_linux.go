@@ -99,7 +99,7 @@ func (p *Processes) child(job work.Job) (*child, error) {
 
 // Attach implements work.Processes.
 func (p *Processes) Attach(dir string, pid int, w work.Watcher) (work.Process, error) {
-	if c, _, err := readClaim(dir); err == nil && c.Done != 0 {
+	if c, err := readClaim(dir); err == nil && c.done {
 		return nil, work.ErrSupervisorGone // it may still be about to
 	}
 	s, err := p.newSupervisor(dir, w)
@@ -124,11 +124,13 @@ func (p *Processes) Attach(dir string, pid int, w work.Watcher) (work.Process, e
 // Forbid implements work.Processes: the claim is that of a supervisor which has
 // ended, and left nothing.
 func (p *Processes) Forbid(dir string) error {
-	held, err := takeClaim(dir)
+	held, _, err := takeClaim(dir, true)
+	if errors.Is(err, work.ErrDeployed) {
+		return nil // no supervisor of ours was ever started for it
+	}
 	if err != nil {
 		return err
 	}
-	markDone(held)
 	return held.Close()
 }
 
@@ -149,7 +151,7 @@ func (p *Processes) newSupervisor(dir string, w work.Watcher) (*supervisor, erro
 // which its end shows, or nil where there is no such thing. The process of a
 // deployed node makes no claim: pid is then all that is known of it.
 func (s *supervisor) find(pid int) (*os.File, error) {
-	claimant, alive, err := readClaim(s.dir)
+	claimant, err := readClaim(s.dir)
 	claimed := !errors.Is(err, work.ErrNeverStarted)
 	switch {
 	case !claimed && pid <= 0:
@@ -157,7 +159,7 @@ func (s *supervisor) find(pid int) (*os.File, error) {
 	case !claimed:
 	case err != nil:
 		return nil, err
-	case !alive:
+	case !claimant.alive:
 		return nil, work.ErrSupervisorGone
 	default:
 		pid = claimant.Pid
@@ -168,11 +170,11 @@ func (s *supervisor) find(pid int) (*os.File, error) {
 	}
 	// Only now is it certain that pid has not passed on to another process.
 	if claimed {
-		_, alive, err = readClaim(s.dir)
+		claimant, err = readClaim(s.dir)
 	} else {
-		alive, err = isRunnerOf(pid, s.dir), nil
+		claimant.alive, err = isRunnerOf(pid, s.dir), nil
 	}
-	if err == nil && !alive {
+	if err == nil && !claimant.alive {
 		err = work.ErrSupervisorGone
 	}
 	if err == nil && !claimed {
@@ -247,7 +249,7 @@ func (s *supervisor) childEnded(c *child) {
 		s.end(err.Error())
 		return
 	}
-	claimant, _, err := readClaim(s.dir)
+	claimant, err := readClaim(s.dir)
 	if err != nil || claimant.Pid == c.process.Pid {
 		s.end(describeExit(state))
 		return
@@ -311,7 +313,7 @@ func (s *supervisor) end(problem string) {
 	if forgotten {
 		return
 	}
-	_, _, err := readClaim(s.dir)
+	_, err := readClaim(s.dir)
 	s.watcher.Ended(!errors.Is(err, work.ErrNeverStarted), problem)
 	s.Forget()
 }
@@ -336,17 +338,17 @@ func (s *supervisor) Cancel() error {
 
 // Done implements work.Process.
 func (s *supervisor) Done() bool {
-	c, _, err := readClaim(s.dir)
-	return err == nil && c.Done != 0
+	c, err := readClaim(s.dir)
+	return err == nil && c.done
 }
 
 // Sweep implements work.Process.
 func (s *supervisor) Sweep() error {
-	c, _, err := readClaim(s.dir)
+	c, err := readClaim(s.dir)
 	if errors.Is(err, work.ErrNeverStarted) {
 		return nil // of a deployed node: its processes cannot be told from others
 	}
-	if err != nil || c.Done != 0 {
+	if err != nil || c.done {
 		return err
 	}
 	return killUnit(s.dir, c.Pid)

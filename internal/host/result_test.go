@@ -3,9 +3,9 @@
 package host
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"receptor/work"
 )
@@ -13,15 +13,16 @@ import (
 // block has no status of a unit written until it is called again.
 func (d *testDaemon) block(unit string) (unblock func()) {
 	d.t.Helper()
-	inTheWay := filepath.Join(d.dir, unit, work.StatusFile+".tmp")
-	if err := os.Mkdir(inTheWay, 0o700); err != nil {
-		d.t.Fatal(err)
-	}
-	return func() {
-		if err := os.Remove(inTheWay); err != nil {
-			d.t.Error(err)
+	supervisor := d.supervisorOf(unit)
+	limit := func(limit *unix.Rlimit) (old unix.Rlimit) {
+		if err := unix.Prlimit(supervisor, unix.RLIMIT_NOFILE, limit, &old); err != nil {
+			d.t.Fatal(err)
 		}
+		return old
 	}
+	before := limit(nil)
+	limit(&unix.Rlimit{Cur: 0, Max: before.Max}) // it can open no file
+	return func() { limit(&before) }
 }
 
 // blocked returns a unit whose command has ended, and whose result the disk does

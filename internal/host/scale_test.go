@@ -18,9 +18,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"receptor/control"
-	"receptor/internal/supervision"
 	"receptor/transport"
 	"receptor/work"
+	"receptor/work/vfs"
 )
 
 // populate fills the directory of a node with units: finished ones, every second
@@ -62,32 +62,43 @@ func populate(t testing.TB, dir string, finished, running int) {
 		if err := os.MkdirAll(unit, dirMode); err != nil {
 			t.Fatal(err)
 		}
-		for name, content := range map[string][]byte{
-			work.StatusFile: append(encode(t, s), '\n'), work.StdinFile: nil, work.StdoutFile: []byte("text\n"), work.LockFile: nil,
-		} {
+		for name, content := range map[string][]byte{work.StdinFile: nil, work.StdoutFile: []byte("text\n")} {
 			if err := os.WriteFile(filepath.Join(unit, name), content, fileMode); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if s.WorkType == "remote" {
-			continue
+		if s.WorkType != "remote" {
+			s.Claim, s.Done = encode(t, own), i < finished
 		}
-		held, err := lockFile(filepath.Join(unit, supervision.ClaimFile))
-		if err != nil {
+		if err := work.WriteStatus(careless{}, unit, s); err != nil {
 			t.Fatal(err)
 		}
-		own.Done = 1
 		if i >= finished {
-			own.Done = 0
+			held, err := openUpdate(filepath.Join(unit, work.StatusFile))
+			if err == nil {
+				err = lockByte(held, unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK, Start: lifeByte})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
 			t.Cleanup(func() { held.Close() })
-		} else {
-			defer held.Close()
-		}
-		if _, err := held.Write(encode(t, own)); err != nil {
-			t.Fatal(err)
 		}
 	}
 }
+
+// careless is a file system that syncs nothing.
+type careless struct{ FS }
+
+func (careless) SyncDir(string) error { return nil }
+
+func (c careless) Open(name string, mode vfs.Mode) (vfs.File, error) {
+	f, err := c.FS.Open(name, mode)
+	return carelessFile{f}, err
+}
+
+type carelessFile struct{ vfs.File }
+
+func (carelessFile) Sync() error { return nil }
 
 func encode(t testing.TB, v any) []byte {
 	t.Helper()

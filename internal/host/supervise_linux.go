@@ -154,7 +154,7 @@ func parseJob(args []string) (job work.Job, more, ok bool) {
 // unitHolder is this process while it has a unit.
 type unitHolder struct {
 	job  work.Job
-	held *os.File // the claim, nil while there is none
+	held *os.File // the status, by which the claim is held; nil while there is none
 }
 
 var _ supervision.Self = (*unitHolder)(nil)
@@ -163,9 +163,9 @@ var _ supervision.Self = (*unitHolder)(nil)
 func (*unitHolder) Pid() int { return os.Getpid() }
 
 // Claim implements supervision.Self.
-func (u *unitHolder) Claim() (err error) {
-	u.held, err = takeClaim(u.job.Dir)
-	return err
+func (u *unitHolder) Claim() (s work.Status, err error) {
+	u.held, s, err = takeClaim(u.job.Dir, false)
+	return s, err
 }
 
 func (u *unitHolder) letGo() {
@@ -173,9 +173,6 @@ func (u *unitHolder) letGo() {
 		u.held.Close()
 	}
 }
-
-// Done implements supervision.Self.
-func (u *unitHolder) Done() { markDone(u.held) }
 
 // Changed implements supervision.Self.
 func (u *unitHolder) Changed() { touch(u.job.Dir) }

@@ -1,22 +1,15 @@
 package supervision
 
-// ClaimFile is the name, in a unit's directory, of the file that the unit's one and
-// only supervisor has made and, where there are locks, keeps locked.
-const ClaimFile = "supervisor"
-
-// Claim is what that file holds, as JSON: who the supervisor is. The lock tells
-// whether it lives; where a lock outlives its holder, as some network file
-// systems have it, the rest does.
+// Claim is how the status of a unit names its one and only supervisor, as JSON. Where
+// there are locks the supervisor holds one on the status file, which tells whether it
+// lives; where a lock outlives its holder, as some network file systems have it, the rest
+// does.
 type Claim struct {
 	Pid int
 	// Start is when the process started, in any unit; Boot is the boot ID of the
 	// system. Where they are not known they are empty.
 	Start uint64
 	Boot  string
-	// Done is 1 once the unit is complete and no process of it left but the
-	// supervisor, which is about to let go of it: a number, so that the file keeps
-	// its length, and is never seen half written.
-	Done int
 }
 
 // System is what a claim is held against.

@@ -24,13 +24,12 @@ import (
 type Self interface {
 	// Pid returns its process ID.
 	Pid() int
-	// Claim claims the unit: see work.Processes. The error is work.ErrClaimed if
-	// another supervisor was first.
-	Claim() error
+	// Claim claims the unit, and returns its status: see work.Processes. The error is
+	// work.ErrClaimed if another supervisor was first, and work.ErrTerminal if the unit
+	// is complete.
+	Claim() (work.Status, error)
 	// Start starts the command.
 	Start() (Processes, error)
-	// Done says in the claim that the unit is complete, and no process of it left.
-	Done()
 	// Changed tells who watches the unit that its status, which is safe, has changed.
 	Changed()
 }
@@ -102,19 +101,14 @@ func (e Exit) Describe() string {
 // Run claims the unit and runs it. told reports whether it was told to end it. Once ctx is
 // done it returns at once, whatever runs: that is for processes that are gone.
 func (s Supervisor) Run(ctx context.Context) (code Exit, told bool) {
-	err := s.Self.Claim()
+	status, err := s.Self.Claim()
 	switch {
 	case errors.Is(err, work.ErrClaimed):
 		return Claimed, false
+	case errors.Is(err, work.ErrTerminal):
+		return Success, false // it was cancelled before this process came to it
 	case err != nil:
 		return NoClaim, false
-	}
-	status, err := work.ReadStatus(s.FS, s.Job.Dir)
-	if err != nil {
-		return NoClaim, false
-	}
-	if status.State.Terminal() {
-		return Success, false // it was cancelled before this process came to it
 	}
 	r := &run{Supervisor: s, ctx: ctx, status: status, ending: escalation.New(s.Timing.Steps), timer: time.NewTimer(0)}
 	r.timer.Stop()
@@ -136,7 +130,6 @@ type run struct {
 	ending    *escalation.Escalation
 	timer     *time.Timer // of the next step of ending
 	told      bool        // to end the unit
-	marked    bool        // as done
 }
 
 // toTheEnd runs the command to its end, writes the result, and stays until none of
@@ -291,21 +284,19 @@ func (r *run) result(state work.State, detail string) {
 func (r *run) writeStatus() error {
 	next := r.status
 	next.Version++
+	next.Done = next.State.Terminal() && r.gone
 	if err := work.WriteStatus(r.FS, r.Job.Dir, next); err != nil {
 		return err
 	}
 	r.status = next
-	if next.State.Terminal() && r.gone {
-		r.done() // before the daemon looks
-	}
 	r.Self.Changed()
 	return nil
 }
 
-// done says that no process of the unit, which is complete, is left.
+// done says that no process of the unit, which is complete, is left. An error is of no
+// consequence: whoever needs to know will look for processes.
 func (r *run) done() {
-	if !r.marked {
-		r.Self.Done()
-		r.marked = true
+	if !r.status.Done {
+		_ = r.writeStatus()
 	}
 }

@@ -24,7 +24,7 @@ func TestMachinesFail(t *testing.T) {
 	for n, faults := range []string{
 		"{at: 10s, do: power-cut, node: a, for: 2s}",
 		"{at: 10s, do: power-cut, node: b, for: 2s, loss: torn}",
-		"{at: 9s, do: power-cut, node: b, for: 2s, loss: reordered, when: {op: rename, file: status, count: 2}}",
+		"{at: 9s, do: power-cut, node: b, for: 2s, loss: reordered, when: {op: sync, file: status, count: 2}}",
 		"{at: 8s, do: disk-full, node: a, for: 20s}",
 		"{at: 8s, do: disk-full, node: b, for: 20s}",
 		"{at: 8s, do: disk-slow, node: b, for: 20s, by: 100ms}",

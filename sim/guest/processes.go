@@ -3,7 +3,6 @@ package guest
 import (
 	"encoding/json"
 	"fmt"
-	"path"
 	"syscall"
 
 	"receptor/internal/supervision"
@@ -34,15 +33,18 @@ func (i *incarnation) Attach(dir string, _ int, w work.Watcher) (work.Process, e
 		return nil, err
 	}
 	m := i.machine
-	content, found := m.disk.Content(path.Join(dir, supervision.ClaimFile))
-	if !found {
+	claim, done, err := work.ReadClaim(m.disk.For(i.check), dir)
+	switch {
+	case err != nil:
+		return nil, err
+	case claim == nil:
 		return nil, work.ErrNeverStarted
 	}
 	var c supervision.Claim
-	if err := json.Unmarshal(content, &c); err != nil {
+	if err := json.Unmarshal(claim, &c); err != nil {
 		return nil, fmt.Errorf("the claim in %s: %w", dir, err)
 	}
-	if c.Done != 0 || !c.Lives(m.system) {
+	if done || !c.Lives(m.system) {
 		return nil, work.ErrSupervisorGone
 	}
 	if _, err := m.system.StartOf(c.Pid); err != nil {
@@ -55,9 +57,8 @@ func (i *incarnation) Attach(dir string, _ int, w work.Watcher) (work.Process, e
 
 // Forbid implements work.Processes: the claim is that of a supervisor which has ended.
 func (i *incarnation) Forbid(dir string) error {
-	own := i.self
-	own.Done = 1
-	return takeClaim(i.machine.disk.For(i.check), dir, own)
+	_, err := takeClaim(i.machine.disk.For(i.check), dir, i.self, true)
+	return err
 }
 
 // supervisorOf returns what runs for the unit in a directory, nil if nothing does.

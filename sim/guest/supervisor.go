@@ -3,7 +3,6 @@ package guest
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -72,7 +71,8 @@ func (s *supervisor) run() {
 	if problem == "" {
 		problem = fmt.Sprintf("exit status %d", exit)
 	}
-	_, claimed := s.disk.Content(path.Join(s.job.Dir, supervision.ClaimFile))
+	claim, _, err := work.ReadClaim(s.disk, s.job.Dir)
+	claimed := err == nil && claim != nil
 	s.machine.forget(s)
 	s.machine.system.exit(s.self.Pid)
 	s.notify(func(w work.Watcher) { w.Ended(claimed, problem) })
@@ -82,35 +82,20 @@ func (s *supervisor) run() {
 func (s *supervisor) Pid() int { return s.self.Pid }
 
 // Claim implements supervision.Self.
-func (s *supervisor) Claim() error { return takeClaim(s.disk, s.job.Dir, s.self) }
+func (s *supervisor) Claim() (work.Status, error) { return takeClaim(s.disk, s.job.Dir, s.self, false) }
 
-// takeClaim claims a unit. The claim is complete and on disk before it can be seen.
-func takeClaim(d disk.View, dir string, c supervision.Claim) error {
-	content, err := json.Marshal(c)
+// takeClaim claims a unit.
+func takeClaim(d disk.View, dir string, c supervision.Claim, done bool) (work.Status, error) {
+	claim, err := json.Marshal(c)
 	if err != nil {
-		return err
+		return work.Status{}, err
 	}
-	name := path.Join(dir, supervision.ClaimFile)
-	temp := fmt.Sprintf("%s.%d", name, c.Pid)
-	f, err := d.Open(temp, vfs.Create)
+	f, err := d.Open(path.Join(dir, work.StatusFile), vfs.Update)
 	if err != nil {
-		return err
+		return work.Status{}, err
 	}
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err == nil {
-		err = d.Link(temp, name)
-	}
-	if err == nil {
-		err = d.SyncDir(dir)
-	}
-	_ = d.RemoveAll(temp)
-	if errors.Is(err, fs.ErrExist) {
-		return work.ErrClaimed
-	}
-	return errors.Join(err, f.Close())
+	defer f.Close()
+	return work.ClaimStatus(f, claim, done)
 }
 
 // Start implements supervision.Self.
@@ -129,10 +114,6 @@ func (s *supervisor) Start() (supervision.Processes, error) {
 	s.tell(eventlog.Ran, "")
 	return newTree(s, out, outputOf(input, s.behaviour.Stdout)), nil
 }
-
-// Done implements supervision.Self: a machine that has lost its power has no process of
-// a unit that is complete either, so nobody needs to know.
-func (s *supervisor) Done() {}
 
 // Changed implements supervision.Self.
 func (s *supervisor) Changed() { s.notify(work.Watcher.StatusChanged) }
