@@ -33,18 +33,23 @@ func drawDeployed(t *rapid.T, s *scenario.Scenario) {
 	}
 }
 
-// drawJobs draws units of work and streams between any two nodes of ours.
-func drawJobs(t *rapid.T, s *scenario.Scenario) {
-	var ours []string
-	for _, n := range s.Nodes {
-		if n.Kind != scenario.KindDeployed {
-			ours = append(ours, n.ID)
+// ourNodes returns the nodes that are not deployed ones.
+func ourNodes(s *scenario.Scenario) (ours []*scenario.Node) {
+	for i := range s.Nodes {
+		if n := &s.Nodes[i]; n.Kind != scenario.KindDeployed {
+			ours = append(ours, n)
 		}
 	}
+	return ours
+}
+
+// drawJobs draws units of work and streams between any two nodes of ours.
+func drawJobs(t *rapid.T, s *scenario.Scenario) {
+	ours := ourNodes(s)
 	pair := func() (from, to string) {
 		i := rapid.IntRange(0, len(ours)-1).Draw(t, "from")
 		j := rapid.IntRange(1, len(ours)-1).Draw(t, "to, counted from there")
-		return ours[i], ours[(i+j)%len(ours)]
+		return ours[i].ID, ours[(i+j)%len(ours)].ID
 	}
 	size := func(what string) int {
 		return rapid.SampledFrom([]int{0, 1, 3_000, 70_000}).Draw(t, what)
@@ -55,6 +60,8 @@ func drawJobs(t *rapid.T, s *scenario.Scenario) {
 		u := scenario.Unit{
 			At: drawMoment(t, s, "submitted at"), Stdin: size("stdin"), Stdout: size("stdout"),
 			Duration: drawMoment(t, s, "runs for") / 2, Exit: rapid.SampledFrom([]int{0, 0, 1}).Draw(t, "exit"),
+			Output:   rapid.SampledFrom([]scenario.Output{scenario.Steady, scenario.Drip, scenario.Burst}).Draw(t, "output"),
+			Children: rapid.SampledFrom([]int{0, 0, 2}).Draw(t, "children"), IgnoreSIGINT: rapid.Bool().Draw(t, "ignores SIGINT"),
 			TLS: secured,
 		}
 		u.From, u.To = pair()
@@ -85,7 +92,7 @@ func drawCertificate(t *rapid.T, s *scenario.Scenario) {
 	if rapid.IntRange(0, 2).Draw(t, "certificate") > 0 {
 		return
 	}
-	n := &s.Nodes[rapid.IntRange(0, len(s.Nodes)-1).Draw(t, "whose")]
+	n := rapid.SampledFrom(ourNodes(s)).Draw(t, "whose")
 	if n.Certificate.From = -time.Hour; rapid.Bool().Draw(t, "from then on") {
 		n.Certificate.From = drawMoment(t, s, "valid from")
 	}
@@ -119,6 +126,9 @@ func surviveFaults(t rapid.TB, e Engine, folder string) {
 		s.For = min(s.For, 40*time.Second)
 		drawDeployed(t, s)
 		drawJobs(t, s)
+		if rapid.Bool().Draw(t, "other traffic") {
+			drawWorkload(t, s)
+		}
 		drawCertificate(t, s)
 		drawFaults(e, s)
 		settle(s)
