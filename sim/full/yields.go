@@ -10,7 +10,7 @@ import (
 // could the host's garbage collector. wazero can look at the head of each loop
 // whether it is to stop, which takes a third of a run, since functions of Go are
 // loops in WebAssembly. So the guest is given a counter of the times that it jumps
-// back, and yields to the host now and then.
+// back (jumps.go), and yields to the host now and then.
 
 // jumpsBetweenYields takes the guest about a millisecond.
 const jumpsBetweenYields = 1 << 18
@@ -35,6 +35,8 @@ const (
 	opCall        = 0x10
 	opDrop        = 0x1a
 	opSelectTyped = 0x1c
+	opLocalGet    = 0x20
+	opLocalSet    = 0x21
 	opGlobalGet   = 0x23
 	opGlobalSet   = 0x24
 	opI32Const    = 0x41
@@ -156,48 +158,6 @@ func (y *yields) instrument(r reader) []byte {
 		out = appendSized(out, body)
 	}
 	return out
-}
-
-// function appends the body of a function, which yields before it jumps back.
-func (y *yields) function(out []byte, r reader) []byte {
-	whole := r.rest
-	taken := func() int { return len(whole) - len(r.rest) }
-	for range r.uint() { // local variables
-		r.uint()
-		r.byte()
-	}
-	loops := []bool{false} // of the blocks that are open, the function itself first
-	back := func(depth uint64) bool {
-		if depth >= uint64(len(loops)) {
-			r.fail("a branch out of its function")
-		}
-		return loops[uint64(len(loops))-1-depth]
-	}
-	copied := 0
-	for len(loops) > 0 {
-		at, op := taken(), r.byte()
-		jumps := false
-		switch op {
-		case opBlock, opLoop, opIf:
-			loops = append(loops, op == opLoop)
-			r.uint()
-		case opEnd:
-			loops = loops[:len(loops)-1]
-		case opBr, opBrIf:
-			jumps = back(r.uint())
-		case opBrTable:
-			for range r.uint() + 1 {
-				jumps = back(r.uint()) || jumps
-			}
-		default:
-			r.skip(op)
-		}
-		if jumps {
-			out = append(append(out, whole[copied:at]...), y.check...)
-			copied = at
-		}
-	}
-	return append(out, whole[copied:]...)
 }
 
 // malformed is what a reader panics with.
