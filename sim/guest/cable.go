@@ -23,11 +23,12 @@ const (
 // connections, or the datagrams of sockets, go.
 type cable struct {
 	link     scenario.Link
+	name     string // of the link
 	log      *logger
 	machines [2]*machine
 
 	mu       sync.Mutex
-	changed  sync.Cond
+	changed  sync.Cond    // for all but the ends of connections, which have their own
 	lanes    [2]lane.Lane // by the end that sends
 	outage   int          // numbers the times that it went down
 	listener acceptor     // of a TCP-like link; nil: nobody listens
@@ -39,7 +40,7 @@ type cable struct {
 }
 
 func newCable(link scenario.Link, w *world) *cable {
-	c := &cable{link: link, log: w.log, lanes: lane.Of(link, w.scenario.Seed)}
+	c := &cable{link: link, name: link.Name(), log: w.log, lanes: lane.Of(link, w.scenario.Seed)}
 	c.machines = [2]*machine{w.machines[link.From], w.machines[link.To]}
 	c.changed.L = &c.mu
 	return c
@@ -61,8 +62,16 @@ func (c *cable) wake(in time.Duration) {
 	time.AfterFunc(in, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.changed.Broadcast()
+		c.stir()
 	})
+}
+
+// stir has all who wait look again. It requires the mutex.
+func (c *cable) stir() {
+	c.changed.Broadcast()
+	for _, conn := range c.conns {
+		conn.stir()
+	}
 }
 
 // await waits until something is so, or ctx ends. It requires the mutex.
@@ -147,14 +156,14 @@ func (c *cable) thaw(sides ...int) {
 		c.wake(c.lanes[side].Delay)
 	}
 	c.resetLost()
-	c.changed.Broadcast()
+	c.stir()
 }
 
 // arrived logs a frame that a machine gets.
 func (c *cable) arrived(side int, frame []byte) {
 	sum := fnv.New64a()
 	sum.Write(frame)
-	c.log.log(eventlog.Event{Kind: eventlog.Frame, Node: c.machines[side].name, Text: c.link.Name(), Size: len(frame), Sum: sum.Sum64()})
+	c.log.log(eventlog.Event{Kind: eventlog.Frame, Node: c.machines[side].name, Text: c.name, Size: len(frame), Sum: sum.Sum64()})
 }
 
 // kill does what a machine does with what a process had here that has ended.

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"runtime/pprof"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -111,8 +112,9 @@ func (f *heldFile) Close() error {
 	return f.File.Close()
 }
 
-// left says what a daemon that has ended still has.
-func (i *incarnation) left() (all []string) {
+// left says what a daemon that has ended still has. goroutines are those that there
+// are, by the name of their daemon.
+func (i *incarnation) left(goroutines map[string][]string) (all []string) {
 	i.holdings.mu.Lock()
 	for _, s := range i.holdings.sockets {
 		all = append(all, "a connection over "+s.name.String())
@@ -126,38 +128,51 @@ func (i *incarnation) left() (all []string) {
 	i.holdings.mu.Unlock()
 	for _, c := range i.machine.world.cables {
 		for range c.heldBy(i) {
-			all = append(all, "a connection over the link "+c.link.Name())
+			all = append(all, "a connection over the link "+c.name)
 		}
 	}
-	return append(all, goroutinesOf(i.name())...)
+	return append(all, goroutines[i.name()]...)
 }
 
-// judgeLeft tells, when enough time has passed, what a daemon has left.
-func (i *incarnation) judgeLeft() {
-	for _, what := range i.left() {
-		i.machine.world.log.log(eventlog.Event{Kind: eventlog.Leak, Node: i.machine.name, Text: what})
+// judgeLeft tells, when enough time has passed, what daemons have left.
+func judgeLeft(lives ...*incarnation) {
+	goroutines := goroutinesByLife()
+	for _, i := range lives {
+		for _, what := range i.left(goroutines) {
+			i.machine.world.log.log(eventlog.Event{Kind: eventlog.Leak, Node: i.machine.name, Text: what})
+		}
 	}
 }
 
 // frameAddress is what a line of a profile has beside the names of functions.
 var frameAddress = regexp.MustCompile(`(?m)^#\t0x[0-9a-f]+\t(\S+)\+0x[0-9a-f]+\s+(\S+)$`)
 
-// goroutinesOf returns the stacks of goroutines with a label.
-func goroutinesOf(life string) (stacks []string) {
+// lifeOf is the line of a profile with the label of goroutines.
+var lifeOf = regexp.MustCompile(`(?m)^# labels: \{"` + lifeLabel + `":(".*")\}$`)
+
+// goroutinesByLife returns the stacks of goroutines with a label, by that. It takes
+// as long as there have ever been goroutines at one time.
+func goroutinesByLife() map[string][]string {
 	var profile bytes.Buffer
 	if err := pprof.Lookup("goroutine").WriteTo(&profile, 1); err != nil {
 		panic("guest: a buffer takes all: " + err.Error())
 	}
+	all := make(map[string][]string)
 	for block := range strings.SplitSeq(profile.String(), "\n\n") {
-		if !strings.Contains(block, fmt.Sprintf("# labels: {%q:%q}\n", lifeLabel, life)) {
+		label := lifeOf.FindStringSubmatch(block)
+		if label == nil {
 			continue
+		}
+		life, err := strconv.Unquote(label[1])
+		if err != nil {
+			panic("guest: a profile with the label " + label[1])
 		}
 		count, _, _ := strings.Cut(block, " ")
 		var stack []string
 		for _, m := range frameAddress.FindAllStringSubmatch(block, -1) {
 			stack = append(stack, m[1]+" "+m[2])
 		}
-		stacks = append(stacks, count+" goroutines in "+strings.Join(stack, " < "))
+		all[life] = append(all[life], count+" goroutines in "+strings.Join(stack, " < "))
 	}
-	return stacks
+	return all
 }

@@ -194,7 +194,7 @@ func (i *incarnation) newDialer(addr string, config *tls.Config, opts transport.
 		return counted{i.newSecureDialer(addr, config, opts), i}
 	}
 	c := i.cable(addr)
-	return counted{transport.NewDialer("peer "+c.link.Name(), opts, func(ctx context.Context) (transport.Runner, error) { return c.dial(ctx, i) }), i}
+	return counted{transport.NewDialer("peer "+c.name, opts, func(ctx context.Context) (transport.Runner, error) { return c.dial(ctx, i) }), i}
 }
 
 func (i *incarnation) newUDPListener(addr string, idle time.Duration, warn func(error)) transport.Backend {

@@ -158,7 +158,7 @@ func (m *machine) die(disconnect func(*cable, *incarnation)) {
 	}
 	// Nothing of it reaches anybody: this is for its goroutines to end.
 	life.end()
-	time.AfterFunc(lingering, life.judgeLeft)
+	time.AfterFunc(lingering, func() { judgeLeft(life) })
 }
 
 // stop stops the daemon as an operator does, who has one that is paused go on first.

@@ -91,7 +91,7 @@ func (m *machine) powerOn() {
 	for _, c := range m.world.cables {
 		c.mu.Lock()
 		c.resetLost()
-		c.changed.Broadcast()
+		c.stir()
 		c.mu.Unlock()
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"receptor/sim/lane"
@@ -27,6 +28,10 @@ type conn struct {
 	life  *incarnation
 	peer  *conn
 
+	arrival sync.Cond   // somebody reads, and may now
+	room    sync.Cond   // somebody writes, and may now
+	clock   *time.Timer // when the first of due arrives; nil: nothing was due yet
+
 	due  []parcel      // on their way to this end, in order
 	held int           // bytes of them
 	last time.Duration // when the newest of due arrives
@@ -34,6 +39,17 @@ type conn struct {
 	lost bool          // its machine has lost its power: it is over, and the peer has not been told
 	// unanswered: something was sent to a peer that is lost.
 	unanswered bool
+}
+
+// newConn returns one end, that has no peer yet.
+func (c *cable) newConn(side int, life *incarnation) *conn {
+	return &conn{cable: c, side: side, life: life, arrival: sync.Cond{L: &c.mu}, room: sync.Cond{L: &c.mu}}
+}
+
+// stir has who reads or writes look again. It requires the mutex.
+func (e *conn) stir() {
+	e.arrival.Broadcast()
+	e.room.Broadcast()
 }
 
 // parcel is a frame, or the end of the connection, with when it arrives.
@@ -113,12 +129,12 @@ func (c *cable) connect(ctx context.Context, life *incarnation) (*conn, error) {
 		if err := c.cross(ctx, listenEnd); err != nil {
 			return nil, err
 		}
-		return nil, fmt.Errorf("%s: connection refused", c.link.Name())
+		return nil, fmt.Errorf("%s: connection refused", c.name)
 	}
 	if err := life.check(); err != nil {
 		return nil, err
 	}
-	near, far := &conn{cable: c, side: dialEnd, life: life}, &conn{cable: c, side: listenEnd, life: l.owner()}
+	near, far := c.newConn(dialEnd, life), c.newConn(listenEnd, l.owner())
 	near.peer, far.peer = far, near
 	c.conns = append(c.conns, near, far)
 	c.mu.Unlock()
@@ -181,8 +197,24 @@ func (e *conn) send(frame []byte) {
 	to.held += len(frame)
 	if to.lost {
 		e.goUnanswered(to.last)
-	} else if to.last < never {
-		c.wake(to.last - c.now())
+	} else if len(to.due) == 1 {
+		to.setClock()
+	}
+}
+
+// setClock has who reads look when the first parcel arrives. It requires the mutex.
+func (e *conn) setClock() {
+	c, at := e.cable, e.due[0].at
+	switch {
+	case at == never:
+	case e.clock != nil:
+		e.clock.Reset(at - c.now())
+	default:
+		e.clock = time.AfterFunc(at-c.now(), func() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			e.arrival.Broadcast()
+		})
 	}
 }
 
@@ -200,8 +232,13 @@ func (e *conn) ReadFrame() ([]byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for e.over == nil {
-		if e.life.machine.paused() || !c.flows(1-e.side) || len(e.due) == 0 || e.due[0].at > c.now() {
-			c.changed.Wait()
+		if e.life.machine.paused() || !c.flows(1-e.side) || len(e.due) == 0 {
+			e.arrival.Wait()
+			continue
+		}
+		if e.due[0].at > c.now() {
+			e.setClock()
+			e.arrival.Wait()
 			continue
 		}
 		frame := e.due[0].frame
@@ -211,7 +248,7 @@ func (e *conn) ReadFrame() ([]byte, error) {
 			break
 		}
 		e.held -= len(frame)
-		c.changed.Broadcast() // there is room for more
+		e.peer.room.Broadcast()
 		c.arrived(e.side, frame)
 		return frame, nil
 	}
@@ -225,7 +262,7 @@ func (e *conn) WriteFrames(frames [][]byte) error {
 	defer c.mu.Unlock()
 	for _, frame := range frames {
 		for e.over == nil && !e.takes(len(frame)) {
-			c.changed.Wait()
+			e.room.Wait()
 		}
 		if e.over != nil {
 			return e.over
@@ -272,7 +309,8 @@ func (e *conn) fail(err error) {
 		e.over = err
 	}
 	e.cable.conns = slices.DeleteFunc(e.cable.conns, func(o *conn) bool { return o == e })
-	e.cable.changed.Broadcast()
+	e.stir()
+	e.peer.stir()
 }
 
 // String implements transport.Conn.

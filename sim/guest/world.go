@@ -89,9 +89,7 @@ func (w *world) stop() {
 		l.Close()
 	}
 	time.Sleep(lingering)
-	for _, life := range ended {
-		life.judgeLeft()
-	}
+	judgeLeft(ended...)
 	for _, m := range w.all() {
 		m.endProcesses()
 	}
