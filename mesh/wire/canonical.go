@@ -7,9 +7,10 @@ import (
 	"strconv"
 )
 
-// Routing updates are most of what a mesh says, and all of it is JSON that
-// Encode and deployed nodes write in one way. That way is read and written here
-// without reflection. Whatever else JSON allows is left to encoding/json.
+// Routing updates and advertisements are most of what a mesh says, and all of it is
+// JSON that Encode and deployed nodes write in one way. That way is read, and that
+// of updates also written, here without reflection. Whatever else JSON allows is left
+// to encoding/json.
 
 // maxExact bounds the whole numbers that are written as they are, and the length
 // of costs that are read here: a float64 has each of them exactly.
@@ -77,6 +78,62 @@ func parseCanonical(frame []byte) *RoutingUpdate {
 		return nil
 	}
 	return u
+}
+
+// parseCanonicalAdvertisement is as parseCanonical, for advertisements without an age.
+func parseCanonicalAdvertisement(frame []byte) *ServiceAdvertisement {
+	p := peeker{rest: frame[1:], ok: true}
+	a := &ServiceAdvertisement{NodeID: p.plain(nodeField), Service: p.plain(`,"Service":"`)}
+	at := p.text(`,"Time":"`)
+	p.ok = p.ok && a.Time.UnmarshalText(at) == nil
+	kind := p.number(`,"ConnType":`)
+	p.ok = p.ok && kind <= math.MaxUint8
+	a.ConnType = ConnType(kind)
+	a.Tags = p.tags(`,"Tags":`)
+	a.WorkCommands = p.workCommands(`,"WorkCommands":`)
+	a.Cancel = p.flag(`,"Cancel":`)
+	p.skip(`}`)
+	if !p.ok || len(p.rest) > 0 {
+		return nil
+	}
+	return a
+}
+
+func (p *peeker) tags(prefix string) map[string]string {
+	p.skip(prefix)
+	if p.found(`null`) {
+		return nil
+	}
+	p.skip(`{`)
+	all := make(map[string]string)
+	for before := `"`; p.ok && !p.found(`}`); before = `,"` {
+		key := p.plain(before)
+		all[key] = p.plain(`:"`)
+	}
+	return all
+}
+
+func (p *peeker) workCommands(prefix string) []WorkCommand {
+	p.skip(prefix)
+	if p.found(`null`) {
+		return nil
+	}
+	p.skip(`[`)
+	all := []WorkCommand{}
+	for before := `{"WorkType":"`; p.ok && !p.found(`]`); before = `,{"WorkType":"` {
+		all = append(all, WorkCommand{p.plain(before), p.flag(`,"Secure":`)})
+		p.skip(`}`)
+	}
+	return all
+}
+
+func (p *peeker) flag(prefix string) bool {
+	p.skip(prefix)
+	if p.found(`true`) {
+		return true
+	}
+	p.skip(`false`)
+	return false
 }
 
 // plain takes prefix and a string that JSON has as it is.

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -51,10 +52,7 @@ func TestCanonicalIsWhatTheStandardLibraryReads(t *testing.T) {
 		if parseCanonical(frame) == nil {
 			t.Fatalf("not recognised: %q", frame)
 		}
-		if at := rapid.IntRange(0, len(frame)).Draw(t, "changed at"); at > 0 {
-			bytes := rapid.SliceOfN(rapid.SampledFrom([]byte(`0123 "{}[],:\.-ea`+"\xff\x00")), 0, 2).Draw(t, "with")
-			frame = slices.Replace(frame, at, min(at+rapid.IntRange(0, 2).Draw(t, "instead of"), len(frame)), bytes...)
-		}
+		frame = damaged(t, frame)
 		got, want := parseCanonical(frame), new(RoutingUpdate)
 		if got == nil {
 			return
@@ -63,6 +61,62 @@ func TestCanonicalIsWhatTheStandardLibraryReads(t *testing.T) {
 			t.Fatalf("%q is read as\n%+v, want\n%+v, error %v", frame, got, want, err)
 		}
 	})
+}
+
+// damaged changes a few bytes of a frame, or none.
+func damaged(t *rapid.T, frame []byte) []byte {
+	at := rapid.IntRange(0, len(frame)).Draw(t, "changed at")
+	if at == 0 {
+		return frame
+	}
+	bytes := rapid.SliceOfN(rapid.SampledFrom([]byte(`0123 "{}[],:\.-eaTZ`+"\xff\x00")), 0, 2).Draw(t, "with")
+	return slices.Replace(frame, at, min(at+rapid.IntRange(0, 2).Draw(t, "instead of"), len(frame)), bytes...)
+}
+
+func TestCanonicalAdvertisementIsWhatTheStandardLibraryReads(t *testing.T) {
+	t.Parallel()
+	plain := rapid.StringMatching(`[a-z0-9 .,:{}\[\]-]{0,9}`)
+	commands := rapid.Custom(func(t *rapid.T) WorkCommand {
+		return WorkCommand{plain.Draw(t, "work type"), rapid.Bool().Draw(t, "secure")}
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		ad := &ServiceAdvertisement{
+			NodeID: plain.Draw(t, "node"), Service: plain.Draw(t, "service"),
+			Time:     time.Unix(rapid.Int64Range(-1<<35, 1<<37).Draw(t, "seconds"), rapid.Int64Range(0, 999999999).Draw(t, "nanoseconds")).UTC(),
+			ConnType: ConnType(rapid.Byte().Draw(t, "type")),
+			Cancel:   rapid.Bool().Draw(t, "cancel"),
+		}
+		if rapid.Bool().Draw(t, "tagged") {
+			ad.Tags = rapid.MapOf(plain, plain).Draw(t, "tags")
+		}
+		if rapid.Bool().Draw(t, "works") {
+			ad.WorkCommands = rapid.SliceOf(commands).Draw(t, "commands")
+		}
+		frame := ad.Encode()
+		if parseCanonicalAdvertisement(frame) == nil {
+			t.Fatalf("not recognised: %q", frame)
+		}
+		frame = damaged(t, frame)
+		got, want := parseCanonicalAdvertisement(frame), new(ServiceAdvertisement)
+		if got == nil {
+			return
+		}
+		if err := json.Unmarshal(frame[1:], want); err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("%q is read as\n%+v, want\n%+v, error %v", frame, got, want, err)
+		}
+	})
+}
+
+func BenchmarkAdvertisement(b *testing.B) {
+	frame := (&ServiceAdvertisement{
+		NodeID: "n001", Service: "control", Time: time.Unix(1764000000, 123456789).UTC(), ConnType: ConnStreamTLS,
+		Tags: map[string]string{"type": "Control Service"}, WorkCommands: []WorkCommand{{"sim", false}},
+	}).Encode()
+	for b.Loop() {
+		if _, err := ParseAdvertisement(frame); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
 
 func BenchmarkRouting(b *testing.B) {

@@ -42,9 +42,12 @@ func (a *ServiceAdvertisement) Encode() []byte { return encodeJSON(TypeService, 
 
 // ParseAdvertisement decodes a service advertisement whose type has been checked.
 func ParseAdvertisement(frame []byte) (*ServiceAdvertisement, error) {
-	a := new(ServiceAdvertisement)
-	if err := json.Unmarshal(frame[1:], a); err != nil {
-		return nil, fmt.Errorf("decode service advertisement: %w", err)
+	a := parseCanonicalAdvertisement(frame)
+	if a == nil {
+		a = new(ServiceAdvertisement)
+		if err := json.Unmarshal(frame[1:], a); err != nil {
+			return nil, fmt.Errorf("decode service advertisement: %w", err)
+		}
 	}
 	if err := CheckNodeID(a.NodeID); err != nil {
 		return nil, fmt.Errorf("service advertisement: NodeID: %w", err)
