@@ -3,6 +3,7 @@
 package eventlog
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 )
@@ -131,6 +132,18 @@ func appendText(b []byte, s string) []byte {
 		}
 	}
 	return append(append(append(b, '"'), s...), '"')
+}
+
+// KindOf reads what kind of event a line is that Append has made; of another it may
+// say "".
+func KindOf(line []byte) Kind {
+	rest, begins := bytes.CutPrefix(line, []byte(`{"at":`))
+	rest, follows := bytes.CutPrefix(bytes.TrimLeft(rest, "0123456789"), []byte(`,"kind":"`))
+	kind, _, ends := bytes.Cut(rest, []byte(`"`))
+	if !begins || !follows || !ends {
+		return ""
+	}
+	return Kind(kind)
 }
 
 // Parse reads one line.

@@ -35,5 +35,17 @@ func TestLines(t *testing.T) {
 		if line := e.Append(nil); string(line) != string(want)+"\n" {
 			t.Fatalf("a line is\n%s, want\n%s", line, want)
 		}
+		e.Kind = rapid.SampledFrom([]Kind{Frame, Disk, LogLine, FaultOver, End}).Draw(t, "kind")
+		if line := e.Append(nil); KindOf(line) != e.Kind {
+			t.Fatalf("%s is said to be of kind %q, want %q", line, KindOf(line), e.Kind)
+		}
 	})
+}
+
+func TestKindOfWhatIsNoLine(t *testing.T) {
+	for _, line := range []string{"", "{}", `{"at":`, `{"at":1,"node":"n1","kind":"frame"}`, `{"at":1,"kind":"frame`, `x{"at":1,"kind":"frame"`} {
+		if kind := KindOf([]byte(line)); kind != "" {
+			t.Errorf("%q is said to be of kind %q", line, kind)
+		}
+	}
 }

@@ -91,11 +91,20 @@ func (s *sink) Write(p []byte) (int, error) {
 			return len(p), nil
 		}
 		s.events++
-		e, err := eventlog.Parse(line)
-		if err != nil && s.err == nil {
-			s.err = fmt.Errorf("line %d of the event log: %w", s.events, err)
-		}
-		s.judge.take(e)
+		s.take(line)
 		s.rest = rest
 	}
+}
+
+// take judges a line. Of most there is nothing to judge, and so no need to know more.
+func (s *sink) take(line []byte) {
+	switch eventlog.KindOf(line) {
+	case eventlog.Frame, eventlog.Disk, eventlog.LogLine:
+		return
+	}
+	e, err := eventlog.Parse(line)
+	if err != nil && s.err == nil {
+		s.err = fmt.Errorf("line %d of the event log: %w", s.events, err)
+	}
+	s.judge.take(e)
 }
