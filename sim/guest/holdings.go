@@ -36,8 +36,11 @@ type holdings struct {
 func (i *incarnation) name() string { return fmt.Sprintf("%s %d", i.machine.name, i.number) }
 
 // own makes the calling goroutine, and all that it starts, one of this daemon.
-func (i *incarnation) own() {
-	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels(lifeLabel, i.name())))
+func (i *incarnation) own() { pprof.SetGoroutineLabels(i.label) }
+
+// labelled returns what makes goroutines those of this daemon.
+func (i *incarnation) labelled() context.Context {
+	return pprof.WithLabels(context.Background(), pprof.Labels(lifeLabel, i.name()))
 }
 
 // disown makes the calling goroutine one of no daemon.

@@ -32,6 +32,7 @@ type incarnation struct {
 	machine  *machine
 	self     supervision.Claim // who it is
 	number   int               // of those of its machine, from 1
+	label    context.Context   // of its goroutines: see own
 	dead     atomic.Bool
 	backends []acceptor
 	holdings holdings

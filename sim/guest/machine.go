@@ -58,6 +58,7 @@ func (m *machine) conceive(old bool) *incarnation {
 	m.begun, m.offset = time.Now(), m.spec.Offset
 	now := time.Since(m.world.log.start)
 	m.life = &incarnation{machine: m, self: m.spawn(), number: m.starts, old: old, clock: skew.New(now, m.spec, old)}
+	m.life.label = m.life.labelled()
 	return m.life
 }
 
