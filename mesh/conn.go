@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -89,6 +90,10 @@ func (c *Conn) Close() error {
 
 // Abort ends the connection at once; the peer sees an error.
 func (c *Conn) Abort(reason string) { c.qc.CloseWithError(codeError, reason) }
+
+// TLS returns what the handshake of the connection has shown, as the certificates of
+// the peer.
+func (c *Conn) TLS() tls.ConnectionState { return c.qc.ConnectionState().TLS }
 
 // Context is done when the connection has ended.
 func (c *Conn) Context() context.Context { return c.qc.Context() }

@@ -42,6 +42,8 @@ type cluster struct {
 	// breaks, if set, says after how many bytes the next connection breaks, from
 	// the node that dials and from the one that is dialled; -1 for never.
 	breaks atomic.Pointer[func() (ours, theirs int)]
+	// distrusted: no node would be believed whose session was kept.
+	distrusted atomic.Bool
 }
 
 // bubble has f play with a cluster whose time is that of a synctest bubble: it
@@ -145,6 +147,7 @@ func (c *cluster) dial(ctx context.Context, node, service, tlsClient string) (Co
 		return nil, fmt.Errorf("dialled service %q with TLS %q", service, tlsClient)
 	}
 	ours, theirs := memConns()
+	ours.distrusted = &c.distrusted
 	if breaks := c.breaks.Load(); breaks != nil && *breaks != nil {
 		ours.left, theirs.left = (*breaks)()
 	}

@@ -24,6 +24,9 @@ type Conn interface {
 	// Abort ends the connection at once: the other node sees an error, where
 	// Close would have it see a regular end.
 	Abort(reason string)
+	// Recheck returns why the other node would not be believed if the connection were
+	// made now: certificates expire, and authorities change. Without TLS it is nil.
+	Recheck() error
 }
 
 // ErrTLS marks errors of Options.Dial that come from the TLS configuration of

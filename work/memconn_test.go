@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -45,6 +46,8 @@ type memConn struct {
 	in   *io.PipeReader
 	out  *io.PipeWriter
 	left int // how many bytes it takes before it breaks, -1 for no limit
+
+	distrusted *atomic.Bool // what Recheck says; nil: it says nothing
 }
 
 func memConns() (*memConn, *memConn) {
@@ -92,6 +95,14 @@ func (c *memConn) abort() {
 
 // Abort implements Conn.
 func (c *memConn) Abort(string) { c.abort() }
+
+// Recheck implements Conn.
+func (c *memConn) Recheck() error {
+	if c.distrusted != nil && c.distrusted.Load() {
+		return errors.New("its certificate has expired")
+	}
+	return nil
+}
 
 func (c *memConn) LocalAddr() net.Addr              { return memAddr{} }
 func (c *memConn) RemoteAddr() net.Addr             { return memAddr{} }

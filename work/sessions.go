@@ -42,9 +42,23 @@ type idleSession struct {
 	timer transport.Timer
 }
 
-// take returns a session that was kept, if there is one. It is aborted when ctx
-// ends.
+// take returns a session that was kept, if there is one whose node would still be
+// believed. It is aborted when ctx ends.
 func (s *sessions) take(ctx context.Context, key pullKey) (c connection, kept bool) {
+	for {
+		if c, kept = s.last(key); !kept {
+			return connection{}, false
+		}
+		if c.conn.Recheck() == nil {
+			c.abortWith(ctx)
+			return c, true
+		}
+		c.conn.Close() // a new one will tell why
+	}
+}
+
+// last takes out the session that has waited least.
+func (s *sessions) last(key pullKey) (c connection, kept bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	list := s.idle[key]
@@ -55,9 +69,7 @@ func (s *sessions) take(ctx context.Context, key pullKey) (c connection, kept bo
 	s.idle[key] = list[:len(list)-1]
 	s.forgetEmpty(key)
 	last.timer.Stop()
-	c = last.connection
-	c.abortWith(ctx)
-	return c, true
+	return last.connection, true
 }
 
 // put keeps a session for another command, or closes it.

@@ -55,6 +55,18 @@ func TestSessionIsKept(t *testing.T) {
 	})
 }
 
+// A session whose node would not be believed any more is of no use for another command.
+func TestKeptSessionIsChecked(t *testing.T) {
+	following(t, func(t *testing.T, c *cluster, a, b *testNode) {
+		runOne(a, b, "first")
+		c.distrusted.Store(true)
+		runOne(a, b, "second")
+		if got := c.dialled(); got != 4 { // the second unit's order could not have the new session, either
+			t.Errorf("%d connections, want one for news and a new one for each command since", got)
+		}
+	})
+}
+
 // The other node drops the sessions that wait: the next command needs no pause,
 // and is carried out once.
 func TestKeptSessionIsDropped(t *testing.T) {

@@ -5,6 +5,7 @@ package daemon
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -218,11 +219,22 @@ func (d *Daemon) dialWork(ctx context.Context, node, service, tlsClient string) 
 	if err != nil {
 		return nil, err
 	}
-	return workConn{conn}, nil
+	return workConn{conn, cfg}, nil
 }
 
 // workConn has errors that package work knows.
-type workConn struct{ *mesh.Conn }
+type workConn struct {
+	*mesh.Conn
+	tls *tls.Config // nil: none
+}
+
+// Recheck implements work.Conn.
+func (c workConn) Recheck() error {
+	if c.tls == nil {
+		return nil
+	}
+	return c.tls.VerifyConnection(c.TLS())
+}
 
 // Read implements work.Conn.
 func (c workConn) Read(p []byte) (int, error) {

@@ -46,15 +46,17 @@ func (w *world) acquaint(tls scenario.TLS, client, service string) *acquaintance
 	return a
 }
 
-// session returns the nodes of a unit: those of an earlier one of the same daemons if
-// there is one, which may have kept a session with the control service.
+// session returns the nodes of a unit. If an earlier one of the same daemons has left
+// a session, the client still looks at certificates for each unit, but the service only
+// did when that was made.
 func (w *world) session(u scenario.Unit) *acquaintance {
 	a := w.acquaint(u.TLS, u.From, u.To)
 	w.acting.Lock()
 	defer w.acting.Unlock()
 	for _, o := range w.sessions {
 		if o.tls == a.tls && o.ends == a.ends && o.lives == a.lives {
-			return o
+			a.since[1] = o.since[1]
+			return a
 		}
 	}
 	w.sessions = append(w.sessions, a)
