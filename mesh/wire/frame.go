@@ -17,7 +17,17 @@ const (
 	TypeRouting Type = 1
 	TypeService Type = 2
 	TypeReject  Type = 3
+	TypeSummary Type = 4 // of ours only
 )
+
+// String returns the name of a type.
+func (t Type) String() string {
+	names := [...]string{TypeData: "data", TypeRouting: "routing update", TypeService: "service advertisement", TypeReject: "reject", TypeSummary: "summary"}
+	if int(t) < len(names) {
+		return names[t]
+	}
+	return fmt.Sprintf("type %d", byte(t))
+}
 
 // ErrEmptyFrame reports a frame of zero length. (Deployed nodes die of one.)
 var ErrEmptyFrame = errors.New("frame of zero length")
@@ -29,7 +39,7 @@ func TypeOf(frame []byte) (Type, error) {
 		return 0, ErrEmptyFrame
 	}
 	t := Type(frame[0])
-	if t > TypeReject {
+	if t > TypeSummary {
 		return t, fmt.Errorf("unknown frame type %d", frame[0])
 	}
 	return t, nil

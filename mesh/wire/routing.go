@@ -31,6 +31,9 @@ const (
 	FeatureCancelOnce = "cancel-once"
 	// FeatureWhole: the node knows FlagWhole.
 	FeatureWhole = "whole"
+	// FeatureSummary: the node sends its peers summaries, and what the peer's say that
+	// he lacks, so nobody has to flood what has not changed.
+	FeatureSummary = "summary"
 )
 
 // RoutingUpdate is what a node floods about itself (PROTOCOL section 2.2). The

@@ -64,6 +64,12 @@ func reencode(frame []byte) ([]byte, error) {
 			return nil, err
 		}
 		return a.Encode(), nil
+	case TypeSummary:
+		s, err := ParseSummary(frame)
+		if err != nil {
+			return nil, err
+		}
+		return s.Encode(), nil
 	default:
 		return Reject(), nil
 	}
@@ -144,7 +150,7 @@ func TestEpochIsExact(t *testing.T) {
 func TestDecodeRefuses(t *testing.T) {
 	tests := []struct{ name, frame, want string }{
 		{"empty", "", "zero length"},
-		{"unknown type", "\x04x", "unknown frame type 4"},
+		{"unknown type", "\x05x", "unknown frame type 5"},
 		{"short data", "\x00\x1e", "shorter than its header"},
 		{"routing without body", "\x01", "decode routing update"},
 		{"routing of nobody", "\x01{}", "NodeID: node ID is empty"},
@@ -156,6 +162,8 @@ func TestDecodeRefuses(t *testing.T) {
 		{"many features", "\x01" + `{"NodeID":"a","ForwardingNode":"a","Features":["` + strings.Repeat(`","`, 40) + `"]}`, "41 Features"},
 		{"long feature", "\x01" + `{"NodeID":"a","ForwardingNode":"a","Features":["` + strings.Repeat("x", 33) + `"]}`, "33 bytes"},
 		{"advertisement without service", "\x02" + `{"NodeID":"a","Service":""}`, "service name is empty"},
+		{"short summary", "\x04" + strings.Repeat("x", 255), "summary of 256 bytes, want 257"},
+		{"long summary", "\x04" + strings.Repeat("x", 1<<16), "want 257"},
 		{"long service", "\x02" + `{"NodeID":"a","Service":"123456789"}`, "9 bytes"},
 	}
 	for _, test := range tests {
@@ -240,6 +248,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add([]byte{})
 	f.Add(Reject())
+	f.Add((&Summary{1, 2, 3}).Encode())
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		once, err := reencode(frame)
 		if err != nil {
