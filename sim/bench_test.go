@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"receptor/mesh"
 	"receptor/sim/scenario"
 	"receptor/sim/stats"
 	"receptor/transport"
@@ -76,7 +77,7 @@ func BenchmarkEngine(b *testing.B) {
 	net := &network{timeline: tl, trace: newTrace([]string{"a", "b"}, nil), tap: noTap{}}
 	frame := make([]byte, 200)
 	frame[0] = byte(1)
-	attach := func(link transport.Link, _ float64) transport.Receiver {
+	attach := func(link transport.Link, _ mesh.LinkOptions) transport.Receiver {
 		for range 10 {
 			link.Send(frame)
 		}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"receptor/mesh"
 	"receptor/transport"
 )
 
@@ -28,7 +29,7 @@ func (tl *timeline) advance(d time.Duration) {
 func newHost(tl *timeline) *host {
 	return &host{
 		net: &network{timeline: tl, trace: newTrace([]string{"a"}, nil), tap: noTap{}}, id: "a",
-		accept: func(link transport.Link, _ float64) transport.Receiver { return echo{link} },
+		accept: func(link transport.Link, _ mesh.LinkOptions) transport.Receiver { return echo{link} },
 	}
 }
 

@@ -30,7 +30,7 @@ type host struct {
 	cables []*cable
 
 	// accept takes a link for the process; nil: down.
-	accept func(link transport.Link, cost float64) transport.Receiver
+	accept func(link transport.Link, terms mesh.LinkOptions) transport.Receiver
 	node   node
 	clock  *clock
 	boots  int
@@ -81,9 +81,7 @@ func (h *host) start(w *world, old bool) error {
 		return fmt.Errorf("node %q: %w", h.id, err)
 	}
 	h.node, h.clock, h.links, h.booted, h.offset = node, c, 0, w.now, h.spec.Offset
-	h.accept = func(link transport.Link, cost float64) transport.Receiver {
-		return node.Attach(link, mesh.LinkOptions{Cost: cost})
-	}
+	h.accept = node.Attach
 	h.boots++
 	for _, c := range h.cables {
 		if c.hosts[dialer] == h {

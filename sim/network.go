@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"receptor/mesh"
 	"receptor/sim/lane"
 	"receptor/sim/scenario"
 	"receptor/sim/stats"
@@ -64,6 +65,11 @@ func newCable(net *network, l scenario.Link, from, to *host, master uint64) *cab
 	c := &cable{net: net, name: l.Name(), kind: l.Backend, cost: l.Cost, hosts: [2]*host{from, to}}
 	c.lanes = lane.Of(l, master)
 	return c
+}
+
+// terms are those on which both ends accept a link over the cable.
+func (c *cable) terms() mesh.LinkOptions {
+	return mesh.LinkOptions{Cost: c.cost, Pieces: c.kind == scenario.UDP}
 }
 
 func (c *cable) up() bool    { return truth.Up(&c.lanes) }

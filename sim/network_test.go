@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"receptor/mesh"
 	"receptor/sim/lane"
 	"receptor/sim/scenario"
 	"receptor/transport"
@@ -34,7 +35,7 @@ type peer struct {
 	closed   []error
 }
 
-func (p *peer) attach(link transport.Link, _ float64) transport.Receiver {
+func (p *peer) attach(link transport.Link, _ mesh.LinkOptions) transport.Receiver {
 	p.link = link
 	p.links++
 	return p

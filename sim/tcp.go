@@ -345,5 +345,5 @@ func (e *tcpEnd) attach() {
 		return
 	}
 	e.state = endOpen
-	e.recv = e.host().accept(e, e.conn.cable.cost)
+	e.recv = e.host().accept(e, e.conn.cable.terms())
 }

@@ -53,7 +53,7 @@ func (f *udpFlow) over() bool {
 func (f *udpFlow) attach(side int) *udpEnd {
 	e := &udpEnd{flow: f, side: side, state: endOpen}
 	f.ends[side] = e
-	e.recv = f.cable.hosts[side].accept(e, f.cable.cost)
+	e.recv = f.cable.hosts[side].accept(e, f.cable.terms())
 	return e
 }
 
