@@ -52,6 +52,14 @@ type UpdateAccepted struct {
 	From            string
 }
 
+// Differed: what a peer's summary said of the mesh differed from what this node
+// knows. If Repaired, the next one did too, and the peer has been sent what differs;
+// else it had been on its way.
+type Differed struct {
+	Peer     string
+	Repaired bool
+}
+
 // DuplicateSuspected: an update of another node says that it shares its ID
 // with one of the epoch Suspect.
 type DuplicateSuspected struct {
@@ -140,6 +148,7 @@ func (LinkFailed) event()         {}
 func (LinkRefused) event()        {}
 func (PeerChallenged) event()     {}
 func (UpdateAccepted) event()     {}
+func (Differed) event()           {}
 func (DuplicateSuspected) event() {}
 func (DuplicateID) event()        {}
 func (RoutesChanged) event()      {}

@@ -9,7 +9,7 @@ import (
 	"receptor/transport"
 )
 
-var ownFeatures = []string{wire.FeatureExchange, wire.FeatureCancelOnce, wire.FeatureWhole}
+var ownFeatures = []string{wire.FeatureExchange, wire.FeatureCancelOnce, wire.FeatureWhole, wire.FeatureSummary}
 
 // makeUpdate makes the next update about this node. It requires mu.
 func (n *Node) makeUpdate(suspect uint64) *wire.RoutingUpdate {
@@ -116,15 +116,7 @@ func (n *Node) contradict(u *linkstate.Update, from *session) {
 		u.NodeID != from.peer && u.UpdateEpoch == r.UpdateEpoch {
 		return
 	}
-	frame := r.Frame(n.id)
-	if frame == nil {
-		// It was the duplicate's, and has been revoked. What it says of links is
-		// wrong, but the epoch is what matters, and the node corrects both.
-		revoked := r.RoutingUpdate
-		revoked.ForwardingNode = n.id
-		frame = revoked.Encode()
-	}
-	from.link.Send(frame)
+	from.link.Send(r.Frame(n.id))
 }
 
 // passOn forwards an update to all peers but the one it came from.

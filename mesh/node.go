@@ -28,8 +28,9 @@ import (
 const (
 	handshakeInterval = time.Second
 	handshakeTries    = 11
-	// updateInterval is also the keep-alive of links, and repairs updates that
-	// a lossy link has lost.
+	// updateInterval is how often updates are repeated where there are deployed
+	// nodes. Theirs is also the keep-alive of links, and repairs updates that a
+	// lossy link has lost; among nodes of ours summaries do.
 	updateInterval = 10 * time.Second
 	// coalesce is how long changes are gathered before one update, or one
 	// computation of routes, tells of them.
@@ -104,6 +105,7 @@ type Node struct {
 	pool     *linkstate.Pool
 	db       *linkstate.DB
 	services services
+	known    digests
 	dup      duplicates
 	due      deadlines
 	timer    transport.Timer
@@ -115,6 +117,8 @@ type Node struct {
 // links that are not established are in their sessions.
 type deadlines struct {
 	update    time.Time // flood an update about ourselves
+	repeat    time.Time // repeat it, where there are deployed nodes
+	summary   time.Time // tell the peers what we know
 	routes    time.Time // compute the routes
 	forget    time.Time // look for departed nodes
 	idleCheck time.Time // look for dead links
@@ -159,7 +163,8 @@ func New(c Config) (*Node, error) {
 	n.table.Store(emptyTable())
 	n.services.init()
 	n.local.init()
-	n.due.update = now.Add(updateInterval)
+	n.due.repeat = now.Add(updateInterval)
+	n.due.summary = now.Add(summaryInterval)
 	n.due.idleCheck = now.Add(idleCheckInterval)
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -278,9 +283,18 @@ func (n *Node) fire(number uint64) {
 	if isDue(n.due.challenge, now) {
 		n.dropUnanswered(now)
 	}
+	if isDue(n.due.repeat, now) {
+		n.due.repeat = now.Add(updateInterval)
+		if !n.allSummarize() {
+			n.due.update = now
+		}
+	}
 	if isDue(n.due.update, now) {
-		n.due.update = now.Add(updateInterval)
+		n.due.update = time.Time{}
 		n.floodOwn(0)
+	}
+	if isDue(n.due.summary, now) {
+		n.sendSummaries(now)
 	}
 	if isDue(n.due.routes, now) {
 		n.due.routes = time.Time{}
@@ -298,7 +312,7 @@ func isDue(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }
 // nextDeadline returns the first of all deadlines. It requires mu.
 func (n *Node) nextDeadline() time.Time {
 	next := n.services.nextDeadline()
-	for _, at := range []time.Time{n.due.update, n.due.routes, n.due.forget, n.due.idleCheck, n.due.challenge} {
+	for _, at := range []time.Time{n.due.update, n.due.repeat, n.due.summary, n.due.routes, n.due.forget, n.due.idleCheck, n.due.challenge} {
 		next = earlier(next, at)
 	}
 	for _, s := range n.starting {

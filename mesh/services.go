@@ -15,10 +15,13 @@ import (
 
 // Timers and bounds of service advertisements, PROTOCOL section 2.4.
 const (
-	advertiseInterval = time.Minute
+	// advertiseInterval is that between nodes of ours, whose summaries tell when an
+	// advertisement is lost; floodInterval that where there are deployed nodes.
+	advertiseInterval = 2 * time.Minute
+	floodInterval     = time.Minute
 	// advertisementLife is how long an advertisement, or the tombstone of a
-	// withdrawn service, is kept without news: five missed intervals. Since
-	// both live equally long, nothing outlives the tombstone that refuses it.
+	// withdrawn service, is kept without news. Since both live equally long,
+	// nothing outlives the tombstone that refuses it.
 	advertisementLife = 5 * time.Minute
 	// maxAge is the greatest age of an advertisement, in seconds: it is forgotten by
 	// then.
@@ -43,6 +46,7 @@ type services struct {
 	workTypes []wire.WorkCommand
 	known     map[serviceKey]*knownService
 	bytes     int       // of the frames of all known services
+	version   uint64    // of what is known
 	refresh   time.Time // advertise all own services then
 	expire    time.Time // look for silent ones then
 }
@@ -66,6 +70,10 @@ type knownService struct {
 	wire.ServiceAdvertisement
 	frame []byte
 	heard time.Time
+
+	// For summaries.
+	node   uint64 // its hash
+	digest wire.Digest
 }
 
 func (s *services) init() {
@@ -81,7 +89,11 @@ func (s *services) holds(frame []byte) bool {
 		return false
 	}
 	known := s.known[serviceKey{string(node), string(service)}]
-	return known != nil && bytes.Equal(known.frame, frame)
+	if known == nil || len(known.frame) == 0 {
+		return false
+	}
+	rest, same := bytes.CutPrefix(frame, known.frame[:len(known.frame)-1])
+	return same && (string(rest) == "}" || bytes.HasPrefix(rest, []byte(`,"Age":`)))
 }
 
 func (s *services) nextDeadline() time.Time { return earlier(s.refresh, s.expire) }
@@ -90,23 +102,23 @@ func (s *services) keys() []serviceKey {
 	return slices.SortedFunc(maps.Keys(s.known), serviceKey.compare)
 }
 
-// frames returns the advertisements, in order, for a peer that came up.
-func (s *services) frames(now time.Time) [][]byte {
+// frames returns the advertisements that a peer is to have, in order.
+func (s *services) frames(now time.Time, has func(*knownService) bool) [][]byte {
 	var frames [][]byte
 	for _, k := range s.keys() {
-		if known := s.known[k]; !known.Cancel {
+		if known := s.known[k]; !known.Cancel && has(known) {
 			frames = append(frames, known.frameAt(now))
 		}
 	}
 	return frames
 }
 
-// frameAt returns the advertisement as it is now. One whose node is silent says
-// for how long: the peer must not keep it for longer than this node does, or two
-// that meet again and again keep a service for ever that is gone.
+// frameAt returns the advertisement as it is now. One of which there has been no
+// news says for how long: the peer must not keep it for longer than this node does,
+// or two that tell each other again and again keep a service for ever that is gone.
 func (k *knownService) frameAt(now time.Time) []byte {
 	silent := now.Sub(k.heard)
-	if silent <= advertiseInterval {
+	if silent < lossyInterval {
 		return k.frame
 	}
 	aged := k.ServiceAdvertisement
@@ -130,12 +142,17 @@ func (s *services) put(k serviceKey, known *knownService) {
 	s.forget(k)
 	s.known[k] = known
 	s.bytes += len(known.frame)
+	service, _ := wire.ParseService(k.service) // has been checked
+	known.node = wire.HashNode(k.node)
+	known.digest = wire.DigestService(known.node, service, known.Time)
+	s.version++
 }
 
 func (s *services) forget(k serviceKey) {
 	if old := s.known[k]; old != nil {
 		s.bytes -= len(old.frame)
 		delete(s.known, k)
+		s.version++
 	}
 }
 
@@ -194,7 +211,7 @@ func (n *Node) serviceTimer(now time.Time) {
 		s.refresh = time.Time{}
 		for _, service := range slices.Sorted(maps.Keys(s.own)) {
 			n.tell(now, service, s.own[service], false)
-			s.refresh = now.Add(advertiseInterval)
+			s.refresh = now.Add(n.advertiseInterval())
 		}
 	}
 	if isDue(s.expire, now) {
@@ -213,6 +230,14 @@ func (n *Node) serviceTimer(now time.Time) {
 	}
 }
 
+// advertiseInterval is how often to repeat what the mesh has been told of services.
+func (n *Node) advertiseInterval() time.Duration {
+	if n.allSummarize() {
+		return advertiseInterval
+	}
+	return floodInterval
+}
+
 // tell floods an advertisement of a service of this node, or its cancel.
 func (n *Node) tell(now time.Time, service string, own ownService, cancel bool) {
 	ad := wire.ServiceAdvertisement{
@@ -224,7 +249,7 @@ func (n *Node) tell(now time.Time, service string, own ownService, cancel bool) 
 	if old := n.services.known[serviceKey{n.id, service}]; old != nil && !ad.Time.After(old.Time) {
 		ad.Time = old.Time.Add(1) // the clock has been set back
 	}
-	n.learn(now, &ad, ad.Encode(), nil)
+	n.learn(now, now, &ad, ad.Encode(), nil)
 }
 
 var errTooManyServices = errors.New("service advertisement dropped: as many services as this node keeps are known")
@@ -238,55 +263,54 @@ func (n *Node) receiveAdvertisement(now time.Time, frame []byte, from *session) 
 	if err != nil {
 		return err
 	}
-	if ad.NodeID == n.id {
-		n.outdate(now, ad)
-		return nil
-	}
 	key := serviceKey{ad.NodeID, ad.Service}
 	old := n.services.known[key]
+	_, offered := n.services.own[ad.Service]
 	switch {
 	case old != nil && ad.Time.Before(old.Time):
 		// Its node may have set its clock back since: it must hear of that.
-		from.tell(old)
+		from.tell(now, old)
 		return nil
 	case old != nil && ad.Time.Equal(old.Time):
+		return nil
+	case ad.NodeID == n.id && offered:
+		n.outdate(now, key, ad.Time)
 		return nil
 	case !n.services.fits(old, frame):
 		return errTooManyServices
 	}
-	heard := now
-	if ad.Age != 0 {
-		age := time.Duration(min(max(ad.Age, 0), maxAge)) * time.Second
-		if age >= advertisementLife {
-			return nil
-		}
-		ad.Age, heard = 0, now.Add(-age)
+	if ad.Age == 0 {
+		n.learn(now, now, ad, bytes.Clone(frame), from)
+		return nil
 	}
-	n.learn(heard, ad, bytes.Clone(frame), from)
+	age := time.Duration(min(max(ad.Age, 0), maxAge)) * time.Second
+	if age >= advertisementLife {
+		return nil
+	}
+	ad.Age = 0
+	n.learn(now, now.Add(-age), ad, ad.Encode(), from)
 	return nil
 }
 
 // lastYear is the last one that fits in an advertisement.
 const lastYear = 9999
 
-// outdate takes an advertisement with this node's own ID. If it is not our own,
-// come round, it is forged, or of an earlier run, before the clock was set back:
-// then nobody takes anything of an earlier date from us. So what this node says of
-// the service becomes later than that. What it does not offer, it leaves alone: it
-// may be of another node with this ID, which stays where this one must leave.
-func (n *Node) outdate(now time.Time, ad *wire.ServiceAdvertisement) {
-	key := serviceKey{n.id, ad.Service}
+// outdate takes the date of a later advertisement of a service that this node offers.
+// It is forged, or of an earlier run, before the clock was set back: then nobody
+// takes anything of an earlier date from us. So what this node says of the service
+// becomes later than that. (What it does not offer is as good as any: it may be of
+// another node with this ID, which stays where this one must leave.)
+func (n *Node) outdate(now time.Time, key serviceKey, date time.Time) {
 	known := n.services.known[key]
-	_, offered := n.services.own[ad.Service]
-	if !offered || known != nil && !ad.Time.After(known.Time) || ad.Time.Year() >= lastYear || !n.services.fits(known, nil) {
+	if date.Year() >= lastYear || !n.services.fits(known, nil) {
 		return
 	}
 	// A tombstone, unless there is something: what is told next is later.
-	dated := knownService{ServiceAdvertisement: wire.ServiceAdvertisement{NodeID: n.id, Service: ad.Service, Cancel: true}}
+	dated := knownService{ServiceAdvertisement: wire.ServiceAdvertisement{NodeID: n.id, Service: key.service, Cancel: true}}
 	if known != nil {
 		dated = *known
 	}
-	dated.Time, dated.heard = ad.Time, now
+	dated.Time, dated.heard = date, now
 	n.services.put(key, &dated)
 	n.bring(&n.services.expire, now.Add(advertisementLife))
 	n.readvertise(now)
@@ -294,7 +318,7 @@ func (n *Node) outdate(now time.Time, ad *wire.ServiceAdvertisement) {
 
 // learn takes in an advertisement that is newer than what is known, and floods
 // it. heard is when there was news of the service.
-func (n *Node) learn(heard time.Time, ad *wire.ServiceAdvertisement, frame []byte, from *session) {
+func (n *Node) learn(now, heard time.Time, ad *wire.ServiceAdvertisement, frame []byte, from *session) {
 	key := serviceKey{ad.NodeID, ad.Service}
 	old := n.services.known[key]
 	n.services.put(key, &knownService{ServiceAdvertisement: *ad, frame: frame, heard: heard})
@@ -304,7 +328,7 @@ func (n *Node) learn(heard time.Time, ad *wire.ServiceAdvertisement, frame []byt
 	}
 	for _, s := range n.peers {
 		if s != from {
-			s.tell(n.services.known[key])
+			s.tell(now, n.services.known[key])
 		}
 	}
 }
@@ -312,9 +336,9 @@ func (n *Node) learn(heard time.Time, ad *wire.ServiceAdvertisement, frame []byt
 // tell tells the peer of a service, or that it has been withdrawn. A cancel goes
 // only to peers that keep a tombstone: in a loop of deployed nodes it would
 // circulate for ever.
-func (s *session) tell(known *knownService) {
+func (s *session) tell(now time.Time, known *knownService) {
 	if !known.Cancel || s.hasFeature(wire.FeatureCancelOnce) {
-		s.link.Send(known.frame)
+		s.link.Send(known.frameAt(now))
 	}
 }
 

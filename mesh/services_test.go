@@ -118,12 +118,66 @@ func TestSilentServiceExpires(t *testing.T) {
 	n.advance(time.Second)
 	n.nodes["b"].advertise("svc", wire.ConnStream, Advertise{})
 	n.advance(10 * time.Minute)
-	n.wantServices("a", "b:svc") // repeated each minute
+	n.wantServices("a", "b:svc") // repeated every two minutes
 	n.nodes["b"].mu.Lock()
 	delete(n.nodes["b"].services.own, "svc")
 	n.nodes["b"].mu.Unlock()
 	n.advance(advertisementLife + advertiseInterval)
 	n.wantServices("a")
+}
+
+// Services are advertised again every two minutes, and every minute where a node is
+// deployed, which does not say what it lacks.
+func TestServicesAreRepeated(t *testing.T) {
+	n := newNet(t, "a", "b")
+	fromA, _ := n.link("a", "b", 1)
+	n.nodes["a"].advertise("svc", wire.ConnStream, Advertise{})
+	n.advance(10 * time.Minute)
+	if got := sent(wire.TypeService, fromA); got < 5 || got > 6 {
+		t.Errorf("%d advertisements in ten minutes, want one every two", got)
+	}
+	_, fromPeer := n.joinDeployed("a", "old")
+	before := sent(wire.TypeService, fromA)
+	for range 60 {
+		fromPeer.Send((&wire.RoutingUpdate{NodeID: "old", UpdateEpoch: 1, UpdateSequence: 1, ForwardingNode: "old", Connections: map[string]float64{"a": 1}}).Encode())
+		n.advance(10 * time.Second)
+	}
+	if got := sent(wire.TypeService, fromA) - before; got < 9 || got > 11 {
+		t.Errorf("%d advertisements in ten minutes with a deployed peer, want one a minute", got)
+	}
+}
+
+// A node whose word was lost that a service is gone says it again when it hears of
+// the service. One that has started again since, and knows of none, takes it for
+// another's, until it grows too old everywhere.
+func TestOwnServiceThatIsGone(t *testing.T) {
+	n := newNet(t, "a", "b")
+	fromA, fromB := n.link("a", "b", 1)
+	n.nodes["a"].advertise("svc", wire.ConnStream, Advertise{})
+	n.advance(15 * time.Second)
+	found := losing(fromA, wire.TypeService)
+	n.nodes["a"].withdraw("svc")
+	n.advance(time.Second)
+	found()
+	n.wantServices("b", "a:svc")
+	n.advance(3 * summaryInterval)
+	n.wantServices("b")
+
+	earlier := wire.ServiceAdvertisement{NodeID: "a", Service: "former", Time: n.clock.Now()}
+	fromB.Send(earlier.Encode())
+	n.nodes["b"].mu.Lock()
+	n.nodes["b"].learn(n.clock.Now(), n.clock.Now(), &earlier, earlier.Encode(), nil)
+	n.nodes["b"].mu.Unlock()
+	n.advance(time.Second)
+	differ := count[Differed](append(n.events["a"], n.events["b"]...))
+	n.advance(advertisementLife - 2*time.Second)
+	n.wantServices("a", "a:former")
+	n.advance(time.Minute)
+	n.wantServices("a")
+	n.wantServices("b")
+	if got := count[Differed](append(n.events["a"], n.events["b"]...)) - differ; got > 1 {
+		t.Errorf("the summaries differed %d times meanwhile", got)
+	}
 }
 
 // A node that joins learns at once of services that were there before.

@@ -73,6 +73,9 @@ type session struct {
 	sequence uint64 // of the peer's last update about itself on this link
 	features []string
 
+	compared time.Time    // when the peer's last summary came; zero: he may not have established the link
+	differed wire.PartSet // where it was unlike our own, and has not been repaired
+
 	challenge *challenge // another link claims to be of this peer
 }
 
@@ -86,8 +89,14 @@ func (s *session) greet(now time.Time) {
 	s.tries++
 	s.next = now.Add(handshakeInterval)
 	s.node.arm(s.next)
+	s.tellOwn()
+}
+
+// tellOwn sends the peer alone an update about this node, which lists him if he was
+// heard.
+func (s *session) tellOwn() {
 	u := s.node.makeUpdate(0)
-	if s.state == stateHeard {
+	if s.state != stateHandshake {
 		u.Connections[s.peer] = s.cost
 	}
 	s.link.Send(u.Encode())
@@ -135,6 +144,8 @@ func (s *session) receiveControl(now time.Time, frame []byte) error {
 			return nil
 		}
 		return s.node.receiveAdvertisement(now, frame, s)
+	case wire.TypeSummary:
+		return s.receiveSummary(now, frame)
 	case wire.TypeReject:
 		if s.state == stateEstablished {
 			s.end(now, ErrEnded)
@@ -230,6 +241,10 @@ func (s *session) establish(now time.Time) bool {
 	n.emit(LinkUp{Peer: s.peer, Cost: s.cost, Link: s.link.String()})
 	n.linksChanged(now)
 	s.exchange(now)
+	s.sendSummary()
+	if s.opts.Pieces {
+		n.bring(&n.due.summary, now.Add(lossyInterval))
+	}
 	return true
 }
 
@@ -255,7 +270,8 @@ func (s *session) exchange(now time.Time) {
 	for _, frame := range s.node.db.Frames() {
 		s.link.Send(frame)
 	}
-	for _, frame := range s.node.services.frames(now) {
+	all := func(*knownService) bool { return true }
+	for _, frame := range s.node.services.frames(now, all) {
 		s.link.Send(frame)
 	}
 }
@@ -297,7 +313,12 @@ func (s *session) receivePeerUpdate(now time.Time, u *linkstate.Update) bool {
 		s.refuse(now, "it no longer lists this node as a connection")
 		return false
 	default:
-		return false // sent before it had heard us
+		// It was sent before the peer had heard us. If the link is established, the peer
+		// has begun anew, with a clock that was set back, and has not heard us yet.
+		if s.state == stateEstablished {
+			s.tellOwn()
+		}
+		return false
 	}
 }
 

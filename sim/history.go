@@ -145,7 +145,7 @@ func describeFrame(frame []byte, names map[uint64]string) string {
 		}
 		return fmt.Sprintf("service %s of %s", ad.Service, ad.NodeID)
 	}
-	return "reject"
+	return kind.String()
 }
 
 func describeData(frame []byte, names map[uint64]string) string {

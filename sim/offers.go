@@ -96,7 +96,11 @@ const instant = time.Millisecond
 // lookAtServices judges, once a flood has crossed the mesh, whether a change has
 // arrived everywhere.
 func (w *world) lookAtServices() {
-	w.after(check.FloodTime(w.paths)+instant, w.judgeServices)
+	w.after(w.situation().FloodTime()+instant, w.judgeServices)
+}
+
+func (w *world) situation() check.Situation {
+	return check.NewSituation(w.convergence, w.paths, w.conditions)
 }
 
 // judgeServices judges who knows of which services, if anything can be said.
@@ -106,6 +110,5 @@ func (w *world) judgeServices() {
 	if len(w.scenario.Services) == 0 || mixed || w.taint || !w.convergence.Quiet() {
 		return
 	}
-	in := check.Situation{Quiet: w.convergence.QuietSince(), Paths: w.paths, Lossless: w.conditions.Loss == 0}
-	w.services.Judge(w.now, in, func(i int) []check.Offer { return w.hosts[i].node.(ours).services() })
+	w.services.Judge(w.now, w.situation(), func(i int) []check.Offer { return w.hosts[i].node.(ours).services() })
 }

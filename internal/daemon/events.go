@@ -51,6 +51,10 @@ func (d *Daemon) meshEvent(e mesh.Event) {
 		d.topology.changed()
 	case mesh.FrameDropped:
 		d.frameDropped(e)
+	case mesh.Differed:
+		if e.Repaired {
+			d.log.Debugf("Peer %s did not know all of the mesh that is known here: it was told again", e.Peer)
+		}
 	case mesh.UpdateAccepted:
 		d.log.Debugf("Routing update %d of %s by %s", e.Sequence, e.Node, e.From)
 	case mesh.DatagramDropped:

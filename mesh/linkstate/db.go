@@ -35,6 +35,7 @@ type DB struct {
 	records []*Update // by number, as far as there are any; nil: none
 	edges   int       // of all records but the owner's
 	lost    []loss    // sorted by number
+	version uint64    // of what a summary says
 }
 
 // loss is a record of a node that cannot be reached.
@@ -109,6 +110,9 @@ func (db *DB) set(i int32, u *Update) {
 		// At once for all that have numbers: they may well be next.
 		db.records = append(db.records, make([]*Update, len(db.pool.names)-len(db.records))...)
 	}
+	if old := db.records[i]; old == nil || old.digest != u.digest || old.summarizes != u.summarizes {
+		db.version++
+	}
 	db.records[i] = u
 }
 
@@ -147,12 +151,17 @@ func (db *DB) Suspect(u *Update) bool {
 }
 
 // Frames returns the frames by which the owner passes on all updates that it
-// has accepted, in the order of their node IDs: for a peer that has just come
-// up.
+// has accepted, but for those that have been revoked, in the order of their node
+// IDs: for a peer that has just come up.
 func (db *DB) Frames() [][]byte {
-	updates := make([]*Update, 0, len(db.records))
-	for u := range db.Records() {
-		if !u.relay.IsZero() {
+	return db.frames(db.Records(), func(u *Update) bool { return !u.relay.IsZero() })
+}
+
+// frames returns those of some records, but for the owner's.
+func (db *DB) frames(records iter.Seq[*Update], has func(*Update) bool) [][]byte {
+	var updates []*Update
+	for u := range records {
+		if !db.owns(u) && has(u) {
 			updates = append(updates, u)
 		}
 	}
@@ -196,6 +205,7 @@ func (db *DB) SetLinks(links map[string]float64) {
 	u := &Update{pool: db.pool, node: db.self, edges: slices.Clone(db.links)}
 	u.NodeID = db.pool.names[db.self].id
 	slices.SortFunc(u.edges, func(a, b edge) int { return int(a.to) - int(b.to) })
+	u.summarize()
 	db.set(db.self, u)
 	for _, e := range was {
 		db.pool.drop(e.to)
@@ -230,6 +240,7 @@ func (db *DB) Forget(now time.Time) (gone []string, next time.Time) {
 		u := db.records[l.node]
 		gone = append(gone, u.NodeID)
 		db.records[l.node] = nil
+		db.version++
 		db.edges -= len(u.edges)
 		db.pool.release(u)
 	}

@@ -103,6 +103,7 @@ func (p *Pool) hold(u *Update) {
 		}
 	}
 	slices.SortFunc(u.edges, func(a, b edge) int { return int(a.to) - int(b.to) })
+	u.summarize()
 	recent := &p.names[u.node].recent
 	if u.newerThan(recent[0]) {
 		recent[0], recent[1] = u, recent[0]

@@ -45,6 +45,7 @@ const (
 func (db *DB) Routes(now time.Time) []Hop {
 	db.shortestPaths()
 	db.lost = db.losses(now)
+	db.version++
 	return db.pool.spf.hop
 }
 

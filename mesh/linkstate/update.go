@@ -12,12 +12,17 @@ import (
 type Update struct {
 	// RoutingUpdate has no ForwardingNode: that differs from frame to frame.
 	wire.RoutingUpdate
-	relay wire.Relay // empty: it is not passed on
+	relay wire.Relay // empty: a suspicion has revoked it
 
 	pool    *Pool
 	holders int // databases that hold it; while there are none, what follows is not set
 	node    int32
 	edges   []edge // sorted by number
+
+	// For summaries.
+	part       int
+	digest     wire.Digest
+	summarizes bool // it came by nodes that all send summaries, and repair what differs
 }
 
 // edge is a connection.
@@ -26,11 +31,16 @@ type edge struct {
 	cost float64
 }
 
-// Frame returns the frame by which a node passes the update on, nil if it must
-// not: a suspicion has revoked it.
+// Frame returns the frame by which a node passes the update on.
+//
+// One that a suspicion has revoked is a duplicate's under the date of the true node.
+// It is only for those who believe something else: what it says of links may be
+// wrong, but the date is what matters. The node corrects both.
 func (u *Update) Frame(forwarder string) []byte {
 	if u.relay.IsZero() {
-		return nil
+		revoked := u.RoutingUpdate
+		revoked.ForwardingNode = forwarder
+		return revoked.Encode()
 	}
 	return u.relay.Frame(forwarder)
 }

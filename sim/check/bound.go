@@ -21,9 +21,14 @@ const (
 	// idleNoticed is how long a silent link lives: 21 s, looked at every 5 s,
 	// and what arrived last counts from the next look (PROTOCOL section 1).
 	idleNoticed = 30 * time.Second
-	// updated is how often a node repeats its update: what loss has destroyed
-	// is repaired by the next one that gets through.
+	// updated is how often a node repeats its update where there are deployed
+	// nodes: what loss has destroyed is repaired by the next one that gets through.
 	updated = 10 * time.Second
+	// repaired is how long it takes until two summaries in a row have told a peer
+	// what a node does not know: they come every 10 s (PROTOCOL section 2.5); and
+	// repairedLossy is that over UDP-like links, where they come every 2 s.
+	repaired      = 20 * time.Second
+	repairedLossy = 4 * time.Second
 	// forgotten is how long the record of a departed node is kept.
 	forgotten = time.Minute
 )
@@ -54,8 +59,7 @@ type Conditions struct {
 	// as long as it runs, and leave when anybody tells them to.
 	Unclear bool
 	// Disputed is set when two nodes have had one ID, or one has started again
-	// with an epoch that is not newer: records are revoked by the updates that
-	// come every 10 s.
+	// with an epoch that is not newer: records are revoked when summaries differ.
 	Disputed bool
 	// Drift is the most that any clock drifts, either way.
 	Drift float64
@@ -81,13 +85,15 @@ type Conditions struct {
 //	redial     if a link must be dialled anew: 2 x 20 s, the longest pause
 //	           between two dials; twice, since the far end may refuse the first
 //	           while it still holds the old link; and Broken for a dial that
-//	           was under way on the dead wire
+//	           was under way on the dead wire; and 20 s until what one end said
+//	           of a link that did not come up is contradicted, or what did not
+//	           fit a wire has been sent again
 //	handshake  1 s + 3 T; if UDP-like links lose frames 11 s
 //	flood      100 ms until the update is sent, T until it is everywhere; two,
 //	           since the exchange on a new link may cross with a change
 //	routes     100 ms
-//	revoked    2 x 10 s, if records may be of a node that has left: they are
-//	           contradicted when the true one repeats its update
+//	revoked    2 x 20 s, if records may be of a node that has left: they are
+//	           contradicted when summaries differ, and so may be what contradicts
 //	departed   60 s until an unreachable node is forgotten, twice, since one
 //	           that has forgotten may be told anew on a link that comes up
 //	round      10 s + T if there are deployed nodes: on a link that comes up they
@@ -95,13 +101,17 @@ type Conditions struct {
 //	           the records of others, so that an old one that was still under way
 //	           may spoil what a newer one had put right. Once all links and all
 //	           lists are final, the next update of every node settles it
-//	repair     10 s x ceil(log(1e-6 / N^2) / log(1 - (1-Loss)^H)): updates are
-//	           repeated every 10 s, and one gets through all H links of a path
-//	           with probability (1-Loss)^H; so with N nodes the bound holds in
-//	           all but one of a million cases
-//	           Where losses come in bursts, times ceil(1 + 3 x Burst / N): each
-//	           round sends N updates over a link, so after so many rounds little
-//	           is left of the burst before
+//	repair     4 s x F: what a link has lost is sent again after two summaries, of
+//	           which each may be lost, too, so it crosses with probability
+//	           (1-Loss)^3 each time. F is how often that fails, on a path of H
+//	           links together, in all but one of a million cases with N nodes: the
+//	           quantile 1 - 1e-6 / N^2 of the negative binomial distribution
+//	           Where losses come in bursts, times ceil(1 + Burst): each round sends
+//	           some three frames over a link
+//	           Where there are deployed nodes at least 10 s x ceil(log(1e-6 / N^2) /
+//	           log(1 - (1-Loss)^H)): updates are repeated every 10 s, and one gets
+//	           through all links with probability (1-Loss)^H; with bursts times
+//	           ceil(1 + 3 x Burst / N), since each round sends N updates over a link
 //
 // Clocks that drift stretch it by 1/(1-Drift).
 //
@@ -118,10 +128,10 @@ func (p *Paths) Bound(c Conditions) time.Duration {
 		bound += c.notice()
 	}
 	if c.Redial {
-		bound += 2*transport.RedialMax + c.Broken
+		bound += 2*transport.RedialMax + c.Broken + repaired
 	}
 	if c.Disputed {
-		bound += 2 * updated
+		bound += 2 * repaired
 	}
 	if c.Departures {
 		bound += 2 * forgotten
@@ -130,12 +140,33 @@ func (p *Paths) Bound(c Conditions) time.Duration {
 		bound += updated + t
 	}
 	if c.Loss > 0 {
-		n := float64(len(p.g.ids))
-		through := math.Pow(1-c.Loss, float64(h))
-		rounds := math.Ceil(math.Log(missed/(n*n)) / math.Log1p(-through))
-		bound += handshakeLimit + updated*time.Duration(rounds*math.Ceil(1+3*c.Burst/n))
+		bound += handshakeLimit + c.repair(float64(len(p.g.ids)), h)
 	}
 	return time.Duration(float64(bound) / (1 - c.Drift))
+}
+
+// repair is that of Bound, for n nodes.
+func (c Conditions) repair(n float64, links int) time.Duration {
+	fails := failures(links, math.Pow(1-c.Loss, 3), missed/(n*n))
+	d := repairedLossy * time.Duration(fails*math.Ceil(1+c.Burst))
+	if c.Deployed {
+		through := math.Pow(1-c.Loss, float64(links))
+		rounds := math.Ceil(math.Log(missed/(n*n)) / math.Log1p(-through))
+		d = max(d, updated*time.Duration(rounds*math.Ceil(1+3*c.Burst/n)))
+	}
+	return d
+}
+
+// failures returns how many tries fail before so many have succeeded, each with
+// the same probability, and there are more with a probability below missed.
+func failures(successes int, probability, missed float64) float64 {
+	n, k := float64(successes), 0.0
+	for p := n * math.Log(probability); ; k++ { // of k failures
+		next := (k + n) / (k + 1) * (1 - probability) // as often is one more, and falling
+		if p += math.Log(next); next < 1 && p-math.Log1p(-next) <= math.Log(missed) {
+			return k
+		}
+	}
 }
 
 func (c Conditions) notice() time.Duration {

@@ -72,12 +72,17 @@ func TestBound(t *testing.T) {
 		{"start", Conditions{Broken: broken}, start},
 		{"a wire is down", Conditions{Broken: broken, Down: true}, start + broken},
 		{"a UDP-like wire is down", Conditions{Broken: broken, Down: true, Silent: true}, start + 30*time.Second},
-		{"a link is dialled again", Conditions{Broken: broken, Redial: true}, start + broken + 40*time.Second + broken},
+		{"a link is dialled again", Conditions{Broken: broken, Redial: true}, start + broken + 40*time.Second + broken + 20*time.Second},
 		{"nodes have departed", Conditions{Broken: broken, Departures: true}, start + 2*time.Minute},
 		{"there are deployed nodes", Conditions{Broken: broken, Deployed: true}, start + 10*time.Second + crossing},
+		{"records are in doubt", Conditions{Broken: broken, Disputed: true}, start + 40*time.Second},
+		// 4 links are to be crossed, each with a probability of 0.9^3: in all but 1e-6/9
+		// of the cases before it has failed 16 times.
+		{"UDP-like links lose frames", Conditions{Broken: broken, Loss: 0.1}, start + 11*time.Second + 16*4*time.Second},
+		{"in bursts", Conditions{Broken: broken, Loss: 0.1, Burst: 2}, start + 11*time.Second + 3*16*4*time.Second},
+		{"and a wire is down", Conditions{Broken: broken, Loss: 0.1, Down: true, Silent: true}, start + 11*time.Second + 16*4*time.Second + time.Minute},
 		// One update in 0.9^4 gets through; 1e-6/9 is left after 16 of them.
-		{"UDP-like links lose frames", Conditions{Broken: broken, Loss: 0.1}, start + 11*time.Second + 160*time.Second},
-		{"and a wire is down", Conditions{Broken: broken, Loss: 0.1, Down: true, Silent: true}, start + 11*time.Second + 160*time.Second + time.Minute},
+		{"and there are deployed nodes", Conditions{Broken: broken, Loss: 0.1, Deployed: true}, start + 21*time.Second + crossing + 160*time.Second},
 	} {
 		if got := NewPaths(line).Bound(c.c); got != c.want {
 			t.Errorf("%s: the bound is %v, want %v", c.name, got, c.want)

@@ -12,18 +12,32 @@ const (
 	idleWindow   = updated
 	// idleUpdates: one, and what of the round before falls into the window.
 	idleUpdates = 2
+	// idleSummaries are those of one end of a link in a window: one every 2 s if its
+	// node has a UDP-like link, and what of the round before falls into the window.
+	idleSummaries = 6
 )
 
 // Rate checks that the mesh does not drown in its own control traffic: each
 // update crosses each link at most once in each direction, and so does each
-// advertisement; a quiet mesh sends no more than one update per node every 10 s,
-// and repeats its advertisements less often.
+// advertisement. A quiet mesh repeats its advertisements, and says by summaries
+// what it knows. Beyond that it sends nothing, unless links lose frames, or there
+// are deployed nodes: then one update per node every 10 s at most.
 type Rate struct {
-	quiet  func() bool
-	report Report
-	flood  int // the most frames that one update of every node and one advertisement of every service make
+	quiet   func() bool
+	report  Report
+	flood   int // the most frames that one update of every node and one advertisement of every service make
+	resting int // the most in a window, while it is quiet
 
 	storm, idle window
+}
+
+// Size is what the control traffic of a mesh depends on.
+type Size struct {
+	Nodes, Links int
+	Services     int // those of the workload
+	// Floods: something may have to be sent anew even while nothing happens, since
+	// links lose frames, or nodes are deployed.
+	Floods bool
 }
 
 // window counts frames in consecutive spans of time.
@@ -42,11 +56,17 @@ func (w *window) add(now time.Duration) (first bool) {
 	return w.count == 1
 }
 
-// NewRate returns the checker of a mesh of this size, services of the workload
-// included; quiet tells whether nothing has disturbed it for the bound.
-func NewRate(nodes, links, services int, quiet func() bool, report Report) *Rate {
+// NewRate returns the checker of a mesh; quiet tells whether nothing has disturbed
+// it for the bound.
+func NewRate(mesh Size, quiet func() bool, report Report) *Rate {
+	ends := 2 * mesh.Links
+	flood := ends * (mesh.Nodes + 1 + mesh.Services)
+	resting := ends * (idleSummaries + mesh.Services)
+	if mesh.Floods {
+		resting = ends*idleSummaries + idleUpdates*flood
+	}
 	return &Rate{
-		quiet: quiet, report: report, flood: 2 * links * (nodes + 1 + services),
+		quiet: quiet, report: report, flood: flood, resting: resting,
 		storm: window{length: stormWindow, index: -1}, idle: window{length: idleWindow, index: -1},
 	}
 }
@@ -62,7 +82,7 @@ func (r *Rate) Control(now time.Duration) {
 		// A span that began before the mesh was quiet does not count.
 		r.idle.count = -1 << 62
 	}
-	if most := idleUpdates * r.flood; r.idle.count == most+1 && r.quiet() {
-		r.report(now, "", RuleTraffic, "more than %d control frames in %v, although the mesh has been quiet", most, idleWindow)
+	if r.idle.count == r.resting+1 && r.quiet() {
+		r.report(now, "", RuleTraffic, "more than %d control frames in %v, although the mesh has been quiet", r.resting, idleWindow)
 	}
 }

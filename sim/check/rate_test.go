@@ -16,26 +16,36 @@ func TestQuietMeshMustNotChatter(t *testing.T) {
 	t.Parallel()
 	rec := recorder{T: t}
 	quiet := false
-	r := NewRate(3, 2, 0, func() bool { return quiet }, rec.report)
-	const round = 2 * 2 * (3 + 1)
-	send(r, time.Second, 3*round) // not quiet: anything goes, within reason
+	r := NewRate(Size{Nodes: 3, Links: 2}, func() bool { return quiet }, rec.report)
+	const round = 2 * 2
+	send(r, time.Second, 9*round) // not quiet: anything goes, within reason
 	rec.want()
 	quiet = true
-	send(r, 5*time.Second, 3*round) // the span began before it was quiet
-	send(r, 11*time.Second, idleUpdates*round)
+	send(r, 5*time.Second, 9*round) // the span began before it was quiet
+	send(r, 11*time.Second, idleSummaries*round)
 	rec.want()
 	send(r, 12*time.Second, 2)
-	rec.want("12.000000s mesh: traffic: more than 32 control frames in 10s")
-	send(r, 25*time.Second, idleUpdates*round)
+	rec.want("12.000000s mesh: traffic: more than 24 control frames in 10s")
+	send(r, 25*time.Second, idleSummaries*round)
 	quiet = false
 	send(r, 26*time.Second, round)
 	rec.want()
 }
 
+func TestFloodsMayBeRepeated(t *testing.T) {
+	t.Parallel()
+	rec := recorder{T: t}
+	r := NewRate(Size{Nodes: 3, Links: 2, Floods: true}, func() bool { return true }, rec.report)
+	send(r, 0, 2*2*(idleSummaries+idleUpdates*(3+1)))
+	rec.want()
+	send(r, time.Second, 1)
+	rec.want("more than 56 control frames in 10s")
+}
+
 func TestStormIsNoticedAtOnce(t *testing.T) {
 	t.Parallel()
 	rec := recorder{T: t}
-	r := NewRate(3, 2, 0, func() bool { return false }, rec.report)
+	r := NewRate(Size{Nodes: 3, Links: 2}, func() bool { return false }, rec.report)
 	const most = stormUpdates * 2 * 2 * (3 + 1)
 	send(r, 0, most)
 	rec.want()
@@ -48,10 +58,9 @@ func TestStormIsNoticedAtOnce(t *testing.T) {
 func TestServicesMayBeAdvertised(t *testing.T) {
 	t.Parallel()
 	rec := recorder{T: t}
-	r := NewRate(3, 2, 10, func() bool { return true }, rec.report)
-	const round = 2 * 2 * (3 + 1 + 10)
-	send(r, 0, idleUpdates*round)
+	r := NewRate(Size{Nodes: 3, Links: 2, Services: 10}, func() bool { return true }, rec.report)
+	send(r, 0, 2*2*(idleSummaries+10))
 	rec.want()
 	send(r, time.Second, 1)
-	rec.want("more than 112 control frames in 10s")
+	rec.want("more than 64 control frames in 10s")
 }

@@ -24,9 +24,9 @@ func (o Offer) compare(p Offer) int {
 // Services checks that nodes know of the services that are offered, and forget
 // those that are not:
 //
-//   - in a quiet mesh without loss everybody whom an advertisement reaches knows
-//     of a service as soon as a flood takes, and, when it is withdrawn, no longer
-//     knows as soon;
+//   - in a quiet mesh everybody whom an advertisement reaches knows of a service
+//     as soon as a flood takes, with what is lost on the way and sent again, and,
+//     when it is withdrawn, no longer knows as soon;
 //   - whatever has happened before, what is not offered is forgotten once the mesh
 //     has been quiet for as long as an advertisement lives.
 type Services struct {
@@ -59,23 +59,33 @@ func (s *Services) Withdrawn(now time.Duration, o Offer) {
 	s.offers[o] = &offering{on: false, since: now}
 }
 
-// FloodTime is how long an advertisement takes at most until everybody that it
-// reaches knows it.
-func FloodTime(p *Paths) time.Duration { return 2*coalesced + p.Crossing() }
-
 // Situation is what the claims about services depend on.
 type Situation struct {
 	// Quiet is since when the mesh has been undisturbed for its bound.
 	Quiet time.Duration
 	Paths *Paths
-	// Lossless is set when every advertisement that is sent arrives.
-	Lossless bool
+	// Repair is how long it takes at most until what is lost has been sent again; 0
+	// when nothing is.
+	Repair time.Duration
 }
+
+// NewSituation returns that of a mesh; converged tells since when it is quiet, if it is.
+func NewSituation(converged *Convergence, paths *Paths, c Conditions) Situation {
+	s := Situation{Quiet: converged.QuietSince(), Paths: paths}
+	if c.Loss > 0 {
+		s.Repair = converged.Bound()
+	}
+	return s
+}
+
+// FloodTime is how long an advertisement takes at most until everybody that it
+// reaches knows it.
+func (s Situation) FloodTime() time.Duration { return 2*coalesced + s.Paths.Crossing() + s.Repair }
 
 // Judge compares what nodes know with what is offered, in a mesh that is quiet.
 // known returns what a node, by its number, knows, in any order.
 func (s *Services) Judge(now time.Duration, in Situation, known func(node int) []Offer) {
-	flood := FloodTime(in.Paths)
+	flood := in.FloodTime()
 	offers := make([]Offer, 0, len(s.offers))
 	for o := range s.offers {
 		offers = append(offers, o)
@@ -104,7 +114,7 @@ func (s *Services) Judge(now time.Duration, in Situation, known func(node int) [
 func (s *Services) missing(now time.Duration, node int, o Offer, in Situation, flood time.Duration) string {
 	offer := s.offers[o]
 	host := s.index[o.Node]
-	if !offer.on || !in.Lossless || now < offer.since+flood || !in.Paths.Reachable(node, host) {
+	if !offer.on || now < offer.since+flood || !in.Paths.Reachable(node, host) {
 		return ""
 	}
 	return fmt.Sprintf("it does not know of service %s of %s, which offers it since %v", o.Name, o.Node, offer.since)
@@ -122,7 +132,7 @@ func (s *Services) leftover(now time.Duration, node int, o Offer, in Situation, 
 	case now >= max(offer.since, in.Quiet)+advertised+flood:
 		return fmt.Sprintf("it still knows of service %s of %s, which is out of reach or does not offer it any more: "+
 			"advertisements live for %v, and the mesh has been quiet since %v", o.Name, o.Node, advertised, in.Quiet)
-	case !offer.on && in.Lossless && offer.since >= in.Quiet && now >= offer.since+flood && in.Paths.Reachable(node, host):
+	case !offer.on && offer.since >= in.Quiet && now >= offer.since+flood && in.Paths.Reachable(node, host):
 		return fmt.Sprintf("it still knows of service %s of %s, which has withdrawn it at %v", o.Name, o.Node, offer.since)
 	}
 	return ""

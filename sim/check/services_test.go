@@ -19,7 +19,7 @@ func newMarket(t *testing.T) *market {
 	g := NewGraph([]string{"a", "b", "c", "d"})
 	g.Link(0, 1, 1, 100*time.Millisecond)
 	g.Link(1, 2, 1, 100*time.Millisecond)
-	m := &market{recorder: recorder{T: t}, in: Situation{Paths: NewPaths(g), Lossless: true}}
+	m := &market{recorder: recorder{T: t}, in: Situation{Paths: NewPaths(g)}}
 	m.Services = NewServices(g.ids, m.recorder.report)
 	return m
 }
@@ -38,7 +38,7 @@ func TestServicesAreKnown(t *testing.T) {
 	t.Parallel()
 	m := newMarket(t)
 	m.Offered(10*time.Second, web)
-	m.judge(10*time.Second + FloodTime(m.in.Paths) - 1)
+	m.judge(10*time.Second + m.in.FloodTime() - 1)
 	m.want()
 	m.judge(20 * time.Second)
 	m.want("20.000000s a: service: it does not know of service web of a, which offers it since 10s", "s b: ", "s c: ")
@@ -46,9 +46,11 @@ func TestServicesAreKnown(t *testing.T) {
 	m.judge(20 * time.Second)
 	m.want()
 	m.known[1] = nil
-	m.in.Lossless = false
+	m.in.Repair = 10 * time.Second // it may have been lost
 	m.judge(20 * time.Second)
 	m.want()
+	m.judge(21 * time.Second)
+	m.want("21.000000s b: service: it does not know")
 }
 
 func TestServicesAreForgottenWhenWithdrawn(t *testing.T) {

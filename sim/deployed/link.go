@@ -115,6 +115,8 @@ func (l *link) receive(frame []byte) error {
 		return l.node.receiveAdvertisement(frame, l)
 	case kind == wire.TypeData && up:
 		return l.node.receiveData(frame)
+	case kind == wire.TypeSummary:
+		return fmt.Errorf("a %v is nothing that a deployed node knows", kind)
 	}
 	return nil
 }

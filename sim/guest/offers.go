@@ -90,7 +90,11 @@ func (s *offers) renew() {
 // everywhere.
 func (s *offers) lookSoon() {
 	const instant = time.Millisecond
-	faulty{s.witness.world}.After(check.FloodTime(s.witness.paths)+instant, s.judge)
+	faulty{s.witness.world}.After(s.witness.situation().FloodTime()+instant, s.judge)
+}
+
+func (v *witness) situation() check.Situation {
+	return check.NewSituation(v.convergence, v.paths, v.conditions)
 }
 
 // judge judges who knows of which services, if anything can be said.
@@ -99,8 +103,7 @@ func (s *offers) judge() {
 	if v.dismissed || len(v.world.scenario.Services) == 0 || v.doubts.Tainted || v.doubts.Deployed || !v.convergence.Quiet() {
 		return
 	}
-	in := check.Situation{Quiet: v.convergence.QuietSince(), Paths: v.paths, Lossless: v.conditions.Loss == 0}
-	s.check.Judge(v.now(), in, func(i int) (known []check.Offer) {
+	s.check.Judge(v.now(), v.situation(), func(i int) (known []check.Offer) {
 		v.world.machines[v.ids[i]].life.node.(ours).Inspect(func(view mesh.View) {
 			for node, service := range view.Services() {
 				if service != controlName && service != streamService && service != secureService { // which are the daemon's own

@@ -41,6 +41,8 @@ const (
 	UnreachableSent                   // a node reports that a datagram failed
 	UnreachableReceived               // and its sender hears of it
 	FrameUnusable                     // a frame from a peer is dropped
+	SummaryRepaired                   // a peer's summary differs twice in a row, so it is sent what differs
+	SummaryAgreed                     // or differs once, and agrees by itself
 
 	probes // their number
 )
@@ -70,6 +72,8 @@ var names = [probes]string{
 	UnreachableSent:      "unreachable-sent",
 	UnreachableReceived:  "unreachable-received",
 	FrameUnusable:        "frame-unusable",
+	SummaryRepaired:      "summary-repaired",
+	SummaryAgreed:        "summary-agreed",
 }
 
 // String returns the name of a probe.
@@ -127,6 +131,12 @@ func (c *Counts) Observe(e mesh.Event) {
 		c[UnreachableReceived]++
 	case mesh.FrameDropped:
 		c[FrameUnusable]++
+	case mesh.Differed:
+		if e.Repaired {
+			c[SummaryRepaired]++
+		} else {
+			c[SummaryAgreed]++
+		}
 	}
 }
 

@@ -43,6 +43,8 @@ func TestEventsReachTheirProbes(t *testing.T) {
 		{mesh.DatagramDropped{Reason: mesh.DropUnknownSource}, []Probe{SourceUnknown}},
 		{mesh.UnreachReceived{}, []Probe{UnreachableReceived}},
 		{mesh.FrameDropped{Err: errors.New("x")}, []Probe{FrameUnusable}},
+		{mesh.Differed{Repaired: true}, []Probe{SummaryRepaired}},
+		{mesh.Differed{}, []Probe{SummaryAgreed}},
 		{mesh.LinkUp{}, nil},
 		{mesh.RoutesChanged{}, nil},
 	} {

@@ -1,0 +1,136 @@
+package mesh
+
+import (
+	"time"
+
+	"receptor/mesh/wire"
+)
+
+// Among nodes of ours nobody repeats what has not changed. Each tells its peers in
+// a few bytes what it knows (wire.Summary), which is also the keep-alive. On a link
+// that is in order and loses nothing, who hears that has already got all that the
+// peer had: where his own knowledge differs, he has something that the peer has
+// not. It may be on its way. If it differs in the next summary too, it is lost, or
+// was refused, and is sent again: for each direction by the end that knows more,
+// and no more than the parts that differ.
+//
+// Where one node is deployed, or behind deployed ones, updates are flooded every
+// updateInterval besides.
+
+const (
+	// summaryInterval is the keep-alive of links.
+	summaryInterval = 10 * time.Second
+	// lossyInterval is that of links that lose frames. Many must be lost before
+	// such a link counts as dead, and what is lost is to be repaired soon.
+	lossyInterval = 2 * time.Second
+)
+
+// digests is what a node's own summary was made of.
+type digests struct {
+	summary   wire.Summary
+	frame     []byte
+	summarize bool // all nodes that can be reached send summaries
+	epoch     uint64
+	records   uint64 // versions of what it was made of; 0: it was not
+	services  uint64
+}
+
+// digests returns what the node knows now. It requires mu.
+func (n *Node) digests() *digests {
+	d := &n.known
+	if d.epoch == n.epoch && d.records == n.db.Version() && d.services == n.services.version {
+		return d
+	}
+	*d = digests{epoch: n.epoch, records: n.db.Version(), services: n.services.version}
+	d.summarize = n.db.Summarize(n.epoch, &d.summary)
+	for _, known := range n.services.known {
+		if !known.Cancel && n.counts(known) {
+			d.summary.Add(wire.PartOf(known.node), known.digest)
+		}
+	}
+	d.frame = d.summary.Encode()
+	return d
+}
+
+// counts reports whether a service is part of summaries: not that of a node which
+// cannot be reached, for the same reason as with its record.
+func (n *Node) counts(known *knownService) bool {
+	return known.node == n.hash || n.table.Load().next(known.node) != nil
+}
+
+// allSummarize reports whether nobody needs a flood: all nodes that can be reached
+// send summaries. It requires mu.
+func (n *Node) allSummarize() bool {
+	for _, s := range n.peers {
+		if !s.hasFeature(wire.FeatureSummary) {
+			return false
+		}
+	}
+	return n.digests().summarize
+}
+
+// sendSummaries sends one to each peer that knows what it is. It requires mu.
+func (n *Node) sendSummaries(now time.Time) {
+	next := summaryInterval
+	for _, s := range n.peers {
+		if s.opts.Pieces {
+			next = lossyInterval
+		}
+		if s.compared.IsZero() && s.hasFeature(wire.FeatureSummary) {
+			s.tellOwn() // what told him that he is heard may be lost
+		}
+		s.sendSummary()
+	}
+	n.due.summary = now.Add(next)
+}
+
+// sendSummary sends one, if the peer knows what it is. That this node says what it
+// knows also says that it has established the link.
+func (s *session) sendSummary() {
+	if s.hasFeature(wire.FeatureSummary) {
+		s.link.Send(s.node.digests().frame)
+	}
+}
+
+// receiveSummary compares what the peer knows with what this node knows.
+func (s *session) receiveSummary(now time.Time, frame []byte) error {
+	theirs, err := wire.ParseSummary(frame)
+	if err != nil {
+		return err
+	}
+	before := s.compared
+	s.compared = now
+	if s.state != stateEstablished || before.IsZero() {
+		return nil // who has just established the link is still told of it
+	}
+	if now.Sub(before) < lossyInterval/2 {
+		s.compared = before
+		return nil // he must not make us send more by saying more
+	}
+	differs := theirs.Differences(&s.node.digests().summary)
+	again := differs & s.differed
+	if again != 0 {
+		s.repair(now, again)
+	}
+	if s.differed != 0 {
+		s.node.emit(Differed{Peer: s.peer, Repaired: again != 0})
+	}
+	s.differed = differs &^ again
+	return nil
+}
+
+// repair sends the peer what is known of some parts of the mesh. What is wrong about
+// this node itself may be wrong everywhere, so that is told to all.
+func (s *session) repair(now time.Time, parts wire.PartSet) {
+	n := s.node
+	for _, frame := range n.db.FramesOf(parts) {
+		s.link.Send(frame)
+	}
+	inParts := func(known *knownService) bool { return parts.Has(wire.PartOf(known.node)) && n.counts(known) }
+	for _, frame := range n.services.frames(now, inParts) {
+		s.link.Send(frame)
+	}
+	if parts.Has(wire.PartOf(n.hash)) {
+		n.bring(&n.due.update, now.Add(coalesce))
+	}
+}
