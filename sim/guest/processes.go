@@ -17,13 +17,13 @@ func (i *incarnation) Start(job work.Job, w work.Watcher) (work.Process, error) 
 	m := i.machine
 	if first := m.supervisorOf(job.Dir); first != nil {
 		first.watch(w, i)
-		return &process{i, first}, nil
+		return &process{i, first, job.Dir}, nil
 	}
 	s := m.newSupervisor(job)
 	s.watch(w, i)
 	m.adopt(s)
 	go s.run()
-	return &process{i, s}, nil
+	return &process{i, s, job.Dir}, nil
 }
 
 // Attach implements work.Processes. There are no locks on simulated disks: what a claim
@@ -52,7 +52,7 @@ func (i *incarnation) Attach(dir string, _ int, w work.Watcher) (work.Process, e
 	}
 	s := m.processOf(c.Pid)
 	s.watch(w, i)
-	return &process{i, s}, nil
+	return &process{i, s, dir}, nil
 }
 
 // Forbid implements work.Processes: the claim is that of a supervisor which has ended.
@@ -86,6 +86,7 @@ func (m *machine) processOf(pid int) *supervisor {
 type process struct {
 	life *incarnation
 	s    *supervisor
+	dir  string // of the unit
 }
 
 // Cancel implements work.Process.
@@ -111,8 +112,11 @@ func (p *process) WatchOutput(on bool) error {
 	return nil
 }
 
-// Done implements work.Process: the daemon is told of the end at the same moment.
-func (p *process) Done() bool { return false }
+// Done implements work.Process.
+func (p *process) Done() bool {
+	_, done, err := work.ReadClaim(p.life.machine.disk.For(p.life.check), p.dir)
+	return err == nil && done
+}
 
 // Sweep implements work.Process. A supervisor here ends before its processes only
 // when its machine does.
