@@ -173,6 +173,7 @@ func (c *PacketConn) Close() error {
 	}
 	c.done = true
 	c.unread = nil
+	c.deadline.set(time.Time{}) // no timer is left
 	close(c.closed)
 	if c.stop != nil {
 		c.stop()

@@ -103,3 +103,25 @@ func TestSlowReaderStallsNobody(t *testing.T) {
 		}
 	}
 }
+
+// The timer of a deadline ends with the service, however far the deadline is.
+func TestClosedServiceHasNoTimer(t *testing.T) {
+	clock := transporttest.NewClock()
+	n, err := New(Config{ID: "a", Clock: clock, Rand: rand.NewPCG(1, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	before := clock.Pending()
+	c, err := n.ListenPacket("svc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.SetReadDeadline(clock.Now().Add(24 * time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	if after := clock.Pending(); after != before {
+		t.Errorf("%d timers are left of the service", after-before)
+	}
+}
