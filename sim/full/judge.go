@@ -93,10 +93,14 @@ func (j *judge) take(e eventlog.Event) {
 	case eventlog.End:
 		j.ended = true
 	}
-	if e.Unit < 1 || e.Unit > len(j.units) {
-		return
+	if e.Unit >= 1 && e.Unit <= len(j.units) {
+		j.takeUnit(e, j.scenario.Units[e.Unit-1], &j.units[e.Unit-1])
 	}
-	u, f, at := j.scenario.Units[e.Unit-1], &j.units[e.Unit-1], time.Duration(e.At)
+}
+
+// takeUnit takes an event of a unit.
+func (j *judge) takeUnit(e eventlog.Event, u scenario.Unit, f *fate) {
+	at := time.Duration(e.At)
 	switch e.Kind {
 	case eventlog.Submitted:
 		f.submitted = true
