@@ -83,6 +83,7 @@ type Daemon struct {
 	dropped, accepted, challenged    scarce // frames, and links
 	forgotten, suspected, duplicates scarce // nodes
 	refused, control                 scarce // streams, and clients
+	peers                            scarceBy
 
 	services []service
 	serving  sync.WaitGroup

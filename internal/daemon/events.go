@@ -17,12 +17,12 @@ func (d *Daemon) meshEvent(e mesh.Event) {
 	}
 	switch e := e.(type) {
 	case mesh.LinkUp:
-		d.log.Infof("Connection established with %s (%s, cost %v)", e.Peer, e.Link, e.Cost)
+		d.tellOfPeer(e.Peer, d.log.Infof, "Connection established with %s (%s, cost %v)", e.Peer, e.Link, e.Cost)
 	case mesh.LinkDown:
 		if e.Err == nil || errors.Is(e.Err, io.EOF) {
-			d.log.Infof("Connection with %s closed (%s)", e.Peer, e.Link)
+			d.tellOfPeer(e.Peer, d.log.Infof, "Connection with %s closed (%s)", e.Peer, e.Link)
 		} else {
-			d.log.Warningf("Connection with %s lost (%s): %v", e.Peer, e.Link, explained(e.Err))
+			d.tellOfPeer(e.Peer, d.log.Warningf, "Connection with %s lost (%s): %v", e.Peer, e.Link, explained(e.Err))
 		}
 	case mesh.LinkFailed:
 		if e.Err != nil {
@@ -68,6 +68,12 @@ func (d *Daemon) meshEvent(e mesh.Event) {
 	case mesh.UnreachReceived:
 		d.log.Debugf("Node %s reports: %s:%s to %s:%s: %s", e.ReportedBy, e.FromNode, e.FromService, e.ToNode, e.ToService, e.Problem)
 	}
+}
+
+// tellOfPeer logs a line about links with a peer: one that makes and breaks them as
+// fast as it can is to fill no log, and hide none of the others.
+func (d *Daemon) tellOfPeer(peer string, logf func(format string, args ...any), format string, args ...any) {
+	d.scarcely(d.peers.of(peer, d.host.Clock.Now()), logf, format, args...)
 }
 
 func (d *Daemon) frameDropped(e mesh.FrameDropped) {

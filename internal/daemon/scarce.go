@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"maps"
 	"sync"
 	"time"
 )
@@ -34,6 +35,48 @@ func (s *scarce) allow(now time.Time) (ok bool, skipped int) {
 	s.lines++
 	skipped, s.skipped = s.skipped, 0
 	return true, skipped
+}
+
+// maxNames is how many names a scarceBy has apart.
+const maxNames = 4096
+
+// scarceBy is a scarce for each name that others may call themselves. Names beyond
+// maxNames in any scarceTime share one: whoever has so many fills no log either.
+type scarceBy struct {
+	mu     sync.Mutex
+	since  time.Time
+	names  map[string]*scarce
+	others scarce
+}
+
+// of returns that of a name.
+func (s *scarceBy) of(name string, now time.Time) *scarce {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d := now.Sub(s.since); d >= scarceTime || d < 0 {
+		s.since = now
+		// Each that is at its limit has something to say before it is forgotten.
+		maps.DeleteFunc(s.names, func(_ string, of *scarce) bool { return !of.owes() })
+	}
+	if of := s.names[name]; of != nil {
+		return of
+	}
+	if len(s.names) >= maxNames {
+		return &s.others
+	}
+	if s.names == nil {
+		s.names = make(map[string]*scarce)
+	}
+	of := new(scarce)
+	s.names[name] = of
+	return of
+}
+
+// owes reports whether lines were left out of which the log does not know.
+func (s *scarce) owes() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.skipped > 0
 }
 
 // warnScarcely is scarcely for warnings.

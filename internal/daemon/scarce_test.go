@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -45,6 +46,8 @@ func TestScarce(t *testing.T) {
 // One frame, dial or link of another node is one line at most, and not for ever.
 func TestPeersDoNotFillTheLog(t *testing.T) {
 	for _, e := range []mesh.Event{
+		mesh.LinkUp{Peer: "b", Link: "tcp b"},
+		mesh.LinkDown{Peer: "b", Link: "tcp b", Err: io.ErrUnexpectedEOF},
 		mesh.FrameDropped{Peer: "b", Err: errors.New("no sense")},
 		mesh.LinkFailed{Link: "tcp c", Accepted: true, Err: io.EOF},
 		mesh.LinkRefused{Link: "tcp c", Accepted: true, Peer: "c", Reason: "it is not in the allowed peers list"},
@@ -68,6 +71,37 @@ func TestPeersDoNotFillTheLog(t *testing.T) {
 		if !strings.HasSuffix(out.String(), "(90 more before, of which the log has nothing)\n") {
 			t.Errorf("%T: the log does not say what it left out: %s", e, out.String())
 		}
+	}
+}
+
+// Nor does a peer that fills its part of the log hide others, or many the end of
+// what was left out.
+func TestScarceBy(t *testing.T) {
+	var s scarceBy
+	now := time.Date(2030, 1, 31, 0, 0, 0, 0, time.UTC)
+	for range scarceLines + 7 {
+		s.of("flaps", now).allow(now)
+	}
+	for i := range maxNames {
+		if ok, _ := s.of(fmt.Sprint("peer", i), now).allow(now); !ok {
+			t.Fatalf("there is no line for peer %d", i)
+		}
+	}
+	lines := 0
+	for i := range 2 * scarceLines {
+		if ok, _ := s.of(fmt.Sprint("more", i), now).allow(now); ok {
+			lines++
+		}
+	}
+	if lines != scarceLines-1 { // one of the loop above was one too many
+		t.Errorf("peers beyond %d have %d lines, want %d", maxNames, lines, scarceLines-1)
+	}
+	now = now.Add(scarceTime)
+	if ok, skipped := s.of("flaps", now).allow(now); !ok || skipped != 7 {
+		t.Errorf("a minute later: %v, and %d were left out", ok, skipped)
+	}
+	if len(s.names) != 1 {
+		t.Errorf("%d names are kept", len(s.names))
 	}
 }
 
