@@ -73,9 +73,10 @@ type testNode struct {
 	listener  *memListener
 	events    chan Event
 	seed      uint64
-	minFree   int64                                      // Options.MinFree, from the next start on
-	signWith  func(node, command string) (string, error) // Options.Sign
-	types     []Type                                     // beside cat and sh, from the next start on
+	minFree   int64                                       // Options.MinFree, from the next start on
+	signWith  func(node, command string) (string, error)  // Options.Sign
+	lock      func(dir string) (unlock func(), err error) // Options.Lock
+	types     []Type                                      // beside cat and sh, from the next start on
 }
 
 // node adds a node with the work types "cat" and "sh", the latter of which
@@ -97,7 +98,7 @@ func (n *testNode) start() {
 	n.seed++
 	n.events = make(chan Event, 10_000)
 	n.m = NewManager(Options{
-		NodeID: n.id, Dir: "/data/" + n.id, FS: n.fs, Clock: n.c.time, Rand: rand.NewPCG(n.seed, 1),
+		NodeID: n.id, Dir: "/data/" + n.id, FS: n.fs, Lock: n.lock, Clock: n.c.time, Rand: rand.NewPCG(n.seed, 1),
 		Processes: n.processes, Dial: n.c.dial, Features: n.c.featuresOf, MaxPendingRelease: n.c.patience, MinFree: n.minFree, Sign: n.signWith, Events: func(e Event) {
 			if p, ok := e.(UnitProblem); ok && errors.Is(p.Err, errContradiction) {
 				n.t.Errorf("unit %s on %s: %v", p.Unit, n.id, p.Err)

@@ -38,7 +38,7 @@ var errStopping = errors.New("the node is stopping")
 
 func unknownUnit(id string) error { return fmt.Errorf("unknown work unit %s", id) }
 
-// Options are what a Manager needs from its surroundings. All but Sign, Verify
+// Options are what a Manager needs from its surroundings. All but Lock, Sign, Verify
 // and Events are required.
 type Options struct {
 	// NodeID is the node whose units these are.
@@ -46,6 +46,9 @@ type Options struct {
 	// Dir is where they are kept, DATADIR/NODEID; nobody else changes it.
 	Dir string
 	FS  vfs.FS
+	// Lock keeps other processes from using Dir, which is there by now, until unlock
+	// is called. Nil means that there are no others.
+	Lock func(dir string) (unlock func(), err error)
 	// Clock is the only source of time.
 	Clock transport.Clock
 	// Rand makes unit IDs, and the secrets in keys of submissions: who has seen the
@@ -113,6 +116,8 @@ type Manager struct {
 	// of these.
 	starting   sync.Mutex
 	startAgain transport.Timer
+	lock       func(dir string) (unlock func(), err error)
+	unlock     func() // nil while the directory is not locked
 
 	mu     sync.Mutex // last in order: no unit is called under it
 	closed bool
@@ -135,6 +140,7 @@ func NewManager(o Options) *Manager {
 	m := &Manager{
 		nodeID:    o.NodeID,
 		store:     store{fs: o.FS, dir: o.Dir},
+		lock:      o.Lock,
 		clock:     o.Clock,
 		processes: o.Processes,
 		dial:      o.Dial,
@@ -195,6 +201,9 @@ func (m *Manager) Close() {
 	m.exchanges.Wait()
 	m.sessions.close()
 	m.keys.close()
+	if m.unlock != nil {
+		m.unlock()
+	}
 }
 
 // all returns the units in the order of their IDs.

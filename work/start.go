@@ -106,8 +106,11 @@ type found struct {
 }
 
 // survey finds what former runs have left, and the keys of their submissions. It may
-// be called again if it fails.
+// be called again if it fails. It requires starting.
 func (m *Manager) survey() (f found, err error) {
+	if err := m.lockDir(); err != nil {
+		return f, err
+	}
 	if f.units, err = m.store.scan(); err != nil {
 		return f, err
 	}
@@ -115,6 +118,22 @@ func (m *Manager) survey() (f found, err error) {
 		return f, err
 	}
 	return f, m.keys.load(m.clock.Now())
+}
+
+// lockDir makes certain that no other node has the directory. It requires starting.
+func (m *Manager) lockDir() error {
+	if m.lock == nil || m.unlock != nil {
+		return nil
+	}
+	if err := m.store.makeDir(m.store.dir); err != nil {
+		return fmt.Errorf("make the directory for units of work: %w", err)
+	}
+	unlock, err := m.lock(m.store.dir)
+	if err != nil {
+		return fmt.Errorf("lock the directory for units of work: %w", err)
+	}
+	m.unlock = unlock
+	return nil
 }
 
 // takeUp requires starting.

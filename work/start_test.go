@@ -179,3 +179,33 @@ func TestSubmissionOfUnreadUnit(t *testing.T) {
 		t.Errorf("%v, %v", again, err)
 	}
 }
+
+// A node waits until another process has done with the directory, and then keeps
+// others from it for as long as it runs.
+func TestStartLocksDirectory(t *testing.T) {
+	c := newCluster(t)
+	n := c.node("a")
+	n.stop()
+	locked := errors.New("another process uses it")
+	var held bool
+	n.lock = func(dir string) (unlock func(), err error) {
+		if _, err := n.fs.ReadDir(dir); err != nil {
+			t.Error(err)
+		}
+		held = locked == nil
+		return func() { held = false }, locked
+	}
+	n.start()
+	if got := n.do("work list"); !strings.Contains(got, "another process uses it") {
+		t.Errorf("answer %s", got)
+	}
+	locked = nil
+	c.clock.advance(retryPause)
+	if got := n.do("work list"); got != "{}" || !held {
+		t.Errorf("answer %s, locked %v", got, held)
+	}
+	n.stop()
+	if held {
+		t.Error("it is locked after the end")
+	}
+}

@@ -34,8 +34,8 @@ const controlService = "control"
 // what the node can do beyond deployed ones.
 const featuresTag = "features"
 
-// Host is what a node gets from its surroundings. All fields but Reload and
-// Tracing are required.
+// Host is what a node gets from its surroundings. All fields but LockDir, Reload
+// and Tracing are required.
 type Host struct {
 	Clock transport.Clock
 	// NewRand returns a source of randomness of its own for each caller.
@@ -54,6 +54,9 @@ type Host struct {
 	// FS and Processes are for units of work.
 	FS        vfs.FS
 	Processes work.Processes
+	// LockDir keeps other processes from using the directory with units; see package
+	// host. Nil means that there are none.
+	LockDir func(dir string) (unlock func(), err error)
 	// Info is what status tells of the machine and the program.
 	Info control.NodeInfo
 	// Reload reads the configuration again; nil if it is in no file.
@@ -180,6 +183,7 @@ func (d *Daemon) startWork() error {
 		NodeID:    d.cfg.Node.ID,
 		Dir:       path.Join(d.cfg.Node.DataDir, d.cfg.Node.ID),
 		FS:        d.host.FS,
+		Lock:      d.host.LockDir,
 		Clock:     d.host.Clock,
 		Rand:      d.host.NewRand(),
 		Processes: d.host.Processes,

@@ -44,3 +44,20 @@ func TestStartWithoutDataDir(t *testing.T) {
 		t.Errorf("another node: %s, %v", answer, err)
 	}
 }
+
+// Two nodes do not have one directory: the second takes no units.
+func TestDataDirOfAnother(t *testing.T) {
+	dir := t.TempDir()
+	first := mustStart(t, dir, "a", "--local-only", "--work-command", "worktype=cat", "command=cat")
+	if err := os.Rename(first.socket, first.socket+".first"); err != nil { // which would keep the second from starting
+		t.Fatal(err)
+	}
+	if err := os.Remove(first.socket + ".lock"); err != nil {
+		t.Fatal(err)
+	}
+	second := mustStart(t, dir, "a", "--local-only", "--work-command", "worktype=cat", "command=cat")
+	_, err := second.client(t).Submit(map[string]string{"node": "localhost", "worktype": "cat"})
+	if want := "another process uses " + filepath.Join(dir, "data", "a"); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("a submission to the second: %v", err)
+	}
+}

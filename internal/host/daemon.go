@@ -26,6 +26,7 @@ func Machine(processes *Processes) daemon.Host {
 		RunOnTerminal: RunOnTerminal,
 		OpenTUN:       OpenTUN,
 		FS:            FS{},
+		LockDir:       LockDir,
 		Processes:     processes,
 		Info: control.NodeInfo{
 			Version:         version.Version,
