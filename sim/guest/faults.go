@@ -81,6 +81,9 @@ func (m faulty) Do(a scenario.Action) {
 	case scenario.Restart:
 		m.witness.suspect(a)
 		n.kill()
+		for n.isOff() { // the faults that have taken its power are over, without an end of their own
+			n.powerOn()
+		}
 		m.boot(a.Node, a.OldEpoch)
 	case scenario.SetClock:
 		// A daemon that runs goes by its monotonic clock: of the offset the next one

@@ -91,3 +91,19 @@ workload:
 		})
 	}
 }
+
+// A machine that is started again has its power, whatever had taken that.
+func TestRestartWithoutPower(t *testing.T) {
+	log := native(t, `
+for: 10s
+nodes: [a, b]
+links: [{from: a, to: b, delay: 5ms}]
+timeline:
+  - {at: 1s, do: wipe, node: b, for: 20s}
+  - {at: 2s, do: power-cut, node: b, for: 20s}
+  - {at: 3s, do: restart, node: b}
+`)
+	if n := count(log, eventlog.Reached); n != 2 {
+		t.Errorf("%d of 2 nodes reach the other", n)
+	}
+}
