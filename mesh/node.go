@@ -105,7 +105,7 @@ type Node struct {
 	pool     *linkstate.Pool
 	db       *linkstate.DB
 	services services
-	known    digests
+	known    knowledge
 	dup      duplicates
 	due      deadlines
 	timer    transport.Timer

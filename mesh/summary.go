@@ -25,31 +25,32 @@ const (
 	lossyInterval = 2 * time.Second
 )
 
-// digests is what a node's own summary was made of.
-type digests struct {
-	summary   wire.Summary
-	frame     []byte
-	summarize bool // all nodes that can be reached send summaries
-	epoch     uint64
-	records   uint64 // versions of what it was made of; 0: it was not
-	services  uint64
+// knowledge is what a node knows of the mesh, in short. It is made anew when
+// something has changed.
+type knowledge struct {
+	summary wire.Summary
+	frame   []byte // of the summary
+	ours    bool   // all nodes that can be reached send summaries
+
+	// What it was made of: the run, and versions of the rest; 0: it was not made.
+	epoch, records, services uint64
 }
 
-// digests returns what the node knows now. It requires mu.
-func (n *Node) digests() *digests {
-	d := &n.known
-	if d.epoch == n.epoch && d.records == n.db.Version() && d.services == n.services.version {
-		return d
+// knowledge returns what the node knows now. It requires mu.
+func (n *Node) knowledge() *knowledge {
+	k := &n.known
+	if k.epoch == n.epoch && k.records == n.db.Version() && k.services == n.services.version {
+		return k
 	}
-	*d = digests{epoch: n.epoch, records: n.db.Version(), services: n.services.version}
-	d.summarize = n.db.Summarize(n.epoch, &d.summary)
+	*k = knowledge{epoch: n.epoch, records: n.db.Version(), services: n.services.version}
+	k.ours = n.db.Summarize(n.epoch, &k.summary)
 	for _, known := range n.services.known {
 		if !known.Cancel && n.counts(known) {
-			d.summary.Add(wire.PartOf(known.node), known.digest)
+			k.summary.Add(wire.PartOf(known.node), known.digest)
 		}
 	}
-	d.frame = d.summary.Encode()
-	return d
+	k.frame = k.summary.Encode()
+	return k
 }
 
 // counts reports whether a service is part of summaries: not that of a node which
@@ -66,7 +67,7 @@ func (n *Node) allSummarize() bool {
 			return false
 		}
 	}
-	return n.digests().summarize
+	return n.knowledge().ours
 }
 
 // sendSummaries sends one to each peer that knows what it is. It requires mu.
@@ -88,7 +89,7 @@ func (n *Node) sendSummaries(now time.Time) {
 // knows also says that it has established the link.
 func (s *session) sendSummary() {
 	if s.hasFeature(wire.FeatureSummary) {
-		s.link.Send(s.node.digests().frame)
+		s.link.Send(s.node.knowledge().frame)
 	}
 }
 
@@ -107,7 +108,7 @@ func (s *session) receiveSummary(now time.Time, frame []byte) error {
 		s.compared = before
 		return nil // he must not make us send more by saying more
 	}
-	differs := theirs.Differences(&s.node.digests().summary)
+	differs := theirs.Differences(&s.node.knowledge().summary)
 	again := differs & s.differed
 	if again != 0 {
 		s.repair(now, again)
