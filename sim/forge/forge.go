@@ -21,7 +21,7 @@ type Forger struct {
 // Frame makes one: random bytes, or one that makes sense and is wrong. now is what a
 // right clock shows.
 func (f *Forger) Frame(now time.Time) []byte {
-	switch f.Rand.IntN(6) {
+	switch f.Rand.IntN(7) {
 	case 0:
 		return f.noise()
 	case 1:
@@ -34,6 +34,8 @@ func (f *Forger) Frame(now time.Time) []byte {
 		return u.Encode()
 	case 4:
 		return f.mangled(f.update(now).Encode())
+	case 5:
+		return f.summary().Encode()
 	default:
 		return f.update(now).Encode()
 	}
@@ -88,6 +90,15 @@ func (f *Forger) advertisement(now time.Time) *wire.ServiceAdvertisement {
 		NodeID: f.node(), Service: "forged", Time: now.Add(time.Duration(f.Rand.IntN(7200)-3600) * time.Second),
 		ConnType: wire.ConnStream, Tags: map[string]string{"type": "forged"}, Cancel: f.Rand.IntN(3) == 0,
 	}
+}
+
+// summary says that something else is known in some parts of the mesh, or in all.
+func (f *Forger) summary() *wire.Summary {
+	s := new(wire.Summary)
+	for i := range s {
+		s[i] = f.Rand.Uint64() & f.Rand.Uint64()
+	}
+	return s
 }
 
 // data is a datagram in another's name: a report that something is unreachable,
