@@ -14,7 +14,7 @@ import (
 // when it becomes valid, d's is valid by the clock of d alone, and a and e disagree
 // about what time it is. What is up when a certificate expires stays so until it breaks.
 const certificates = `
-for: 300s
+for: 330s
 nodes:
   - {id: a, certificate: {until: 100s}}
   - b
@@ -45,7 +45,7 @@ func TestCertificatesAndClocks(t *testing.T) {
 	if got, want := strings.Join(linked, " "), "ab ba bc be cb eb"; got != want {
 		t.Errorf("links were made between %s, want %s", got, want)
 	}
-	short := strings.Replace(certificates, "for: 300s", "for: 20s", 1)
+	short := strings.Replace(certificates, "for: 330s", "for: 20s", 1)
 	r, _ = play(t, short, 1)
 	if again, _ := play(t, short, 1); again.TraceHash != r.TraceHash {
 		t.Errorf("the same seed gave trace hash %s, and then %s", r.TraceHash, again.TraceHash)

@@ -14,7 +14,7 @@ import (
 )
 
 const outage = `
-for: 230s
+for: 250s
 nodes: [a, b, c]
 links: [{from: a, to: b, delay: 5ms}, {from: b, to: c, delay: 10ms}, {from: a, to: c, delay: 5ms, cost: 5}]
 timeline: [{at: 10s, do: down, link: [a, b], for: 30s}, {at: 50s, do: crash, node: c, for: 2s}]
