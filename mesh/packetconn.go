@@ -12,10 +12,12 @@ import (
 )
 
 // Bounds of the datagrams that wait for a slow reader of a PacketConn, and of
-// their bytes; further ones are dropped, so that it does not stall the link.
+// their bytes. One sender may have as much as is free for the others: alone it has
+// half, and who sends little finds room beside any number of those that send much.
+// Further datagrams are dropped, so that the reader does not stall the link.
 const (
-	maxUnread      = 4096
-	maxUnreadBytes = 4 << 20
+	maxUnread      = 8192
+	maxUnreadBytes = 8 << 20
 )
 
 // PacketConn is a datagram service of a node. It implements net.PacketConn,
@@ -31,8 +33,19 @@ type PacketConn struct {
 
 	mu     sync.Mutex
 	unread []datagram
-	bytes  int // of unread
+	all    backlog          // unread
+	of     map[Addr]backlog // those senders that have some in unread
 	done   bool
+}
+
+// backlog counts datagrams that are not read yet.
+type backlog struct{ datagrams, bytes int }
+
+func (b backlog) plus(o backlog) backlog {
+	return backlog{b.datagrams + o.datagrams, b.bytes + o.bytes}
+}
+func (b backlog) minus(o backlog) backlog {
+	return backlog{b.datagrams - o.datagrams, b.bytes - o.bytes}
 }
 
 type datagram struct {
@@ -86,15 +99,39 @@ func (c *PacketConn) receive(from Addr, payload []byte) {
 	if c.done {
 		return
 	}
-	if len(c.unread) >= maxUnread || c.bytes+len(payload) > maxUnreadBytes {
+	if !c.admit(from, len(payload)) {
 		c.node.emit(DatagramDropped{Reason: DropReaderSlow, Header: wire.Header{
 			FromNode: wire.HashNode(from.Node), ToNode: c.node.hash, ToService: c.service,
 		}})
 		return
 	}
 	c.unread = append(c.unread, datagram{from, payload})
-	c.bytes += len(payload)
 	c.wake()
+}
+
+// admit makes room for a datagram, if the sender may have some. It requires mu.
+func (c *PacketConn) admit(from Addr, size int) bool {
+	one := backlog{1, size}
+	of, free := c.of[from].plus(one), backlog{maxUnread, maxUnreadBytes}.minus(c.all)
+	if of.datagrams > free.datagrams || of.bytes > free.bytes {
+		return false
+	}
+	if c.of == nil {
+		c.of = make(map[Addr]backlog)
+	}
+	c.of[from], c.all = of, c.all.plus(one)
+	return true
+}
+
+// release gives back the room of a datagram. It requires mu.
+func (c *PacketConn) release(d datagram) {
+	one := backlog{1, len(d.payload)}
+	c.all = c.all.minus(one)
+	if of := c.of[d.from].minus(one); of.datagrams > 0 {
+		c.of[d.from] = of
+	} else {
+		delete(c.of, d.from)
+	}
 }
 
 // wake puts the token; it requires mu.
@@ -138,7 +175,7 @@ func (c *PacketConn) next() (datagram, bool) {
 	d := c.unread[0]
 	c.unread[0] = datagram{}
 	c.unread = c.unread[1:]
-	c.bytes -= len(d.payload)
+	c.release(d)
 	if len(c.unread) > 0 {
 		c.wake() // for another reader
 	} else {
@@ -172,7 +209,7 @@ func (c *PacketConn) Close() error {
 		return nil
 	}
 	c.done = true
-	c.unread = nil
+	c.unread, c.of = nil, nil
 	c.deadline.set(time.Time{}) // no timer is left
 	close(c.closed)
 	if c.stop != nil {

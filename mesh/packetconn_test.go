@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"testing"
@@ -80,8 +81,8 @@ func TestSlowReaderStallsNobody(t *testing.T) {
 	if _, err := n.nodes["b"].HandleDatagrams("quick", nil, func(Addr, []byte) { heard++ }); err != nil {
 		t.Fatal(err)
 	}
-	const more = 1000
-	for range maxUnread + more {
+	const alone, more = maxUnread / 2, 1000
+	for range alone + more {
 		n.nodes["a"].SendDatagram("me", Addr{"b", "slow"}, []byte("x"), MaxHops)
 	}
 	n.nodes["a"].SendDatagram("me", Addr{"b", "quick"}, []byte("x"), MaxHops)
@@ -97,10 +98,51 @@ func TestSlowReaderStallsNobody(t *testing.T) {
 	if got := last[DatagramDropped](t, n.events["b"]).Reason; got != DropReaderSlow {
 		t.Errorf("dropped because %q, want %q", got, DropReaderSlow)
 	}
-	for range maxUnread {
+	for range alone {
 		if _, _, err := slow.ReadFrom(make([]byte, 8)); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// Senders who send more than is read leave room for one who sends little, and have
+// room again once their datagrams are read.
+func TestSlowReaderHasRoomForAll(t *testing.T) {
+	for name, size := range map[string]int{"datagrams": 1, "bytes": 16 << 10} {
+		n, err := New(Config{ID: "a", Clock: transporttest.NewClock(), Rand: rand.NewPCG(1, 1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := n.ListenPacket("svc")
+		if err != nil {
+			t.Fatal(err)
+		}
+		flood := func(node string) (taken int) {
+			before := len(c.unread)
+			for range maxUnread {
+				c.receive(Addr{node, "x"}, make([]byte, size))
+			}
+			return len(c.unread) - before
+		}
+		room := min(maxUnread, maxUnreadBytes/size)
+		for i, want := range []int{room / 2, room / 4, room / 8} {
+			if got := flood(fmt.Sprint("greedy ", i)); got != want {
+				t.Errorf("%s: %d of the %d. sender were taken, want %d", name, got, i+1, want)
+			}
+		}
+		if c.receive(Addr{"modest", "x"}, make([]byte, size)); c.unread[len(c.unread)-1].from.Node != "modest" {
+			t.Errorf("%s: there is no room for one who has sent nothing yet", name)
+		}
+		for len(c.unread) > 0 {
+			c.next()
+		}
+		if len(c.of) != 0 || c.all != (backlog{}) {
+			t.Errorf("%s: all is read, and %v of %v count as unread", name, c.all, c.of)
+		}
+		if got := flood("greedy 0"); got != room/2 {
+			t.Errorf("%s: then %d were taken, want %d", name, got, room/2)
+		}
+		n.Close()
 	}
 }
 
