@@ -35,7 +35,8 @@ func TestExitCodes(t *testing.T) {
 			"receptor: " + file + ":1: ", `"nod"`, "receptor: " + file + ":4: ", `"adress"`, `did you mean "address"`,
 		}},
 		{"missing file", []string{"-c", filepath.Join(dir, "none")}, exitUsage, nil, []string{"no such file"}},
-		{"unusable datadir", []string{"--node", "id=x", "datadir=" + plain, "--local-only"}, exitFailed, nil, []string{"datadir", plain}},
+		{"unusable socket", []string{"--node", "id=x", "datadir=" + dir, "--local-only", "--control-service", "filename=" + plain + "/socket"}, exitFailed, nil,
+			[]string{"command line: control-service: ", plain}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
