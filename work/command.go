@@ -211,7 +211,7 @@ func (c *command) StatusChanged() {
 // that.
 func (c *command) adopt(gone bool) error {
 	old := c.load().status
-	if old.State.Terminal() {
+	if old.State.Terminal() && old.Done {
 		return nil
 	}
 	read := ReadStatus
@@ -219,6 +219,9 @@ func (c *command) adopt(gone bool) error {
 		read = settleStatus
 	}
 	s, err := read(c.m.store.fs, c.dir)
+	if err == nil && s.Done && old.State.Terminal() {
+		c.publish(func(v *snapshot) { v.status.Done = true })
+	}
 	if err != nil || !s.follows(old) {
 		return err
 	}

@@ -50,7 +50,7 @@ func (c *command) askToEnd(release bool) error {
 	switch {
 	case c.closed:
 		return c.closedError()
-	case release && state.Terminal() && c.process != nil && c.process.Done():
+	case release && state.Terminal() && c.load().status.Done:
 		c.forgetProcess() // there is nothing to ask it
 		return c.removeSoon()
 	case c.process != nil:
@@ -103,6 +103,9 @@ func (c *command) removeSoon() error {
 // removeComplete removes a unit that is complete, and whose supervisor is not
 // watched, once nothing of it runs. It requires mu.
 func (c *command) removeComplete() error {
+	if c.load().status.Done {
+		return c.remove()
+	}
 	process, err := c.m.processes.Attach(c.dir, 0, c)
 	switch {
 	case err == nil: // it watches over processes in the background

@@ -261,9 +261,6 @@ func (p *simProcess) Cancel() error {
 	return nil
 }
 
-// Done implements Process: it is gone as soon as it is done.
-func (p *simProcess) Done() bool { return false }
-
 func (p *simProcess) Sweep() error { return nil }
 
 // WatchOutput implements Process.

@@ -87,9 +87,6 @@ type Process interface {
 	// WatchOutput has the Watcher told when output grows, or no more. At first it
 	// is not.
 	WatchOutput(on bool) error
-	// Done tells that the unit is complete, and nothing of it runs any more: the
-	// supervisor is about to end. False says nothing.
-	Done() bool
 	// Sweep kills what a supervisor that has ended early has left running.
 	Sweep() error
 	// Forget ends the watching, and nothing else: the Watcher hears no more.

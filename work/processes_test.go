@@ -29,7 +29,6 @@ type testProcess struct {
 	swept    bool
 	watched  bool // its output
 	gone     bool
-	done     bool
 }
 
 func (p *testProcesses) Start(job Job, w Watcher) (Process, error) {
@@ -101,12 +100,6 @@ func (p *testProcess) WatchOutput(on bool) error {
 	defer p.mu.Unlock()
 	p.watched = on
 	return nil
-}
-
-func (p *testProcess) Done() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.done
 }
 
 func (p *testProcess) Sweep() error {

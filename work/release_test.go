@@ -44,9 +44,12 @@ func TestReleaseOfCompleteUnit(t *testing.T) {
 	t.Run("whose supervisor is just about to end", func(t *testing.T) {
 		n, id, p := complete(t)
 		n.processes.found[p.Dir] = ErrSupervisorGone
-		p.mu.Lock()
-		p.done = true
-		p.mu.Unlock()
+		s, err := ReadStatus(n.fs, p.Dir)
+		s.Done = true
+		if err = errors.Join(err, WriteStatus(n.fs, p.Dir, s)); err != nil {
+			t.Fatal(err)
+		}
+		p.watcher.StatusChanged()
 		want(t, n, id, n.do("work release "+id))
 		if len(p.canceled) > 0 || !p.gone {
 			t.Error("it was asked to end, or is watched")

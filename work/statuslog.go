@@ -290,8 +290,9 @@ func (s *Status) inherit(old Status) {
 		s.Submission = old.Submission
 	}
 	if s.Claim == nil {
-		s.Claim, s.Done = old.Claim, old.Done
+		s.Claim = old.Claim
 	}
+	s.Done = s.Done || old.Done
 	if s.Secret == "" {
 		s.Secret = old.Secret
 	}

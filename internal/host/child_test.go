@@ -31,8 +31,11 @@ func run(t *testing.T, p *Processes, job work.Job, stdin string) (dir string, su
 	}
 	<-w.ended
 	c, err := readClaim(job.Dir)
-	if err != nil || c.alive || !c.done {
+	if err != nil || !c.done {
 		t.Fatalf("claim %+v, %v", c, err)
+	}
+	if alive, err := c.alive(); err != nil || alive {
+		t.Fatalf("alive %v, %v", alive, err)
 	}
 	return job.Dir, c.Pid
 }

@@ -68,6 +68,7 @@ func claimFile(f *os.File, done bool) (work.Status, error) {
 		return work.Status{}, err
 	}
 	switch err := lockByte(f, unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK, Start: lifeByte}); {
+	case hasNoLocks(err):
 	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EACCES):
 		return work.Status{}, work.ErrClaimed
 	case err != nil:
@@ -76,16 +77,16 @@ func claimFile(f *os.File, done bool) (work.Status, error) {
 	return work.ClaimStatus(file{f}, claim, done)
 }
 
-// claimOf is what the status of a unit says of its supervisor.
-type claimOf struct {
+// unitClaim is what the status of a unit says of its supervisor.
+type unitClaim struct {
 	supervision.Claim
-	alive bool
-	done  bool // see work.Status
+	dir  string
+	done bool // see work.Status
 }
 
-// readClaim returns the claim of the unit's supervisor, and whether that still
-// lives. Without a claim the error is work.ErrNeverStarted.
-func readClaim(dir string) (c claimOf, err error) {
+// readClaim returns the claim of the unit's supervisor. Without a claim the error is
+// work.ErrNeverStarted.
+func readClaim(dir string) (c unitClaim, err error) {
 	claim, done, err := work.ReadClaim(FS{}, dir)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && claim == nil {
 		return c, work.ErrNeverStarted
@@ -96,22 +97,22 @@ func readClaim(dir string) (c claimOf, err error) {
 	if err := json.Unmarshal(claim, &c.Claim); err != nil || c.Pid <= 0 {
 		return c, fmt.Errorf("the claim in %s names no process: %w", dir, err)
 	}
-	c.done = done
-	held, err := isHeld(dir)
-	c.alive = held && c.Lives(procfs{})
-	return c, err
+	c.dir, c.done = dir, done
+	return c, nil
 }
 
-// isHeld reports whether a supervisor has the lock on a unit's status.
-func isHeld(dir string) (bool, error) {
-	f, err := os.Open(filepath.Join(dir, work.StatusFile))
+// alive reports whether the supervisor still lives.
+func (c unitClaim) alive() (bool, error) {
+	f, err := os.Open(filepath.Join(c.dir, work.StatusFile))
 	if err != nil {
 		return false, err
 	}
 	defer f.Close()
 	lock := unix.Flock_t{Type: unix.F_RDLCK, Start: lifeByte}
-	err = lockByte(f, unix.F_OFD_GETLK, &lock)
-	return lock.Type != unix.F_UNLCK, err
+	if err := lockByte(f, unix.F_OFD_GETLK, &lock); err != nil && !hasNoLocks(err) {
+		return false, err
+	}
+	return lock.Type != unix.F_UNLCK && c.Lives(procfs{}), nil
 }
 
 // awaitRelease returns when the supervisor of the unit has ended. It keeps a

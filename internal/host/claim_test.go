@@ -43,8 +43,11 @@ func TestClaims(t *testing.T) {
 			test.change(&c)
 			claimed(t, dir, c, test.locked)
 			found, err := readClaim(dir)
-			if found.Claim != c || found.alive != test.alive || err != nil {
-				t.Errorf("claim %+v, %v", found, err)
+			if found.Claim != c || err != nil {
+				t.Fatalf("claim %+v, %v", found, err)
+			}
+			if alive, err := found.alive(); err != nil || alive != test.alive {
+				t.Errorf("alive %v, %v", alive, err)
 			}
 		})
 	}
@@ -70,6 +73,77 @@ func claimed(t *testing.T, dir string, c supervision.Claim, locked bool) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { f.Close() })
+	}
+}
+
+// Without locks there is still one supervisor, and its process tells whether it lives.
+func TestClaimWithoutLocks(t *testing.T) {
+	before := setLock
+	setLock = func(uintptr, int, *unix.Flock_t) error { return unix.EINVAL }
+	defer func() { setLock = before }()
+	dir := t.TempDir()
+	if err := work.WriteStatus(FS{}, dir, work.Status{WorkType: "sh"}); err != nil {
+		t.Fatal(err)
+	}
+	held, _, err := takeClaim(dir, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	if _, _, err := takeClaim(dir, false); !errors.Is(err, work.ErrClaimed) {
+		t.Errorf("another: %v", err)
+	}
+	c, err := readClaim(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if alive, err := c.alive(); err != nil || !alive {
+		t.Errorf("alive %v, %v", alive, err)
+	}
+	c.Start++
+	if alive, err := c.alive(); err != nil || alive {
+		t.Errorf("another process: alive %v, %v", alive, err)
+	}
+}
+
+// Who writes the status of a unit waits for another one, and then has the file that has
+// the name by that time.
+func TestUpdateIsExclusive(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "file")
+	for _, n := range []string{name, name + ".new"} {
+		if err := os.WriteFile(n, []byte(filepath.Ext(n)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, err := openUpdate(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := make(chan *os.File)
+	go func() {
+		f, err := openUpdate(name)
+		if err != nil {
+			t.Error(err)
+		}
+		second <- f
+	}()
+	waiting := unix.Flock_t{Type: unix.F_WRLCK, Start: updateByte}
+	probe, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer probe.Close()
+	if err := lockByte(probe, unix.F_OFD_SETLK, &waiting); !errors.Is(err, unix.EAGAIN) {
+		t.Errorf("it is not locked: %v", err)
+	}
+	if err := os.Rename(name+".new", name); err != nil {
+		t.Fatal(err)
+	}
+	first.Close()
+	f := <-second
+	defer f.Close()
+	if b, err := os.ReadFile(f.Name()); err != nil || !isNamed(f, name) || string(b) != ".new" {
+		t.Errorf("it is another file, with %q, %v", b, err)
 	}
 }
 

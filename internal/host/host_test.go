@@ -203,8 +203,11 @@ func (d *testDaemon) wantStatus(unit string, state work.State, detail string) {
 func (d *testDaemon) supervisorOf(unit string) int {
 	d.t.Helper()
 	c, err := readClaim(filepath.Join(d.dir, unit))
-	if err != nil || !c.alive {
-		d.t.Fatalf("supervisor of %s: %+v, %v", unit, c, err)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if alive, err := c.alive(); err != nil || !alive {
+		d.t.Fatalf("supervisor of %s: %+v, alive %v, %v", unit, c, alive, err)
 	}
 	return c.Pid
 }

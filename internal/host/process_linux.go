@@ -153,13 +153,17 @@ func (p *Processes) newSupervisor(dir string, w work.Watcher) (*supervisor, erro
 func (s *supervisor) find(pid int) (*os.File, error) {
 	claimant, err := readClaim(s.dir)
 	claimed := !errors.Is(err, work.ErrNeverStarted)
+	var alive bool
+	if err == nil {
+		alive, err = claimant.alive()
+	}
 	switch {
 	case !claimed && pid <= 0:
 		return nil, work.ErrNeverStarted
 	case !claimed:
 	case err != nil:
 		return nil, err
-	case !claimant.alive:
+	case !alive:
 		return nil, work.ErrSupervisorGone
 	default:
 		pid = claimant.Pid
@@ -170,11 +174,11 @@ func (s *supervisor) find(pid int) (*os.File, error) {
 	}
 	// Only now is it certain that pid has not passed on to another process.
 	if claimed {
-		claimant, err = readClaim(s.dir)
+		alive, err = claimant.alive()
 	} else {
-		claimant.alive, err = isRunnerOf(pid, s.dir), nil
+		alive = isRunnerOf(pid, s.dir)
 	}
-	if err == nil && !claimant.alive {
+	if err == nil && !alive {
 		err = work.ErrSupervisorGone
 	}
 	if err == nil && !claimed {
@@ -334,12 +338,6 @@ func (s *supervisor) Cancel() error {
 		return nil // Ended is on its way
 	}
 	return err
-}
-
-// Done implements work.Process.
-func (s *supervisor) Done() bool {
-	c, err := readClaim(s.dir)
-	return err == nil && c.done
 }
 
 // Sweep implements work.Process.

@@ -17,13 +17,13 @@ func (i *incarnation) Start(job work.Job, w work.Watcher) (work.Process, error) 
 	m := i.machine
 	if first := m.supervisorOf(job.Dir); first != nil {
 		first.watch(w, i)
-		return &process{i, first, job.Dir}, nil
+		return &process{i, first}, nil
 	}
 	s := m.newSupervisor(job)
 	s.watch(w, i)
 	m.adopt(s)
 	go s.run()
-	return &process{i, s, job.Dir}, nil
+	return &process{i, s}, nil
 }
 
 // Attach implements work.Processes. There are no locks on simulated disks: what a claim
@@ -52,7 +52,7 @@ func (i *incarnation) Attach(dir string, _ int, w work.Watcher) (work.Process, e
 	}
 	s := m.processOf(c.Pid)
 	s.watch(w, i)
-	return &process{i, s, dir}, nil
+	return &process{i, s}, nil
 }
 
 // Forbid implements work.Processes: the claim is that of a supervisor which has ended.
@@ -86,7 +86,6 @@ func (m *machine) processOf(pid int) *supervisor {
 type process struct {
 	life *incarnation
 	s    *supervisor
-	dir  string // of the unit
 }
 
 // Cancel implements work.Process.
@@ -110,12 +109,6 @@ func (p *process) WatchOutput(on bool) error {
 	defer p.s.mu.Unlock()
 	p.s.outputs = on
 	return nil
-}
-
-// Done implements work.Process.
-func (p *process) Done() bool {
-	_, done, err := work.ReadClaim(p.life.machine.disk.For(p.life.check), p.dir)
-	return err == nil && done
 }
 
 // Sweep implements work.Process. A supervisor here ends before its processes only
