@@ -11,6 +11,7 @@ package config
 
 import (
 	"io/fs"
+	"strings"
 	"time"
 
 	"receptor/mesh/firewall"
@@ -64,6 +65,14 @@ type Node struct {
 	MaxPendingRelease        time.Duration   `param:"maxpendingrelease" kind:"duration" default:"168h" help:"a unit that another node could not be told to release for so long is forgotten here, and released there when that node returns"`
 }
 
+// check finds "id:a", which is no parameter in YAML but a text, and so the bare value.
+func (n Node) check() string {
+	if _, rest, ok := strings.Cut(n.ID, ":"); ok && strings.HasPrefix(n.ID, "id:") {
+		return "id is " + quote(n.ID) + ": want a space after the colon, as in " + quote("id: "+rest)
+	}
+	return ""
+}
+
 // logLevel is the item that sets Config.LogLevel. Its default holds for the item without a level; the level without
 // the item is another.
 type logLevel struct {
@@ -108,7 +117,7 @@ type WorkCommand struct {
 
 // table lists all items there are, in the order in which --help shows them.
 var table = []*itemSpec{
-	once("node", "This node.", func(c *Config, n Node) { c.Node = n }),
+	checked(once("node", "This node.", func(c *Config, n Node) { c.Node = n }), Node.check),
 	once("log-level", "How much to log.", func(c *Config, l logLevel) { c.LogLevel = l.Level }),
 	once("trace", "Log every datagram that the node sends, takes or passes on, whatever the log level; without what it says.", func(c *Config, _ trace) { c.Trace = true }),
 	once("local-only", "Run even without backends, as a mesh of one node.", func(c *Config, l localOnly) { c.LocalOnly = l.Local }),

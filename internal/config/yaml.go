@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"sort"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -47,7 +48,8 @@ func readYAML(name string, data []byte, p *problems) (version int, all []given) 
 	unread := []given{{where: file, unread: true}}
 	root, err := document(data)
 	if err != nil {
-		p.add(Position{name, brokenLine(data, err)}, "YAML: %s", complaint(err))
+		line := brokenLine(data, err)
+		p.add(Position{name, line}, "YAML: %s%s", complaint(err), advice(complaint(err), bytes.Split(data, []byte("\n"))[line-1]))
 		return 0, unread
 	}
 	if root == nil {
@@ -156,6 +158,34 @@ var yamlPlace = regexp.MustCompile(`^.*yaml: (line \d+: )?`)
 // complaint is what an error of document says, but for the line.
 func complaint(err error) string {
 	return yamlPlace.ReplaceAllString(err.Error(), "")
+}
+
+// advices are what would be right, by how the complaint begins.
+var advices = []struct{ complaint, advice string }{
+	{"did not find expected key", "parameters of one item indented alike"},
+	{"did not find expected '-' indicator", `entries of one list indented alike, each with "- "`},
+	{"mapping values are not allowed", "parameters indented alike, a space after the colon of each, and quotes around a value with a colon"},
+	{"could not find expected ':'", `a space after the colon of each parameter, and "- " before each item`},
+	{"found unexpected end of stream", "the quotes closed"},
+	{"did not find expected ',' or", "the bracket closed, and commas between what is in it"},
+	{"did not find expected node content", "the bracket closed, and commas between what is in it"},
+	{"found unknown escape character", "single quotes around a value with a backslash"},
+	{"unknown anchor", `quotes around a value that begins with "*"`},
+	{"found character that cannot start any token", "quotes around a value that begins with such a character"},
+	{"invalid ", "text in UTF-8"},
+}
+
+// advice is what would be right in the place of a broken line, "" if nobody can say.
+func advice(complaint string, line []byte) string {
+	if indent := line[:len(line)-len(bytes.TrimLeft(line, " \t"))]; bytes.ContainsRune(indent, '\t') {
+		return ": want spaces to indent, not a tab"
+	}
+	for _, a := range advices {
+		if strings.HasPrefix(complaint, a.complaint) {
+			return ": want " + a.advice
+		}
+	}
+	return ""
 }
 
 // brokenLine finds the line that breaks a file: the last one of the shortest beginning of the file which fails in the

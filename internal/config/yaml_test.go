@@ -95,19 +95,28 @@ func TestFilesThatAreNoLists(t *testing.T) {
 	}
 }
 
+// A colon without a space makes no parameter, and must not make an odd node ID.
+func TestColonWithoutSpace(t *testing.T) {
+	_, err := fromFile("- node:\n    id:a\n- local-only\n")
+	wantProblems(t, err, `r.yml:1: node: id is "id:a": want a space after the colon, as in "id: a"`)
+}
+
 // A syntax error is told by the line to look at, and alone: what is missing cannot be known.
 func TestSyntaxErrors(t *testing.T) {
 	tests := []struct{ name, text, want string }{
-		{"indentation", "- log-level: Debug\n- node:\n    id: a\n   datadir: x\n- local-only\n", "r.yml:4: YAML: did not find expected key"},
-		{"no dash", "# c\n\n- node: a\n- local-only\nlog-level: Debug\n- tcp-listener: 1\n", "r.yml:5: YAML: did not find expected '-' indicator"},
-		{"open list", "- local-only\n- tcp-listener:\n    allowedpeers: [a\n- node: a\n", "r.yml:3: YAML: did not find expected ',' or ']'"},
-		{"open quote", "- local-only\n- node: \"a\n- log-level\n", "r.yml:2: YAML: found unexpected end of stream"},
-		{"first line", "- node: id: a\n- local-only\n", "r.yml:1: YAML: mapping values are not allowed in this context"},
-		{"tab", "- local-only\n- node:\n\tid: a\n", "r.yml:3: YAML: found character that cannot start any token"},
-		{"alias of nothing", "- local-only\n- node: *a\n- log-level\n", "r.yml:2: YAML: unknown anchor 'a' referenced"},
-		{"not UTF-8", "- local-only\n- node: \xff\n- log-level\n", "r.yml:2: YAML: invalid leading UTF-8 octet"},
+		{"indentation", "- log-level: Debug\n- node:\n    id: a\n   datadir: x\n- local-only\n", "r.yml:4: YAML: did not find expected key: want parameters of one item indented alike"},
+		{"no dash", "# c\n\n- node: a\n- local-only\nlog-level: Debug\n- tcp-listener: 1\n", `r.yml:5: YAML: did not find expected '-' indicator: want entries of one list indented alike, each with "- "`},
+		{"open list", "- local-only\n- tcp-listener:\n    allowedpeers: [a\n- node: a\n", "r.yml:3: YAML: did not find expected ',' or ']': want the bracket closed, and commas between what is in it"},
+		{"open quote", "- local-only\n- node: \"a\n- log-level\n", "r.yml:2: YAML: found unexpected end of stream: want the quotes closed"},
+		{"first line", "- node: id: a\n- local-only\n", "r.yml:1: YAML: mapping values are not allowed in this context: want parameters indented alike, a space after the colon of each, and quotes around a value with a colon"},
+		{"tab", "- local-only\n- node:\n\tid: a\n", "r.yml:3: YAML: found character that cannot start any token: want spaces to indent, not a tab"},
+		{"alias of nothing", "- local-only\n- node: *a\n- log-level\n", `r.yml:2: YAML: unknown anchor 'a' referenced: want quotes around a value that begins with "*"`},
+		{"percent", "- local-only\n- node: {id: %a}\n", "r.yml:2: YAML: found character that cannot start any token: want quotes around a value that begins with such a character"},
+		{"backslash", "- local-only\n- node: {id: a, datadir: \"C:\\data\"}\n", "r.yml:2: YAML: found unknown escape character: want single quotes around a value with a backslash"},
+		{"half a parameter", "- local-only\n- node:\n    id\n    datadir: x\n", `r.yml:4: YAML: mapping values are not allowed in this context: want parameters indented alike, a space after the colon of each, and quotes around a value with a colon`},
+		{"not UTF-8", "- local-only\n- node: \xff\n- log-level\n", "r.yml:2: YAML: invalid leading UTF-8 octet: want text in UTF-8"},
 		{"after the end", "- local-only\n...\nx: {\n", "r.yml:3: YAML: did not find expected <document start>"},
-		{"last line, not ended", "- local-only\n- {", "r.yml:2: YAML: did not find expected node content"},
+		{"last line, not ended", "- local-only\n- {", "r.yml:2: YAML: did not find expected node content: want the bracket closed, and commas between what is in it"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
