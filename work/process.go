@@ -30,8 +30,8 @@ type Job struct {
 // they have claimed the unit until it is terminal. A supervisor stays as long
 // as any process of the unit does. The command has been started
 // only if a supervisor has claimed the unit, durably, and of any number of
-// supervisors started for a unit exactly one can claim it. One that finds the
-// unit complete when it has claimed it starts nothing.
+// supervisors started for a unit exactly one can claim it (ClaimStatus). One that finds
+// the unit complete starts nothing.
 type Processes interface {
 	// Start starts a supervisor. The Watcher's Ended is called once if it
 	// returns no error, also when another supervisor had already claimed the
@@ -69,7 +69,7 @@ type Watcher interface {
 	// OutputGrew: the stdout file, or the stderr file, may be longer. This is told
 	// only while output is watched.
 	OutputGrew()
-	// StatusChanged: the status file may be another. One of a supervisor of ours is
+	// StatusChanged: there may be another status. One of a supervisor of ours is
 	// safe from a crash by then.
 	StatusChanged()
 	// Ended: the supervisor is gone, which for a complete unit may be long after

@@ -11,10 +11,10 @@
 // "receptor supervise DIRECTORY COMMAND ARGUMENTS…" in a session of its own,
 // so that it outlives the daemon. A supervisor
 //
-//   - claims the unit, by linking a file with its process ID to the name
-//     "supervisor" in the unit's directory, synced, and keeps a lock on it until
-//     it has ended, or is through with the unit: whoever can take the lock knows
-//     that, whatever process has that ID by now;
+//   - claims the unit, by a line with its process ID in the unit's status file,
+//     synced, and keeps a lock on that file until it has ended, or is through
+//     with the unit: without the lock it has, whatever process has that ID by
+//     now;
 //   - runs the command in a process group of its own, with stdin from the
 //     unit's stdin file, and stdout and stderr appended to its stdout file, or
 //     to one each; with a limit on the output, or space that it must leave free,

@@ -27,7 +27,6 @@ const (
 	Create   Op = "create" // or Append, which may make a file
 	Mkdir    Op = "mkdir"
 	Rename   Op = "rename"
-	Link     Op = "link"
 	Remove   Op = "remove"
 	Write    Op = "write"
 	Truncate Op = "truncate"
@@ -42,7 +41,7 @@ func (o Op) Changes() bool { return o != Open && o != ReadDir }
 // Options are what a disk is given. All may be left out.
 type Options struct {
 	// Before is called before each change, without a lock. name is the new one of a
-	// rename or link.
+	// rename.
 	Before func(op Op, name string)
 	// After is called after each change that was made, with the disk locked.
 	// written is what was written, also of a write that failed half way.

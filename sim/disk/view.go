@@ -3,7 +3,6 @@ package disk
 import (
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -104,28 +103,6 @@ func (v View) Rename(oldName, newName string) error {
 	v.link(to, path.Base(newName), node)
 	v.link(v.dirOf(oldName), path.Base(oldName), nil)
 	v.end(Rename, newName, nil)
-	return nil
-}
-
-// Link gives a file another name, which must be free.
-func (v View) Link(oldName, newName string) error {
-	if err := v.begin(Link, newName, v.alive); err != nil {
-		return err
-	}
-	defer v.mu.Unlock()
-	node, to := v.find(oldName), v.dirOf(newName)
-	switch {
-	case node == nil:
-		return notExist(Link, oldName)
-	case to == nil:
-		return notExist(Link, newName)
-	case node.isDir():
-		return isDirectory(Link, oldName)
-	case v.find(newName) != nil:
-		return &fs.PathError{Op: string(Link), Path: newName, Err: fs.ErrExist}
-	}
-	v.link(to, path.Base(newName), node)
-	v.end(Link, newName, nil)
 	return nil
 }
 
