@@ -17,7 +17,7 @@ func TestEffort(t *testing.T) {
 	if err := e.jumped(4*time.Second+999*time.Millisecond, half); err == nil {
 		t.Error("more than may be within a second is let pass")
 	}
-	if few, many := newEffort(2), newEffort(300); many.most < 10*1_300_000_000 || few.most > many.most/4 {
-		t.Errorf("2 nodes may jump %d times, and 300 nodes, which do 1.3e9 times when they start, %d times", few.most, many.most)
+	if few, many := newEffort(2), newEffort(300); many.most < 10*420_000_000 || few.most > many.most/4 {
+		t.Errorf("2 nodes may jump %d times, and 300 nodes, which do 4.2e8 times when they start, %d times", few.most, many.most)
 	}
 }

@@ -12,7 +12,7 @@ import (
 // loops in WebAssembly. So the guest is given a counter of the times that it jumps
 // back (jumps.go), and yields to the host now and then.
 
-// jumpsBetweenYields takes the guest about a millisecond.
+// jumpsBetweenYields takes the guest tens of milliseconds, or less than one in a small loop.
 const jumpsBetweenYields = 1 << 18
 
 // Sections, types and instructions of WebAssembly, from its specification, 5.3 to 5.5.
