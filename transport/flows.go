@@ -24,22 +24,49 @@ type flow struct {
 	next    *flow
 }
 
+// ring is flows in the order of their turns.
+type ring struct{ first, last *flow }
+
+func (r *ring) add(of *flow) {
+	if r.last == nil {
+		r.first = of
+	} else {
+		r.last.next = of
+	}
+	r.last = of
+}
+
+func (r *ring) take() *flow {
+	of := r.first
+	if r.first, of.next = of.next, nil; r.first == nil {
+		r.last = nil
+	}
+	return of
+}
+
 // flows are the data frames that wait for a link. They leave by deficit round
 // robin (Shreedhar and Varghese, 1995), so flows share the link equally, and one
 // that sends little need not wait behind those that send much. None may take up
 // more than what is free for the others (Choudhury and Hahne, 1998): one alone has
 // half of the room, and among many there is always some for one more.
+//
+// A flow that begins need not wait for its turn among all others (RFC 8290, section
+// 4.2), but for one of them: else a stream that is made on a busy link has to wait for
+// all others in each round trip of its handshake. It has begun when it had nothing to
+// send for a whole round. As turns of the two kinds alternate, flows that begin without
+// end leave half of the link to the others.
 type flows struct {
 	all   map[addresses]*flow
-	first *flow // whose turn it is; the flows are a ring in the order of their turns
-	last  *flow
+	fresh ring // those that begin, for one turn
+	rest  ring // those that have had one; some have nothing to send
+	later bool // the turn is one of rest
 	bytes int
 	spare []*flow
 }
 
-func (f *flows) empty() bool { return f.first == nil }
+func (f *flows) empty() bool { return f.bytes == 0 }
 
-// push adds a frame, or reports that there is no room for it.
+// push adds a frame, which is not empty, or reports that there is no room for it.
 func (f *flows) push(frame []byte) bool {
 	var between addresses
 	if len(frame) >= addressesEnd {
@@ -61,7 +88,7 @@ func (f *flows) push(frame []byte) bool {
 	return true
 }
 
-// add makes a flow, whose turn is after those of all others.
+// add makes a flow.
 func (f *flows) add(between addresses) *flow {
 	if f.all == nil {
 		f.all = make(map[addresses]*flow)
@@ -72,39 +99,58 @@ func (f *flows) add(between addresses) *flow {
 	}
 	of.between, of.credit = between, turn
 	f.all[between] = of
-	if f.last == nil {
-		f.first, f.last = of, of
-	} else {
-		f.last.next, f.last = of, of
-	}
+	f.fresh.add(of)
 	return of
 }
 
 // pop takes the next frame; there must be one.
 func (f *flows) pop() []byte {
-	for f.first.credit < len(f.first.peek()) {
-		f.first.credit += turn
-		if of := f.first; of != f.last {
-			f.first, of.next = of.next, nil
-			f.last.next, f.last = of, of
-		}
-	}
-	of := f.first
+	r := f.next()
+	of := r.first
 	frame := of.pop()
 	of.credit -= len(frame)
 	f.bytes -= len(frame)
-	if of.empty() {
-		f.removeFirst()
+	switch {
+	case f.bytes == 0:
+		for _, r := range []*ring{&f.fresh, &f.rest} {
+			for r.first != nil {
+				f.forget(r.take())
+			}
+		}
+	case of.empty():
+		f.endTurn(r)
 	}
 	return frame
 }
 
-func (f *flows) removeFirst() {
-	of := f.first
-	delete(f.all, of.between)
-	if f.first, of.next = of.next, nil; f.first == nil {
-		f.last = nil
+// next returns the ring whose first flow is to send.
+func (f *flows) next() *ring {
+	for {
+		r := &f.fresh
+		if r.first == nil || f.later && f.rest.first != nil {
+			r = &f.rest
+		}
+		switch of := r.first; {
+		case of.empty():
+			f.forget(r.take())
+		case of.credit < len(of.peek()):
+			of.credit += turn
+			f.endTurn(r)
+		default:
+			return r
+		}
 	}
+}
+
+// endTurn puts the first flow of a ring behind the others.
+func (f *flows) endTurn(r *ring) {
+	f.rest.add(r.take())
+	f.later = r == &f.fresh
+}
+
+// forget is for a flow that had nothing to send for a round.
+func (f *flows) forget(of *flow) {
+	delete(f.all, of.between)
 	if len(f.spare) < maxSpare {
 		f.spare = append(f.spare, of)
 	}

@@ -38,22 +38,72 @@ func TestFlowsShareEqually(t *testing.T) {
 	}
 }
 
-// A flow that begins to send waits for one turn of each other at most.
+// busy returns flows of which so many have more to send than is possible, and have had
+// a turn.
+func busy(n int) *flows {
+	f := new(flows)
+	for range 2 {
+		for flow := range byte(n) {
+			f.push(between(flow, turn))
+		}
+	}
+	for range 3 * n {
+		f.push(between(f.pop()[addressesEnd-1], turn))
+	}
+	return f
+}
+
+// A flow that begins to send waits for one turn of one other at most; its next frames,
+// too, if it had nothing to send for a while. One that goes on waits for all others.
 func TestFlowsThatBegin(t *testing.T) {
-	var f flows
-	for flow := range byte(3) {
-		for f.push(between(flow, turn)) {
+	const others = 50
+	f := busy(others)
+	waits := func() (n int) {
+		if !f.push(between(99, 100)) {
+			t.Fatal("there was no room for one more flow")
+		}
+		for ; ; n++ {
+			flow := f.pop()[addressesEnd-1]
+			if flow == 99 {
+				return n
+			}
+			f.push(between(flow, turn))
 		}
 	}
-	if !f.push(between(9, 100)) {
-		t.Fatal("there was no room for one more flow")
+	if n := waits(); n > 1 {
+		t.Errorf("the first frame left after %d of others, want one at most", n)
 	}
-	for range 4 {
-		if f.pop()[addressesEnd-1] == 9 {
-			return
+	if n := waits(); n < others-1 {
+		t.Errorf("the next one left after %d of others, want it to wait for all", n)
+	}
+	for range others + 1 {
+		f.push(between(f.pop()[addressesEnd-1], turn))
+	}
+	if n := waits(); n > 1 {
+		t.Errorf("after a pause, the next one left after %d of others, want one at most", n)
+	}
+}
+
+// Flows that begin without end leave half of the link to those that go on.
+func TestFlowsThatBeginLeaveTheOthersHalf(t *testing.T) {
+	f := busy(3)
+	others := 0
+	const frames = 1000
+	for i := range frames {
+		begins := between(200, 100)
+		begins[addressesAt], begins[addressesAt+1] = byte(i), byte(i>>8)
+		f.push(begins)
+		if flow := f.pop()[addressesEnd-1]; flow < 3 {
+			others++
+			f.push(between(flow, turn))
 		}
 	}
-	t.Error("its frame did not leave after one of each other flow")
+	if others < frames/2-1 {
+		t.Errorf("flows that go on sent %d of %d frames", others, frames)
+	}
+	if n := len(f.all); n > frames {
+		t.Errorf("there are %d flows", n)
+	}
 }
 
 // What of a flow leaves is in order, and all leaves.
@@ -82,7 +132,7 @@ func TestFlowsInOrder(t *testing.T) {
 			t.Errorf("flow %d sent %d frames, or in another order, want %d", flow, len(got[flow]), len(want[flow]))
 		}
 	}
-	if f.bytes != 0 || len(f.all) != 0 || f.last != nil {
+	if f.bytes != 0 || len(f.all) != 0 || f.fresh != (ring{}) || f.rest != (ring{}) {
 		t.Errorf("empty, there are %d bytes in %d flows", f.bytes, len(f.all))
 	}
 }
