@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,6 +30,11 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "supervise" {
 		os.Exit(host.SuperviseMain(os.Args[2:]))
+	}
+	if signal.Ignored(syscall.SIGHUP) {
+		// Under nohup commands on terminals would ignore hang-ups, too, if the program
+		// did not take SIGHUP itself, as receptor does.
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	}
 	os.Exit(m.Run())
 }

@@ -148,7 +148,7 @@ func TestReloadErrors(t *testing.T) {
 	takenPort := taken.Addr().(*net.TCPAddr).Port
 	before := fmt.Sprintf(hubFile, h.port1, h.port2)
 	for _, test := range []struct{ name, text, want string }{
-		{"not YAML", "- a: b: c\n", "r.yml:1: YAML: mapping values are not allowed in this context ERRORCODE 4"},
+		{"not YAML", "- a: b: c\n", "r.yml:1: YAML: mapping values are not allowed in this context: want parameters indented alike"},
 		{"mistakes", "- tcp-pear: 1\n- tcp-listener: x\n", "r.yml:1: unknown item \"tcp-pear\": did you mean \"tcp-peer\"?"},
 		{"no backends", "- local-only: false\n", "r.yml: the node has no backends"},
 		{"added", before + "- work-command: {worktype: x, command: cat}\n",

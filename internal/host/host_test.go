@@ -9,9 +9,11 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -38,6 +40,11 @@ func TestMain(m *testing.M) {
 	}
 	if os.Getenv(asInit) != "" {
 		os.Exit(runAsInit())
+	}
+	if signal.Ignored(syscall.SIGHUP) {
+		// Under nohup commands on terminals would ignore hang-ups, too, if the program
+		// did not take SIGHUP itself, as receptor does.
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	}
 	os.Exit(m.Run())
 }
