@@ -73,7 +73,6 @@ func TestSummariesRepairWhatIsLost(t *testing.T) {
 	found()
 	n.wantRoutes("c", map[string]string{"b": "b", "a": "b"})
 	n.wantServices("c", "a:old")
-	updates := sent(wire.TypeRouting, fromB, fromC)
 	n.advance(3 * summaryInterval)
 	n.wantRoutes("c", map[string]string{"b": "b", "a": "b", "d": "b"})
 	n.wantServices("c", "a:new")
