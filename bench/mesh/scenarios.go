@@ -81,7 +81,10 @@ var scenarios = []scenario{
 		{name: "100 streams, slowest to mean", unit: "x", bound: 0.5, atLeast: true, alone: true},
 	}, runLoad},
 	{"cat", []metric{{name: "cat, 2 hops", unit: "ms", bound: 1. / 50}}, runCat},
-	{"units", []metric{{name: "cat, 2 hops, 8 at a time", unit: "units/s", bound: 50, atLeast: true}}, runMany},
+	{"units", []metric{
+		{name: "cat, 2 hops, 8 at a time", unit: "units/s", bound: 50, atLeast: true},
+		{name: "the same, with their release", unit: "units/s"},
+	}, runMany},
 	{"result", []metric{{name: "large result, 2 hops", unit: "MB/s", bound: 15, atLeast: true}}, runResult},
 	{"crowd", []metric{
 		{name: "40 nodes, 58 links: all routes", unit: "ms", bound: 0.2},
@@ -170,18 +173,18 @@ func runLoad(ctx context.Context, s *subject) ([]float64, error) {
 var cat = unit{worktype: "cat", stdin: []byte("a line of input\n"), size: 16}
 
 func runCat(ctx context.Context, s *subject) ([]float64, error) {
-	took, err := cat.run(ctx, s.line)
+	took, err := cat.runAndRelease(ctx, s.line)
 	return []float64{took.Seconds() * 1e3}, err
 }
 
 func runMany(ctx context.Context, s *subject) ([]float64, error) {
-	rate, err := runUnits(ctx, s.line, cat, s.sizes.Units, 8)
-	return []float64{rate}, err
+	rate, released, err := runUnits(ctx, s.line, cat, s.sizes.Units, 8)
+	return []float64{rate, released}, err
 }
 
 func runResult(ctx context.Context, s *subject) ([]float64, error) {
 	u := unit{worktype: "head", params: fmt.Sprintf("-c %d /dev/zero", s.sizes.Result), size: s.sizes.Result}
-	took, err := u.run(ctx, s.line)
+	took, err := u.runAndRelease(ctx, s.line)
 	return []float64{float64(u.size) / 1e6 / took.Seconds()}, err
 }
 
