@@ -126,11 +126,12 @@ func (n *Node) passOn(u *linkstate.Update, from *session) { n.flood(u.Frame(n.id
 func (n *Node) forgetNodes(now time.Time) {
 	gone, next := n.db.Forget(now)
 	n.due.forget = next
+	if len(gone) == 0 {
+		return
+	}
+	n.services.dropNodes(gone)
 	for _, id := range gone {
-		n.services.dropNode(id)
 		n.emit(NodeForgotten{Node: id})
 	}
-	if len(gone) > 0 {
-		n.bring(&n.due.routes, now)
-	}
+	n.bring(&n.due.routes, now)
 }

@@ -25,7 +25,10 @@ const (
 	advertisementLife = 5 * time.Minute
 	// maxAge is the greatest age of an advertisement, in seconds: it is forgotten by
 	// then.
-	maxAge            = int(advertisementLife / time.Second)
+	maxAge = int(advertisementLife / time.Second)
+	// expireInterval is the least time between two looks for silent services: peers
+	// decide when each falls silent, and a look is at all of them.
+	expireInterval    = time.Second
 	maxAdvertisements = 65536
 	// maxAdvertisementBytes bounds the frames of all known services together. All
 	// are sent on a link that comes up: more than its queue takes would break
@@ -49,6 +52,7 @@ type services struct {
 	version   uint64    // of what is known
 	refresh   time.Time // advertise all own services then
 	expire    time.Time // look for silent ones then
+	looked    time.Time // for silent ones last
 }
 
 type serviceKey struct{ node, service string }
@@ -129,10 +133,10 @@ func (k *knownService) frameAt(now time.Time) []byte {
 	return k.frame
 }
 
-// dropNode forgets the services of a node that has departed.
-func (s *services) dropNode(id string) {
-	for _, k := range s.keys() {
-		if k.node == id {
+// dropNodes forgets the services of nodes that have departed, which are sorted.
+func (s *services) dropNodes(ids []string) {
+	for k := range s.known {
+		if _, departed := slices.BinarySearch(ids, k.node); departed {
 			s.forget(k)
 		}
 	}
@@ -215,19 +219,42 @@ func (n *Node) serviceTimer(now time.Time) {
 		}
 	}
 	if isDue(s.expire, now) {
-		s.expire = time.Time{}
-		for _, k := range s.keys() {
-			known := s.known[k]
-			if due := known.heard.Add(advertisementLife); now.Before(due) {
-				s.expire = earlier(s.expire, due)
-				continue
-			}
-			s.forget(k)
-			if !known.Cancel {
-				n.emit(ServiceChanged{Node: k.node, Service: k.service, Withdrawn: true})
-			}
+		n.expireServices(now)
+	}
+}
+
+// expireServices forgets the services of which there has been no news. It requires mu.
+func (n *Node) expireServices(now time.Time) {
+	s := &n.services
+	s.looked, s.expire = now, time.Time{}
+	var next time.Time
+	var silent []serviceKey
+	for k, known := range s.known {
+		if due := known.heard.Add(advertisementLife); now.Before(due) {
+			next = earlier(next, due)
+		} else {
+			silent = append(silent, k)
 		}
 	}
+	slices.SortFunc(silent, serviceKey.compare)
+	for _, k := range silent {
+		cancelled := s.known[k].Cancel
+		s.forget(k)
+		if !cancelled {
+			n.emit(ServiceChanged{Node: k.node, Service: k.service, Withdrawn: true})
+		}
+	}
+	if !next.IsZero() {
+		n.expireAt(next)
+	}
+}
+
+// expireAt has the node look for silent services then, or soon after. It requires mu.
+func (n *Node) expireAt(due time.Time) {
+	if soonest := n.services.looked.Add(expireInterval); due.Before(soonest) {
+		due = soonest
+	}
+	n.bring(&n.services.expire, due)
 }
 
 // advertiseInterval is how often to repeat what the mesh has been told of services.
@@ -312,7 +339,7 @@ func (n *Node) outdate(now time.Time, key serviceKey, date time.Time) {
 	}
 	dated.Time, dated.heard = date, now
 	n.services.put(key, &dated)
-	n.bring(&n.services.expire, now.Add(advertisementLife))
+	n.expireAt(now.Add(advertisementLife))
 	n.readvertise(now)
 }
 
@@ -322,7 +349,7 @@ func (n *Node) learn(now, heard time.Time, ad *wire.ServiceAdvertisement, frame 
 	key := serviceKey{ad.NodeID, ad.Service}
 	old := n.services.known[key]
 	n.services.put(key, &knownService{ServiceAdvertisement: *ad, frame: frame, heard: heard})
-	n.bring(&n.services.expire, heard.Add(advertisementLife))
+	n.expireAt(heard.Add(advertisementLife))
 	if changed(old, ad) {
 		n.emit(ServiceChanged{Node: ad.NodeID, Service: ad.Service, Withdrawn: ad.Cancel})
 	}
