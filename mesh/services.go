@@ -3,6 +3,7 @@ package mesh
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -279,7 +280,11 @@ func (n *Node) tell(now time.Time, service string, own ownService, cancel bool) 
 	n.learn(now, now, &ad, ad.Encode(), nil)
 }
 
-var errTooManyServices = errors.New("service advertisement dropped: as many services as this node keeps are known")
+// Errors of advertisements.
+var (
+	errTooManyServices = errors.New("service advertisement dropped: as many services as this node keeps are known")
+	errLongService     = fmt.Errorf("service advertisement dropped: it is longer than the %d bytes that a frame has, so no peer could be told", transport.MaxFrame)
+)
 
 // receiveAdvertisement takes a service advertisement from a peer.
 func (n *Node) receiveAdvertisement(now time.Time, frame []byte, from *session) error {
@@ -300,22 +305,27 @@ func (n *Node) receiveAdvertisement(now time.Time, frame []byte, from *session) 
 		return nil
 	case old != nil && ad.Time.Equal(old.Time):
 		return nil
-	case ad.NodeID == n.id && offered:
+	case ad.NodeID == n.id && (offered || ad.Time.Year() >= lastYear):
 		n.outdate(now, key, ad.Time)
 		return nil
+	}
+	heard := now
+	if ad.Age != 0 {
+		age := time.Duration(min(max(ad.Age, 0), maxAge)) * time.Second
+		if age >= advertisementLife {
+			return nil
+		}
+		heard = now.Add(-age)
+		ad.Age = 0
+		frame = ad.Encode() // may be longer than what came: JSON has several ways to write a text
+	}
+	switch {
+	case len(frame) > transport.MaxFrame:
+		return errLongService
 	case !n.services.fits(old, frame):
 		return errTooManyServices
 	}
-	if ad.Age == 0 {
-		n.learn(now, now, ad, bytes.Clone(frame), from)
-		return nil
-	}
-	age := time.Duration(min(max(ad.Age, 0), maxAge)) * time.Second
-	if age >= advertisementLife {
-		return nil
-	}
-	ad.Age = 0
-	n.learn(now, now.Add(-age), ad, ad.Encode(), from)
+	n.learn(now, heard, ad, bytes.Clone(frame), from)
 	return nil
 }
 
@@ -326,7 +336,8 @@ const lastYear = 9999
 // It is forged, or of an earlier run, before the clock was set back: then nobody
 // takes anything of an earlier date from us. So what this node says of the service
 // becomes later than that. (What it does not offer is as good as any: it may be of
-// another node with this ID, which stays where this one must leave.)
+// another node with this ID, which stays where this one must leave. But not with a
+// date that leaves no later one for when this node does offer it.)
 func (n *Node) outdate(now time.Time, key serviceKey, date time.Time) {
 	known := n.services.known[key]
 	if date.Year() >= lastYear || !n.services.fits(known, nil) {

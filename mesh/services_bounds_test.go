@@ -3,11 +3,51 @@ package mesh
 import (
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
 	"receptor/mesh/wire"
+	"receptor/transport"
 )
+
+// No peer can give a service of this node a date that it could not exceed when it
+// comes to offer the service.
+func TestLastDateOfAService(t *testing.T) {
+	n := newNet(t, "a", "b")
+	n.link("a", "b", 1)
+	_, fromPeer := n.joinDeployed("a", "d")
+	last := time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC)
+	fromPeer.Send((&wire.ServiceAdvertisement{NodeID: "a", Service: "svc", Time: last}).Encode())
+	n.advance(time.Second)
+	n.nodes["a"].advertise("svc", wire.ConnStream, Advertise{Tags: map[string]string{"by": "a"}})
+	n.advance(time.Second)
+	if ad, known := n.nodes["b"].Service("a", "svc"); !known || ad.Tags["by"] != "a" {
+		t.Errorf("b knows of %+v (%v), want what a offers", ad, known)
+	}
+}
+
+// What is known of a service, but not as long as it was sent, fits in a frame as
+// this node writes it.
+func TestAgedAdvertisementFitsInAFrame(t *testing.T) {
+	n := newNet(t, "a", "b")
+	fromA, _ := n.link("a", "b", 1)
+	_, fromPeer := n.joinDeployed("a", "d")
+	// encoding/json writes six bytes for this one.
+	tag := strings.Repeat("<", transport.MaxFrame/2)
+	frame := (&wire.ServiceAdvertisement{NodeID: "d", Service: "svc", Time: n.clock.Now(), Tags: map[string]string{"k": "v"}, Age: 9}).Encode()
+	fromPeer.Send([]byte(strings.Replace(string(frame), `"v"`, `"`+tag+`"`, 1)))
+	n.advance(time.Second)
+	n.wantServices("a")
+	if dropped := last[FrameDropped](t, n.events["a"]); dropped.Err != errLongService {
+		t.Errorf("dropped because of %v, want %v", dropped.Err, errLongService)
+	}
+	for _, frame := range fromA.Sent {
+		if len(frame) > transport.MaxFrame {
+			t.Errorf("a frame of %d bytes was sent", len(frame))
+		}
+	}
+}
 
 // To forget many nodes with their services is no more work for each of them than to
 // forget one: what it would have to look at shows in what it allocates.
