@@ -64,8 +64,8 @@ func (n *Node) canList(peer string) bool {
 type tooManyNodes string
 
 func (node tooManyNodes) Error() string {
-	return fmt.Sprintf("routing update of node %q dropped: with its connections this node would know more than %d nodes or %d connections",
-		string(node), linkstate.MaxNodes, linkstate.MaxEdges)
+	return fmt.Sprintf("routing update of node %q dropped: with its connections this node would know more than %d nodes or %d connections, or more than %d bytes of updates",
+		string(node), linkstate.MaxNodes, linkstate.MaxEdges, linkstate.MaxBytes)
 }
 
 // receiveUpdate takes an update about any node, from a peer. It requires mu.

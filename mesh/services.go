@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"receptor/mesh/linkstate"
 	"receptor/mesh/wire"
 	"receptor/transport"
 )
@@ -34,8 +35,13 @@ const (
 	// maxAdvertisementBytes bounds the frames of all known services together. All
 	// are sent on a link that comes up: more than its queue takes would break
 	// that link, and every later one.
-	maxAdvertisementBytes = transport.MaxQueuedControl / 2
+	maxAdvertisementBytes = 6 << 20
+	// roomForNews is what the queue takes beside all that is known.
+	roomForNews = transport.MaxQueuedControl - linkstate.MaxBytes - maxAdvertisementBytes
 )
+
+// That room is there; this does not compile otherwise.
+const _ = uint(roomForNews - 16*transport.MaxFrame)
 
 // Advertise says how a service is made known to the mesh.
 type Advertise struct {

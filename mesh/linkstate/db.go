@@ -20,6 +20,9 @@ const (
 	// MaxEdges bounds the connections of all nodes in a database together, and
 	// with them the memory that all updates take.
 	MaxEdges = 1 << 20
+	// MaxBytes bounds the frames of all updates together. All are sent on a link that
+	// comes up: more than its queue takes would break that link, and every later one.
+	MaxBytes = 8 << 20
 	// ForgetAfter is how long a node may be unreachable before its record
 	// goes. It is several update periods, so that a healed partition finds
 	// most records still there.
@@ -34,6 +37,8 @@ type DB struct {
 	links   []edge    // of the owner, in order of node IDs
 	records []*Update // by number, as far as there are any; nil: none
 	edges   int       // of all records but the owner's
+	bytes   int       // of their frames
+	quoted  int       // of the owner's node ID in each of them
 	lost    []loss    // sorted by number
 	version uint64    // of what a summary says
 }
@@ -47,7 +52,7 @@ type loss struct {
 // New returns the database of a node that has no links yet; it knows of other
 // nodes only what it is told, whatever others that share the pool know.
 func New(id string, pool *Pool) *DB {
-	db := &DB{pool: pool, self: pool.acquire(id)}
+	db := &DB{pool: pool, self: pool.acquire(id), quoted: wire.QuotedLen(id)}
 	db.SetLinks(nil)
 	return db
 }
@@ -59,7 +64,7 @@ type Verdict int
 const (
 	// Stale: not newer than what is known, and dropped.
 	Stale Verdict = iota
-	// Full: it names more nodes than the database takes, and was dropped.
+	// Full: there is no room for what it says, and it was dropped.
 	Full
 	// Refreshed: accepted, the connections are as they were.
 	Refreshed
@@ -80,15 +85,15 @@ func (db *DB) Apply(u *Update) Verdict {
 	if db.owns(old) || !u.newerThan(old) {
 		return Stale
 	}
-	had := 0
+	edges, bytes := db.edges, db.bytes+db.size(u)
 	if old != nil {
-		had = len(old.edges)
+		edges, bytes = edges-len(old.edges), bytes-db.size(old)
 	}
-	if db.edges-had+len(u.Connections) > MaxEdges || !db.pool.room(u) {
+	if edges+len(u.Connections) > MaxEdges || bytes > MaxBytes || !db.pool.room(u) {
 		return Full
 	}
 	db.pool.hold(u)
-	db.edges += len(u.edges) - had
+	db.edges, db.bytes = edges+len(u.edges), bytes
 	db.set(u.node, u)
 	if old == nil {
 		return Discovered
@@ -100,6 +105,9 @@ func (db *DB) Apply(u *Update) Verdict {
 	}
 	return Refreshed
 }
+
+// size returns how many bytes the frame has by which the owner passes an update on.
+func (db *DB) size(u *Update) int { return u.size + db.quoted }
 
 // owns reports whether a record is that of the owner.
 func (db *DB) owns(u *Update) bool { return u != nil && u.node == db.self }
@@ -142,7 +150,7 @@ func (db *DB) Suspect(u *Update) bool {
 	if old == nil || db.owns(old) || old.UpdateEpoch != u.SuspectedDuplicate {
 		return false
 	}
-	dated := &Update{RoutingUpdate: old.RoutingUpdate, pool: db.pool} // no relay: it is the duplicate's
+	dated := &Update{RoutingUpdate: old.RoutingUpdate, size: old.size, pool: db.pool} // no relay: it is the duplicate's
 	dated.UpdateEpoch, dated.UpdateSequence = u.UpdateEpoch, u.UpdateSequence
 	db.pool.hold(dated)
 	db.set(dated.node, dated)
@@ -242,6 +250,7 @@ func (db *DB) Forget(now time.Time) (gone []string, next time.Time) {
 		db.records[l.node] = nil
 		db.version++
 		db.edges -= len(u.edges)
+		db.bytes -= db.size(u)
 		db.pool.release(u)
 	}
 	db.lost = kept

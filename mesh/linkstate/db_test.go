@@ -1,10 +1,12 @@
 package linkstate
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -198,6 +200,43 @@ func TestConnectionsAreBounded(t *testing.T) {
 	}
 	if db.edges != 0 {
 		t.Errorf("%d connections are counted when there are none", db.edges)
+	}
+}
+
+// So are their frames, of which a link that comes up gets all: though there are few
+// nodes, they may have long IDs, and IDs that take more bytes as this node writes them.
+func TestFramesAreBounded(t *testing.T) {
+	db := New(strings.Repeat("<", 255), NewPool())
+	total := func() (sum int) {
+		for _, frame := range db.Frames() {
+			sum += len(frame)
+		}
+		return sum
+	}
+	name := func(i int) string { return fmt.Sprintf("%04d%s", i, strings.Repeat(">", 251)) }
+	known := 0
+	for i := range 4000 {
+		frame := (&wire.RoutingUpdate{NodeID: name(i), UpdateEpoch: 1, ForwardingNode: "liar", Connections: map[string]float64{name(i + 1): 1}}).Encode()
+		u, _, err := db.pool.Parse(bytes.ReplaceAll(frame, []byte(`\u003e`), []byte(">")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if db.Apply(u) == Full {
+			break
+		}
+		known++
+	}
+	if sum := total(); sum > MaxBytes || sum < MaxBytes-10<<10 {
+		t.Errorf("the frames of %d nodes have %d bytes, at most %d are allowed and should be possible", known, sum, MaxBytes)
+	}
+	if sum := total(); sum != db.bytes {
+		t.Errorf("%d bytes are counted of %d", db.bytes, sum)
+	}
+	db.Suspect(parsed(db, &wire.RoutingUpdate{NodeID: name(0), UpdateEpoch: 2, SuspectedDuplicate: 1}))
+	db.Routes(t0)
+	db.Forget(t0.Add(ForgetAfter))
+	if db.bytes != 0 {
+		t.Errorf("%d bytes are counted after all were forgotten", db.bytes)
 	}
 }
 

@@ -68,6 +68,7 @@ func (p *Pool) Parse(frame []byte) (u *Update, forwarder string, err error) {
 		return nil, "", err
 	}
 	u = &Update{RoutingUpdate: *parsed, relay: parsed.Relay(), pool: p}
+	u.size = u.relay.Len()
 	u.ForwardingNode = ""
 	return u, parsed.ForwardingNode, nil
 }

@@ -13,6 +13,7 @@ type Update struct {
 	// RoutingUpdate has no ForwardingNode: that differs from frame to frame.
 	wire.RoutingUpdate
 	relay wire.Relay // empty: a suspicion has revoked it
+	size  int        // of the relay, or of what it was, in bytes
 
 	pool    *Pool
 	holders int // databases that hold it; while there are none, what follows is not set

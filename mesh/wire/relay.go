@@ -22,6 +22,13 @@ func (u *RoutingUpdate) Relay() Relay {
 // IsZero reports whether it is the zero value, of no update.
 func (r *Relay) IsZero() bool { return r.head == nil }
 
+// Len returns the length of the frames, in bytes, but for the node that passes it
+// on, which takes QuotedLen more.
+func (r *Relay) Len() int { return len(r.head) + len(r.tail) }
+
+// QuotedLen returns how many bytes a text takes in a frame.
+func QuotedLen(text string) int { return len(appendJSONString(nil, text)) }
+
 // AppendFrame appends the frame by which a node passes the update on: what
 // Encode makes of it with that ForwardingNode.
 func (r *Relay) AppendFrame(buf []byte, forwarder string) []byte {
