@@ -88,6 +88,7 @@ type Event struct {
 	Size     int    `json:"size,omitempty"`
 	Sum      uint64 `json:"sum,omitempty"`
 	Problem  string `json:"problem,omitempty"`
+	Detail   string `json:"detail,omitempty"` // of a unit, when its end is seen
 	Flaw     Flaw   `json:"flaw,omitempty"`
 	Trust    Trust  `json:"trust,omitempty"` // of a stream, at the end of its client; of a unit, when its end is seen, and at the end
 	Quiet    int64  `json:"quiet,omitempty"` // nanoseconds
@@ -116,6 +117,7 @@ func (e *Event) Append(b []byte) []byte {
 	number(`,"size":`, uint64(e.Size))
 	number(`,"sum":`, e.Sum)
 	text(`,"problem":`, e.Problem)
+	text(`,"detail":`, e.Detail)
 	text(`,"flaw":`, string(e.Flaw))
 	text(`,"trust":`, string(e.Trust))
 	number(`,"quiet":`, uint64(e.Quiet))

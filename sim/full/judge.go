@@ -128,6 +128,7 @@ func (j *judge) takeUnit(e eventlog.Event, u scenario.Unit, f *fate) {
 		}
 	case eventlog.Started:
 		f.processes = append(f.processes, e.Text)
+		j.judgePlaces(at, e, u)
 	case eventlog.Ended:
 		f.processes = slices.DeleteFunc(f.processes, func(p string) bool { return p == e.Text })
 	case eventlog.Released:
@@ -168,9 +169,13 @@ func (j *judge) judgeEnd(at time.Duration, e eventlog.Event, u scenario.Unit, f 
 	if j.judgeRefusal(at, e, u, f) {
 		return
 	}
+	stored, exceeds := j.stored(u)
 	want := work.Succeeded
-	if u.Exit != 0 {
+	if u.Exit != 0 || exceeds {
 		want = work.Failed
+	}
+	if e.Size > stored {
+		j.report(at, e.Node, check.RuleUnit, "unit %d has %d bytes of output: want %d at most", e.Unit, e.Size, stored)
 	}
 	if e.Text == work.Succeeded.String() {
 		j.counts.Succeeded++
@@ -190,6 +195,9 @@ func (j *judge) judgeEnd(at time.Duration, e eventlog.Event, u scenario.Unit, f 
 	// Without its submission answered, nobody was promised that it runs.
 	if f.submitted && e.Text != want.String() {
 		j.report(at, e.Node, check.RuleUnit, "unit %d with exit code %d is %s: want %v", e.Unit, u.Exit, e.Text, want)
+	}
+	if exceeds && e.Text == work.Failed.String() {
+		j.judgeExcess(at, e, stored)
 	}
 }
 

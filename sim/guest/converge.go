@@ -38,11 +38,14 @@ func (w *world) converge() {
 			}
 		}
 	}
-	var longest time.Duration
+	var longest, queued time.Duration
 	for _, u := range w.scenario.Units {
 		longest = max(longest, u.At-w.scenario.For+u.Duration, u.Duration, u.ReleaseAt-w.scenario.For)
+		if w.node(u.To).MaxParallel > 0 {
+			queued += u.Duration // of others before it
+		}
 	}
-	for end := time.Now().Add(patience + longest); !(w.converged(cores) && w.witness.rests()) && time.Now().Before(end); {
+	for end := time.Now().Add(patience + longest + queued); !(w.converged(cores) && w.witness.rests()) && time.Now().Before(end); {
 		time.Sleep(time.Second)
 	}
 }

@@ -102,9 +102,8 @@ func (m *machine) run(life *incarnation) error {
 
 // arguments are the command line of the daemon.
 func (m *machine) arguments() []string {
-	args := []string{"--node", "id=" + m.id, "datadir=/data", "--local-only",
-		"--work-command", "worktype=" + workType, "command=" + workType, "allowruntimeparams=true",
-		"--control-service", "service=" + controlName, "filename=" + controlSocket}
+	args := append([]string{"--node", "id=" + m.id, "datadir=/data", "--local-only"}, m.workCommand(workType)...)
+	args = append(args, "--control-service", "service="+controlName, "filename="+controlSocket)
 	if m.world.scenario.ControlTLS(m.id) {
 		args = append(args, "tls="+tlsItem)
 	}
@@ -124,6 +123,19 @@ func (m *machine) arguments() []string {
 		return args // nothing listens behind it
 	}
 	return append(args, streamArguments(m.world.scenario, m.id)...)
+}
+
+// workCommand is the item of a work type, of which all run the simulated command.
+func (m *machine) workCommand(name string) []string {
+	args := []string{"--work-command", "worktype=" + name, "command=" + workType, "allowruntimeparams=true"}
+	node := m.world.scenario.Nodes[m.number]
+	if node.MaxParallel > 0 {
+		args = append(args, "maxparallel="+strconv.Itoa(node.MaxParallel))
+	}
+	if node.MaxOutput > 0 {
+		args = append(args, "maxoutput="+strconv.Itoa(node.MaxOutput))
+	}
+	return args
 }
 
 // serves reports whether a daemon runs and has started. It requires the mutex acting

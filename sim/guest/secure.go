@@ -149,8 +149,8 @@ func (m *machine) secureArguments() (args []string) {
 	if m.files[signingKey] != nil {
 		args = append(args,
 			"--work-signing", "privatekey="+signingKey, "tokenexpiration="+node.Tokens().String(),
-			"--work-verification", "publickey="+verifyingKey,
-			"--work-command", "worktype="+signedType, "command="+workType, "allowruntimeparams=true", "verifysignature=true")
+			"--work-verification", "publickey="+verifyingKey)
+		args = append(append(args, m.workCommand(signedType)...), "verifysignature=true")
 	}
 	return args
 }

@@ -207,9 +207,10 @@ func (u *unit) follow() error {
 	if !status.State.Terminal() || int64(len(u.got)) < status.StdoutSize {
 		return fmt.Errorf("state %v, %d bytes of %d", status.State, len(u.got), status.StdoutSize)
 	}
-	e := eventlog.Event{Kind: eventlog.Seen, Node: u.From, Unit: u.number, Text: status.State.String(), Size: len(u.got), Trust: u.peers.Load().trust()}
-	if !bytes.Equal(u.got, outputOf(u.stdin, u.Stdout)) {
-		e.Problem = fmt.Sprintf("the output differs from the %d bytes that were written (%s)", u.Stdout, status.Detail)
+	e := eventlog.Event{Kind: eventlog.Seen, Node: u.From, Unit: u.number, Text: status.State.String(), Size: len(u.got), Detail: status.Detail, Trust: u.peers.Load().trust()}
+	node := u.world.node(u.To)
+	if stored, _ := node.Stored(u.Unit); !bytes.Equal(u.got, outputOf(u.stdin, u.Stdout)[:stored]) {
+		e.Problem = fmt.Sprintf("the output differs from the first %d bytes that were written (%s)", stored, status.Detail)
 	}
 	u.world.log.log(e)
 	u.end = &status

@@ -83,9 +83,6 @@ func (s *Scenario) encodeNodes() *yaml.Node {
 }
 
 func (n Node) encode() *yaml.Node {
-	if n.Kind != KindDeployed && n.Clock == (Clock{}) && len(n.Firewall) == 0 && n.Certificate == (Certificate{}) && n.TokenLife == 0 {
-		return textNode(n.ID)
-	}
 	m := flow()
 	m.text("id", n.ID)
 	if n.Kind == KindDeployed {
@@ -99,6 +96,11 @@ func (n Node) encode() *yaml.Node {
 	m.add("firewall", listOf(n.Firewall, Rule.encode))
 	m.add("certificate", n.Certificate.encode())
 	m.positive("token_life", n.TokenLife)
+	m.count("max_parallel", n.MaxParallel)
+	m.count("max_output", n.MaxOutput)
+	if len(m.node.Content) == 2 { // the ID is all there is to say
+		return textNode(n.ID)
+	}
 	return m.node
 }
 
@@ -251,6 +253,13 @@ func (m mapping) duration(key string, d time.Duration) { m.plain(key, d.String()
 func (m mapping) positive(key string, d time.Duration) {
 	if d != 0 {
 		m.duration(key, d)
+	}
+}
+
+// count leaves out zero.
+func (m mapping) count(key string, n int) {
+	if n != 0 {
+		m.plain(key, strconv.Itoa(n))
 	}
 }
 

@@ -139,6 +139,8 @@ func (d *decoder) node(n *yaml.Node) Node {
 			optional("clock", func(n *yaml.Node) { d.mapping(n, "node: clock", d.clockFields(&v.Clock)...) }),
 			optional("certificate", func(n *yaml.Node) { v.Certificate = d.certificate(n) }),
 			optional("token_life", scalar(d, "node: token_life", &v.TokenLife, parsePositiveDuration)),
+			optional("max_parallel", scalar(d, "node: max_parallel", &v.MaxParallel, parseCount(1, maxPlaces))),
+			optional("max_output", scalar(d, "node: max_output", &v.MaxOutput, parseCount(1, maxUnitBytes))),
 			optional("firewall", d.list("node: firewall", func(n *yaml.Node) { v.Firewall = append(v.Firewall, d.rule(n)) })))
 	} else {
 		scalar(d, "node", &v.ID, parseNodeID)(n)

@@ -62,6 +62,12 @@ var mistakes = []struct {
 		`f.yaml:3: node "b": the model of a deployed node shows no certificate; leave out kind or certificate`,
 		`f.yaml:9: unit: the control service of "c" has TLS for that on line 7, and none for that on line 9: want all units to that node`,
 	}},
+	{"limits", "nodes:\n  - {id: a, max_output: 0}\n  - {id: b, max_parallel: 1001}", []string{
+		`f.yaml:2: node: max_output: "0" is not a whole number from 1 to 67108864`, `f.yaml:3: node: max_parallel: "1001" is not a whole number from 1 to 1000`,
+	}},
+	{"limits of what does no work", "nodes:\n  - a\n  - {id: b, kind: deployed, max_output: 5}", []string{
+		`f.yaml:3: node "b": the model of a deployed node does no work; leave out kind, or max_parallel and max_output`,
+	}},
 	{"actions", "nodes: [a, b]\nlinks: [{from: a, to: b}]\ntimeline:\n  - {at: 1s, link: [a], do: down}\n  - {at: 1s, link: [a, b], do: dwon}", []string{
 		`f.yaml:4: action: link must name two nodes, such as [a, b]`, `f.yaml:5: action: do: "dwon" is unknown (did you mean "down"?)`,
 	}},

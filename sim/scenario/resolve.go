@@ -145,6 +145,9 @@ func (c *checker) nodesOf(s *Scenario) {
 		if n.TokenLife < 0 {
 			c.fail(n.line, "node %q: token_life %v must not be negative", n.ID, n.TokenLife)
 		}
+		if text := n.limits(); text != "" {
+			c.fail(n.line, "node %q: %s", n.ID, text)
+		}
 		if n.Certificate != (Certificate{}) && n.Kind == KindDeployed {
 			c.fail(n.line, "node %q: the model of a deployed node shows no certificate; leave out kind or certificate", n.ID)
 		}

@@ -69,6 +69,10 @@ type Node struct {
 	Certificate Certificate
 	// TokenLife is how long what it signs is valid; 0: DefaultTokenLife.
 	TokenLife time.Duration
+	// MaxParallel is how many units of a work type it runs at once, and MaxOutput how
+	// many bytes of output each may have, as maxparallel and maxoutput of its
+	// work-commands; 0: no limit.
+	MaxParallel, MaxOutput int
 
 	line int // of the file, for errors; 0: generated or built in code
 }

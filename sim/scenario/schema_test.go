@@ -27,7 +27,7 @@ nodes:
   - a
   - 12
   - {id: b, kind: deployed, clock: {offset: -1h, drift: 0.001}}
-  - {id: d, certificate: {from: -1h, until: 90s, node: a}, token_life: 30s}
+  - {id: d, certificate: {from: -1h, until: 90s, node: a}, token_life: 30s, max_parallel: 2, max_output: 1000}
   - {id: c, kind: ours, firewall: [{action: drop, fromnode: a, tonode: "/b.*/", fromservice: x, toservice: y}]}
 links:
   - {from: a, to: b, backend: tcp, tls: true, cost: 2.5, delay: {forward: 1ms, back: 2ms..3ms}, jitter: {forward: 1us, back: 0s},

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
@@ -52,7 +53,28 @@ const (
 	maxUnitBytes = 64 << 20
 	maxExit      = 255
 	maxChildren  = 1000
+	maxPlaces    = 1000 // units of a node that run at once, if that is limited
 )
+
+// Stored returns how many bytes of the output of a unit are kept if the node runs it,
+// and whether that is less than what is written: then the unit is to fail.
+func (n *Node) Stored(u Unit) (bytes int, exceeds bool) {
+	if n.MaxOutput == 0 || u.Stdout <= n.MaxOutput {
+		return u.Stdout, false
+	}
+	return n.MaxOutput, true
+}
+
+// limits says what is wrong with those of a node, or "".
+func (n *Node) limits() string {
+	switch {
+	case n.MaxParallel < 0 || n.MaxParallel > maxPlaces || n.MaxOutput < 0 || n.MaxOutput > maxUnitBytes:
+		return fmt.Sprintf("max_parallel %d must be from 1 to %d, and max_output %d from 1 to %d", n.MaxParallel, maxPlaces, n.MaxOutput, maxUnitBytes)
+	case n.Kind == KindDeployed && (n.MaxParallel > 0 || n.MaxOutput > 0):
+		return "the model of a deployed node does no work; leave out kind, or max_parallel and max_output"
+	}
+	return ""
+}
 
 func (d *decoder) unit(n *yaml.Node) Unit {
 	u := Unit{Output: Steady, line: n.Line}
@@ -85,9 +107,7 @@ func (u Unit) encode() *yaml.Node {
 	m.plain("exit", strconv.Itoa(u.Exit))
 	m.positive("cancel_at", u.CancelAt)
 	m.positive("release_at", u.ReleaseAt)
-	if u.Children > 0 {
-		m.plain("children", strconv.Itoa(u.Children))
-	}
+	m.count("children", u.Children)
 	if u.IgnoreSIGINT {
 		m.plain("ignore_sigint", "true")
 	}

@@ -45,6 +45,8 @@ func kinds(s *scenario.Scenario) [][]knob {
 		flags(len(s.Links), func(s *scenario.Scenario, i int) *bool { return &s.Links[i].TLS }),
 		durations(len(s.Nodes), 0, func(s *scenario.Scenario, i int) *time.Duration { return &s.Nodes[i].TokenLife }),
 		durations(len(s.Nodes), 0, func(s *scenario.Scenario, i int) *time.Duration { return &s.Nodes[i].Clock.Offset }),
+		counts(len(s.Nodes), 0, func(s *scenario.Scenario, i int) *int { return &s.Nodes[i].MaxParallel }),
+		counts(len(s.Nodes), 0, func(s *scenario.Scenario, i int) *int { return &s.Nodes[i].MaxOutput }),
 		knobs(len(s.Nodes), 0, 0.001, func(s *scenario.Scenario, i int) *float64 { return &s.Nodes[i].Clock.Drift }))
 	all = append(all, actions(s)...)
 	all = append(all, workload(s)...)
