@@ -64,7 +64,7 @@ func (f *Faults) Act(a scenario.Action) {
 		// How the node starts again is said by the restart, not by the crash.
 		f.remove(func(o *fault) bool { return o.Node == a.Node && keepsDown(o.Do) })
 		f.mesh.Do(a)
-	case scenario.SetClock:
+	case scenario.SetClock, scenario.Renew:
 		f.mesh.Do(a)
 	case scenario.Settle:
 		f.settle(a.Nodes)

@@ -85,6 +85,8 @@ func (m faulty) Do(a scenario.Action) {
 			n.powerOn()
 		}
 		m.boot(a.Node, a.OldEpoch)
+	case scenario.Renew:
+		m.renew(n, a.Certificate)
 	case scenario.SetClock:
 		// A daemon that runs goes by its monotonic clock: of the offset the next one
 		// learns.

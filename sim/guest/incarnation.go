@@ -130,11 +130,7 @@ func (i *incarnation) end() {
 }
 
 func (i *incarnation) readFile(name string) ([]byte, error) {
-	data, ok := i.machine.files[name]
-	if !ok {
-		return nil, fmt.Errorf("open %s: %w", name, fs.ErrNotExist)
-	}
-	return data, nil
+	return i.machine.files.read(name)
 }
 
 func (i *incarnation) host() daemon.Host {

@@ -38,7 +38,8 @@ type machine struct {
 	off         atomic.Int32  // how many reasons there are for it to be without power
 	instants    instants
 	sockets     *sockets
-	files       map[string][]byte           // that its daemons read: certificates and keys
+	files       *files                      // that its daemons read: certificates and keys
+	shown       []showing                   // its certificates, one after the other; guarded by the mutex acting of the world
 	life        *incarnation                // of the daemon that runs, nil while none does
 	sender      atomic.Pointer[incarnation] // which sends the datagrams of the workload; it may have ended
 	pauses      atomic.Int32                // how many reasons there are for it to be stopped

@@ -8,10 +8,12 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"receptor/internal/config"
@@ -38,29 +40,53 @@ const tlsItem = "node"
 // signedType is the work type of units that must be signed.
 const signedType = "signed"
 
-// notary makes the certificates and keys of a run, as cert-init and its kind do.
-type notary struct {
-	start time.Time
-	files map[string][]byte
+// files are what a machine has beside its disk. Its methods may be called from any
+// goroutine.
+type files struct {
+	mu   sync.Mutex
+	data map[string][]byte
 }
 
-func (n *notary) issuer() pki.Issuer {
-	write := func(name string, data []byte) error {
-		n.files[name] = data
-		return nil
-	}
-	return pki.Issuer{
-		ReadFile: n.read, WriteFile: write, WriteSecret: write, Now: func() time.Time { return n.start },
-		Confirm: func(string) (string, error) { return "", fs.ErrInvalid }, // everything is to be signed without a question
-	}
-}
-
-func (n *notary) read(name string) ([]byte, error) {
-	data, ok := n.files[name]
+func (f *files) read(name string) ([]byte, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	data, ok := f.data[name]
 	if !ok {
 		return nil, fmt.Errorf("open %s: %w", name, fs.ErrNotExist)
 	}
 	return data, nil
+}
+
+func (f *files) has(name string) bool {
+	_, err := f.read(name)
+	return err == nil
+}
+
+// write puts files in place, all at once.
+func (f *files) write(data map[string][]byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.data == nil {
+		f.data = make(map[string][]byte)
+	}
+	maps.Copy(f.data, data)
+}
+
+// notary makes the certificates and keys of a run, as cert-init and its kind do.
+type notary struct {
+	start time.Time
+	files files // of the authority, and what it has made last
+}
+
+func (n *notary) issuer() pki.Issuer {
+	write := func(name string, data []byte) error {
+		n.files.write(map[string][]byte{name: data})
+		return nil
+	}
+	return pki.Issuer{
+		ReadFile: n.files.read, WriteFile: write, WriteSecret: write, Now: func() time.Time { return n.start },
+		Confirm: func(string) (string, error) { return "", fs.ErrInvalid }, // everything is to be signed without a question
+	}
 }
 
 // at is a moment of the run.
@@ -69,54 +95,64 @@ func (n *notary) at(since time.Duration) time.Time { return n.start.Add(since) }
 // equip writes the certificates and keys that the machines of a scenario need. What
 // they have in common is made once.
 func (w *world) equip() error {
-	n := &notary{start: w.log.start, files: make(map[string][]byte)}
 	if w.scenario.Secured() != "" {
-		if err := w.issue(n); err != nil {
+		if err := w.certify(); err != nil {
 			return err
 		}
 	}
 	if slices.ContainsFunc(w.scenario.Units, func(u scenario.Unit) bool { return u.Signed }) {
-		return w.makeSigningKeys(n)
+		return w.makeSigningKeys()
 	}
 	return nil
 }
 
-// issue has an authority sign a certificate for each node.
-func (w *world) issue(n *notary) error {
+// certify has an authority sign a certificate for each node.
+func (w *world) certify() error {
+	w.notary = &notary{start: w.log.start}
 	from, until := scenario.Certificate{}.Span()
 	ca := config.CertInit{
 		CommonName: "simulated", KeyType: config.KeyEd25519, OutCert: authorityFile, OutKey: authorityKey,
-		NotBefore: n.at(from), NotAfter: n.at(until),
+		NotBefore: w.notary.at(from), NotAfter: w.notary.at(until),
 	}
-	if err := n.issuer().Run(&config.Config{CertInits: []config.CertInit{ca}}); err != nil {
+	if err := w.notary.issuer().Run(&config.Config{CertInits: []config.CertInit{ca}}); err != nil {
 		return err
 	}
 	for _, node := range w.scenario.Nodes {
-		const request = "request"
-		from, until := node.Certificate.Span()
-		named := cmp.Or(node.Certificate.Node, node.ID)
-		err := n.issuer().Run(&config.Config{
-			CertMakeReqs: []config.CertMakeReq{{
-				CommonName: node.ID, KeyType: config.KeyEd25519, IPs: []netip.Addr{netip.MustParseAddr("127.0.0.1")}, NodeIDs: []string{named},
-				OutReq: request, OutKey: certificateKey,
-			}},
-			CertSignReqs: []config.CertSignReq{{
-				Req: request, CACert: authorityFile, CAKey: authorityKey, NotBefore: n.at(from), NotAfter: n.at(until), OutCert: certificateFile, Verify: true,
-			}},
-		})
-		if err != nil {
-			return fmt.Errorf("certificate of %s: %w", node.ID, err)
-		}
-		m := w.machines[node.ID]
-		for _, name := range []string{authorityFile, certificateFile, certificateKey} {
-			m.files[name] = n.files[name]
+		if err := w.issue(node, node.Certificate); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// issue has the authority sign a certificate for a node, and puts it in the files of its
+// machine.
+func (w *world) issue(node scenario.Node, c scenario.Certificate) error {
+	const request = "request"
+	n := w.notary
+	from, until := c.Span()
+	err := n.issuer().Run(&config.Config{
+		CertMakeReqs: []config.CertMakeReq{{
+			CommonName: node.ID, KeyType: config.KeyEd25519, IPs: []netip.Addr{netip.MustParseAddr("127.0.0.1")},
+			NodeIDs: []string{cmp.Or(node.Certificate.Node, node.ID)}, OutReq: request, OutKey: certificateKey,
+		}},
+		CertSignReqs: []config.CertSignReq{{
+			Req: request, CACert: authorityFile, CAKey: authorityKey, NotBefore: n.at(from), NotAfter: n.at(until), OutCert: certificateFile, Verify: true,
+		}},
+	})
+	if err != nil {
+		return fmt.Errorf("certificate of %s: %w", node.ID, err)
+	}
+	made := make(map[string][]byte)
+	for _, name := range []string{authorityFile, certificateFile, certificateKey} {
+		made[name], _ = n.files.read(name) // they have just been written
+	}
+	w.machines[node.ID].files.write(made)
 	return nil
 }
 
 // makeSigningKeys gives all nodes the one pair of keys for signatures of units.
-func (w *world) makeSigningKeys(n *notary) error {
+func (w *world) makeSigningKeys() error {
 	public, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		return err
@@ -130,8 +166,10 @@ func (w *world) makeSigningKeys(n *notary) error {
 		return err
 	}
 	for _, m := range w.machines {
-		m.files[signingKey] = pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})
-		m.files[verifyingKey] = pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: open})
+		m.files.write(map[string][]byte{
+			signingKey:   pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}),
+			verifyingKey: pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: open}),
+		})
 	}
 	return nil
 }
@@ -139,14 +177,14 @@ func (w *world) makeSigningKeys(n *notary) error {
 // secureArguments are what the daemon is told about certificates and signatures.
 func (m *machine) secureArguments() (args []string) {
 	node := m.world.scenario.Nodes[m.number]
-	if m.files[certificateFile] != nil {
+	if m.files.has(certificateFile) {
 		// A node does not start with a certificate for another one unless it is told to.
 		show := []string{"name=" + tlsItem, "cert=" + certificateFile, "key=" + certificateKey,
 			"skipreceptornamescheck=" + strconv.FormatBool(node.Certificate.Node != "")}
 		args = append(append(append(args, "--tls-server"), show...), "requireclientcert=true", "clientcas="+authorityFile)
 		args = append(append(append(args, "--tls-client"), show...), "rootcas="+authorityFile)
 	}
-	if m.files[signingKey] != nil {
+	if m.files.has(signingKey) {
 		args = append(args,
 			"--work-signing", "privatekey="+signingKey, "tokenexpiration="+node.Tokens().String(),
 			"--work-verification", "publickey="+verifyingKey)
@@ -184,7 +222,7 @@ func (w *world) believes(l scenario.Link) (both bool, lasts time.Duration) {
 		if judge == nil {
 			continue // there is no link
 		}
-		now, v := judge.Now(), w.validity(ends[1])
+		now, v := judge.Now(), w.validity(w.shows(ends[1]))
 		both = both && v.covers(now)
 		for _, edge := range []time.Time{v.first, v.last.Add(1)} {
 			if now.Before(edge) {

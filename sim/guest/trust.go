@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"slices"
 	"time"
 
 	"receptor/sim/eventlog"
@@ -10,12 +11,39 @@ import (
 // validity is when a certificate is valid, by the clock of whom it is shown to.
 type validity struct{ first, last time.Time }
 
-// validity returns that of the certificate of a node. It has whole seconds, and is
-// valid up to the last.
-func (w *world) validity(node string) validity {
-	from, until := w.node(node).Certificate.Span()
+// showing is a certificate of a machine, from when it was put in place on.
+type showing struct {
+	certificate scenario.Certificate
+	since       map[*incarnation]time.Time // what clocks of daemons showed then; others have never seen the one before
+}
+
+// validity is when the certificate is valid. It has whole seconds, and is valid up to
+// the last.
+func (w *world) validity(c scenario.Certificate) validity {
+	from, until := c.Span()
 	start := w.log.start
 	return validity{start.Add(from).Truncate(time.Second), start.Add(until).Truncate(time.Second)}
+}
+
+// shows returns the certificate that a node has now. It requires the mutex acting.
+func (w *world) shows(node string) scenario.Certificate {
+	all := w.machines[node].shown
+	return all[len(all)-1].certificate
+}
+
+// renew puts another certificate in the files of a machine. It requires the mutex
+// acting.
+func (w *world) renew(m *machine, c scenario.Certificate) {
+	if err := w.issue(w.node(m.id), c); err != nil {
+		panic("guest: the scenario was checked, and has a certificate that cannot be made: " + err.Error())
+	}
+	since := make(map[*incarnation]time.Time)
+	for _, o := range w.machines {
+		if o.life != nil {
+			since[o.life] = o.life.Now()
+		}
+	}
+	m.shown = append(m.shown, showing{c, since})
 }
 
 func (v validity) covers(t time.Time) bool { return !t.Before(v.first) && !t.After(v.last) }
@@ -87,22 +115,54 @@ func (a *acquaintance) trust() eventlog.Trust {
 // believed the other all the time. It requires the mutex acting of the world.
 func (a *acquaintance) believes(end int) eventlog.Trust {
 	other := a.ends[1-end]
-	shown := a.world.node(other).Certificate
+	shown := a.world.machines[other].shown
 	life := a.world.machines[a.ends[end]].life
-	switch {
-	case shown.Node != "" && shown.Node != other:
+	switch named := shown[0].certificate.Node; {
+	case named != "" && named != other:
 		return eventlog.Never
-	case !shown.Bounded():
+	case !slices.ContainsFunc(shown, func(s showing) bool { return s.certificate.Bounded() }):
 		return eventlog.Always
 	case life == nil || life != a.lives[end]:
 		return eventlog.Sometimes
 	}
-	v, now := a.world.validity(other), life.Now()
+	var all eventlog.Trust // of the certificates that there were meanwhile
+	now, valid := life.Now(), false
+	for i, s := range shown {
+		v, from, until := a.world.validity(s.certificate), a.since[end], now
+		valid = valid || v.meets(from, until)
+		if t := s.since[life]; t.After(from) {
+			from = t
+		}
+		if i+1 < len(shown) {
+			until = shown[i+1].since[life] // the zero time: it was gone before
+		}
+		if until.Before(from) {
+			continue
+		}
+		if this := v.within(from, until); all == "" || all == this {
+			all = this
+		} else {
+			all = eventlog.Sometimes
+		}
+	}
+	if all == eventlog.Never && valid {
+		return eventlog.Sometimes // a session that was made with an earlier certificate may be there
+	}
+	return all
+}
+
+// within says whether a certificate is valid all the time between two moments.
+func (v validity) within(from, until time.Time) eventlog.Trust {
 	switch {
-	case v.covers(a.since[end]) && v.covers(now):
+	case v.covers(from) && v.covers(until):
 		return eventlog.Always
-	case v.last.Before(a.since[end]) || now.Before(v.first):
+	case !v.meets(from, until):
 		return eventlog.Never
 	}
 	return eventlog.Sometimes
+}
+
+// meets reports whether it is valid at some time between two moments.
+func (v validity) meets(from, until time.Time) bool {
+	return !v.last.Before(from) && !until.Before(v.first)
 }

@@ -26,6 +26,7 @@ type world struct {
 	over     atomic.Bool // clients give up
 	units    []*unit
 	sessions []*acquaintance // of units, guarded by acting
+	notary   *notary
 	routes   []*route
 	witness  *witness
 	offers   *offers
@@ -34,7 +35,7 @@ type world struct {
 func newWorld(s *scenario.Scenario, log *logger) *world {
 	w := &world{scenario: s, log: log, machines: make(map[string]*machine)}
 	for i, n := range s.Nodes {
-		m := &machine{id: n.ID, name: n.ID, number: i, kind: n.Kind, world: w, system: newSystem(n.ID), sockets: newSockets(), files: make(map[string][]byte)}
+		m := &machine{id: n.ID, name: n.ID, number: i, kind: n.Kind, world: w, system: newSystem(n.ID), sockets: newSockets(), files: new(files), shown: []showing{{certificate: n.Certificate}}}
 		m.disk = m.newDisk()
 		rules, err := n.Rules()
 		if err != nil {

@@ -63,6 +63,9 @@ const (
 	Duplicate Do = "duplicate"
 	// SetClock puts its clock wrong by Clock.
 	SetClock Do = "clock"
+	// Renew puts another certificate with its key, Certificate, in the files of its
+	// machine.
+	Renew Do = "renew"
 	// Forge: it sends its peers a forged or corrupt frame, Every once.
 	Forge Do = "forge"
 )
@@ -91,6 +94,9 @@ type Action struct {
 	Via string
 	// Clock is what SetClock sets.
 	Clock Clock
+	// Certificate is what Renew puts in place. It names the node that the one before
+	// does: its Node is "".
+	Certificate Certificate
 	// Loss is what a PowerCut leaves of what was not synced; "" is LoseAll.
 	Loss Loss
 	// Probability is that of DiskErrors.
@@ -154,6 +160,7 @@ type takes struct {
 	via, clock        bool
 	loss, when        bool
 	probability       bool
+	certificate       bool
 	lasts, endless    bool // it may have a For; it may do without
 }
 
@@ -179,6 +186,7 @@ var actions = map[Do]takes{
 	DiskLies:   {node: true, lasts: true},
 	Duplicate:  {node: true, via: true, lasts: true, endless: true},
 	SetClock:   {node: true, clock: true, endless: true},
+	Renew:      {node: true, certificate: true, endless: true},
 	Forge:      {node: true, every: true, lasts: true},
 }
 
@@ -186,7 +194,7 @@ var actions = map[Do]takes{
 func dos() []Do {
 	return []Do{Down, Up, Flap, Clog, Unclog, Split, Heal, Settle,
 		Pause, Slow, Resume, Crash, Restart, Wipe, PowerCut,
-		DiskFull, DiskSlow, DiskErrors, DiskLies, Duplicate, SetClock, Forge}
+		DiskFull, DiskSlow, DiskErrors, DiskLies, Duplicate, SetClock, Renew, Forge}
 }
 
 // NeedsDisk tells whether an action is about the disk of a machine, or an instant
@@ -222,6 +230,7 @@ func (a *Action) problem() string {
 		{"when", a.When != When{}, t.when, false},
 		{"probability", a.Probability != 0, t.probability, true},
 		{"for", a.For != 0, t.lasts, !t.endless},
+		{"certificate", a.Certificate != Certificate{}, t.certificate, false},
 		{"offset or drift", a.Clock != Clock{}, t.clock, false},
 	} {
 		switch {
@@ -238,6 +247,9 @@ func (a *Action) problem() string {
 		return fmt.Sprintf("every %v for %v are more than %d turns", a.Every, a.For, maxCount)
 	}
 	if text := a.When.problem(); text != "" {
+		return text
+	}
+	if text := a.Certificate.problem(); text != "" {
 		return text
 	}
 	return a.Clock.problem()

@@ -7,7 +7,7 @@ import (
 
 // Cores returns the parts of the mesh that must recover in the end: the nodes of
 // the action Settle, or all if there is none, by those links between them that no
-// certificate can keep apart. They are sorted, and so are the node IDs in each.
+// certificate keeps apart at last. They are sorted, and so are the node IDs in each.
 func (s *Scenario) Cores() [][]string {
 	var nodes []string
 	for _, n := range s.Nodes {
@@ -26,7 +26,7 @@ func (s *Scenario) Cores() [][]string {
 	for _, l := range s.Links {
 		from, ok := part[l.From]
 		to, also := part[l.To]
-		if !ok || !also || s.MayRefuse(l) {
+		if !ok || !also || s.endsRefused(l) {
 			continue
 		}
 		for _, id := range nodes {

@@ -178,6 +178,7 @@ func (a Action) encode() *yaml.Node {
 		m.text("epoch", oldEpoch)
 	}
 	m.clock(a.Clock)
+	m.add("certificate", a.Certificate.encode())
 	m.text("loss", string(a.Loss))
 	if a.Probability != 0 {
 		m.plain("probability", formatFloat(a.Probability))

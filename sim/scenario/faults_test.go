@@ -29,7 +29,7 @@ nodes: [{id: a, clock: {offset: -3s, drift: 0.01}}, {id: b, firewall: [{action: 
 links:
   - {from: a, to: b, backend: udp, delay: 5ms, jitter: 1ms, distribution: normal, loss: 0.1, burst: 4,
      duplicate: 0.2, reorder: 0.3, corrupt: {forward: 0, back: 0.5}, bandwidth: 1.5Mbit, queue: 64kB}
-  - {from: b, to: c, bandwidth: {forward: 0bit, back: 10kbit}, queue: {forward: 0, back: 1MB}}
+  - {from: b, to: c, tls: true, bandwidth: {forward: 0bit, back: 10kbit}, queue: {forward: 0, back: 1MB}}
 workload:
   services: [{node: a, name: web, at: 1s, for: 5s}, {node: b, name: db}]
 timeline:
@@ -54,6 +54,7 @@ timeline:
   - {at: 13s, do: disk-lies, node: a, for: 1s}
   - {at: 14s, do: duplicate, node: a, via: c, for: 1s}
   - {at: 15s, do: clock, node: a, offset: 1h, drift: -0.1}
+  - {at: 15s, do: renew, node: a, certificate: {from: -1h, until: 90s}}
   - {at: 16s, do: forge, node: a, for: 1s, every: 10ms}
   - {at: 17s, do: settle, nodes: [b, c]}
 expect: {converges: true}
@@ -89,21 +90,25 @@ func TestEveryActionComesBackFromItsFile(t *testing.T) {
 func TestBadActionsAreExplained(t *testing.T) {
 	t.Parallel()
 	for action, want := range map[string]string{
-		`{at: 1s, do: down}`:                                   "down needs link",
-		`{at: 1s, do: down, link: [a, b], node: a}`:            "down takes no node",
-		`{at: 1s, do: flap, link: [a, b], for: 1s}`:            "flap needs every",
-		`{at: 1s, do: flap, link: [a, b], every: 1s}`:          "flap needs for",
-		`{at: 1s, do: up, link: [a, b], for: 1s}`:              "up takes no for",
-		`{at: 1s, do: pauze, node: a}`:                         `"pauze" is unknown (did you mean "pause"?)`,
-		`{at: 1s, do: pause, node: x}`:                         `action pause: there is no node "x"`,
-		`{at: 1s, do: split, nodes: [a, x]}`:                   `action split: there is no node "x"`,
-		`{at: 1s, do: duplicate, node: a, via: x}`:             `action duplicate: via: there is no node "x"`,
-		`{at: 1s, do: clock, node: a, drift: 2}`:               `"2" is not a drift`,
-		`{at: 1s, do: clock, node: a, offset: 1}`:              `"1" is not a duration`,
-		`{at: 1s, do: crash, node: a, epoch: newer}`:           `"newer" is unknown`,
-		`{at: 1s, do: down, link: [a, b], one_way: yes}`:       `"yes" is neither true nor false`,
-		`{at: 1s, do: forge, node: a, for: 9999h, every: 1ms}`: "turns",
-		`{at: 1s, do: down, link: [a, b], for: 0s}`:            "0 can never be reached",
+		`{at: 1s, do: down}`:                                               "down needs link",
+		`{at: 1s, do: down, link: [a, b], node: a}`:                        "down takes no node",
+		`{at: 1s, do: flap, link: [a, b], for: 1s}`:                        "flap needs every",
+		`{at: 1s, do: flap, link: [a, b], every: 1s}`:                      "flap needs for",
+		`{at: 1s, do: up, link: [a, b], for: 1s}`:                          "up takes no for",
+		`{at: 1s, do: pauze, node: a}`:                                     `"pauze" is unknown (did you mean "pause"?)`,
+		`{at: 1s, do: pause, node: x}`:                                     `action pause: there is no node "x"`,
+		`{at: 1s, do: split, nodes: [a, x]}`:                               `action split: there is no node "x"`,
+		`{at: 1s, do: duplicate, node: a, via: x}`:                         `action duplicate: via: there is no node "x"`,
+		`{at: 1s, do: clock, node: a, drift: 2}`:                           `"2" is not a drift`,
+		`{at: 1s, do: clock, node: a, offset: 1}`:                          `"1" is not a duration`,
+		`{at: 1s, do: crash, node: a, epoch: newer}`:                       `"newer" is unknown`,
+		`{at: 1s, do: down, link: [a, b], one_way: yes}`:                   `"yes" is neither true nor false`,
+		`{at: 1s, do: forge, node: a, for: 9999h, every: 1ms}`:             "turns",
+		`{at: 1s, do: renew}`:                                              "renew needs node",
+		`{at: 1s, do: renew, node: a, for: 1s}`:                            "renew takes no for",
+		`{at: 1s, do: renew, node: a, certificate: {from: 2s, until: 1s}}`: "it is valid until 1s, which is not later than from 2s",
+		`{at: 1s, do: renew, node: a}`:                                     "no link, stream or unit has tls",
+		`{at: 1s, do: down, link: [a, b], for: 0s}`:                        "0 can never be reached",
 	} {
 		_, err := Parse("f.yaml", []byte("nodes: [a, b]\nlinks: [{from: a, to: b}]\ntimeline:\n  - "+action+"\n"))
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "f.yaml:4: ") {

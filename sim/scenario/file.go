@@ -137,7 +137,7 @@ func (d *decoder) node(n *yaml.Node) Node {
 			required("id", scalar(d, "node id", &v.ID, parseNodeID)),
 			optional("kind", scalar(d, "node: kind", &v.Kind, parseOneOf(KindOurs, KindDeployed))),
 			optional("clock", func(n *yaml.Node) { d.mapping(n, "node: clock", d.clockFields(&v.Clock)...) }),
-			optional("certificate", func(n *yaml.Node) { v.Certificate = d.certificate(n) }),
+			optional("certificate", func(n *yaml.Node) { v.Certificate = d.certificate(n, "node: certificate") }),
 			optional("token_life", scalar(d, "node: token_life", &v.TokenLife, parsePositiveDuration)),
 			optional("max_parallel", scalar(d, "node: max_parallel", &v.MaxParallel, parseCount(1, maxPlaces))),
 			optional("max_output", scalar(d, "node: max_output", &v.MaxOutput, parseCount(1, maxUnitBytes))),
@@ -283,6 +283,7 @@ func (d *decoder) action(n *yaml.Node) Action {
 			scalar(d, "action: epoch", &which, parseOneOf(newEpoch, oldEpoch))(n)
 			a.OldEpoch = which == oldEpoch
 		}),
+		optional("certificate", func(n *yaml.Node) { a.Certificate = d.certificate(n, "action: certificate") }),
 		optional("via", scalar(d, "action: via", &a.Via, parseText)),
 		optional("loss", scalar(d, "action: loss", &a.Loss, parseOneOf(LoseAll, Torn, Reordered))),
 		optional("probability", scalar(d, "action: probability", &a.Probability, parseErrorRate)),

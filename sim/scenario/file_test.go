@@ -62,6 +62,11 @@ var mistakes = []struct {
 		`f.yaml:3: node "b": the model of a deployed node shows no certificate; leave out kind or certificate`,
 		`f.yaml:9: unit: the control service of "c" has TLS for that on line 7, and none for that on line 9: want all units to that node`,
 	}},
+	{"renewals", "nodes:\n  - {id: a, certificate: {node: b}}\n  - b\n  - {id: c, kind: deployed}\nlinks: [{from: a, to: b, tls: true}]\ntimeline:\n" +
+		"  - {at: 1s, do: renew, node: a, certificate: {node: b}}\n  - {at: 1s, do: renew, node: c}", []string{
+		`f.yaml:7: action renew: a certificate that is renewed names the node that the one before names: leave out node: b`,
+		`f.yaml:8: action renew: the model of the deployed node "c" shows no certificate; give it another node`,
+	}},
 	{"limits", "nodes:\n  - {id: a, max_output: 0}\n  - {id: b, max_parallel: 1001}", []string{
 		`f.yaml:2: node: max_output: "0" is not a whole number from 1 to 67108864`, `f.yaml:3: node: max_parallel: "1001" is not a whole number from 1 to 1000`,
 	}},

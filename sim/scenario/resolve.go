@@ -272,6 +272,9 @@ func (c *checker) eventsOf(s *Scenario) {
 	}
 	for i := range s.Timeline {
 		c.action(&s.Timeline[i])
+		if s.Timeline[i].Do == Renew {
+			c.renewal(s, &s.Timeline[i])
+		}
 	}
 }
 

@@ -49,6 +49,7 @@ timeline:
   - {at: 5s, do: duplicate, node: a, via: b, for: 1s}
   - {at: 5s, do: power-cut, node: a, loss: torn, for: 1s, when: {op: sync, file: status, count: 3}}
   - {at: 5s, do: disk-errors, node: a, for: 1s, probability: 0.5}
+  - {at: 6s, do: renew, node: d, certificate: {from: 1s, until: 80s}}
   - {at: 6s, do: clock, node: a, offset: 1s, drift: -0.01}
 expect: {converged_within: 10s, lost_pings: 1, converges: true}
 `
@@ -159,7 +160,7 @@ func TestSchemaKnowsWhatActionsTake(t *testing.T) {
 	s := schema{compiled: compiled}
 	keys := []string{
 		"link: [a, b]", "one_way: true", "nodes: [a]", "node: a", "every: 1ms", "by: 1ms", "epoch: old", "via: b", "for: 1s", "offset: 1s", "drift: 0.01",
-		"loss: torn", "probability: 0.5", "when: {op: sync}",
+		"certificate: {from: 1s}", "loss: torn", "probability: 0.5", "when: {op: sync}",
 	}
 	const subject, lasting = 1<<0 | 1<<3, 1 << 8 // link or node; for
 	taken := 0

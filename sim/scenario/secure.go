@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -51,9 +52,9 @@ func (n *Node) Tokens() time.Duration {
 	return n.TokenLife
 }
 
-func (d *decoder) certificate(n *yaml.Node) Certificate {
+func (d *decoder) certificate(n *yaml.Node, what string) Certificate {
 	v := Certificate{From: -ever, Until: ever}
-	d.mapping(n, "node: certificate",
+	d.mapping(n, what,
 		optional("node", scalar(d, "certificate: node", &v.Node, parseNodeID)),
 		optional("from", scalar(d, "certificate: from", &v.From, parseOffset)),
 		optional("until", scalar(d, "certificate: until", &v.Until, parseOffset)))
@@ -159,15 +160,58 @@ func (u Unit) place() string {
 // MayRefuse reports whether an end of the link may not believe the certificate of
 // the other at some time.
 func (s *Scenario) MayRefuse(l Link) bool {
-	if !l.TLS {
-		return false
-	}
+	return l.TLS && slices.ContainsFunc(append(s.certificates(l.From), s.certificates(l.To)...), Certificate.Bounded)
+}
+
+// endsRefused reports whether that may be so of the certificates that the two have at
+// last.
+func (s *Scenario) endsRefused(l Link) bool {
+	return l.TLS && slices.ContainsFunc([]string{l.From, l.To}, func(id string) bool {
+		all := s.certificates(id)
+		return all[len(all)-1].Bounded()
+	})
+}
+
+// certificates returns those that a node has, one after the other.
+func (s *Scenario) certificates(node string) (all []Certificate) {
 	for _, n := range s.Nodes {
-		if (n.ID == l.From || n.ID == l.To) && n.Certificate.Bounded() {
-			return true
+		if n.ID == node {
+			all = append(all, n.Certificate)
 		}
 	}
-	return false
+	var renewals []Action
+	settled := s.For
+	for _, a := range s.Timeline {
+		switch {
+		case a.Do == Renew && a.Node == node:
+			renewals = append(renewals, a)
+		case a.Do == Settle:
+			settled = min(settled, a.At)
+		}
+	}
+	slices.SortStableFunc(renewals, func(a, b Action) int { return cmp.Compare(a.At, b.At) })
+	for _, a := range renewals {
+		if a.At < settled { // nothing is done from then on
+			all = append(all, a.Certificate)
+		}
+	}
+	return all
+}
+
+// renewal finds what is wrong with a renewal, which the rest of the scenario decides.
+func (c *checker) renewal(s *Scenario, a *Action) {
+	for _, n := range s.Nodes {
+		if n.ID == a.Node && n.Kind == KindDeployed {
+			c.fail(a.line, "action renew: the model of the deployed node %q shows no certificate; give it another node", a.Node)
+			return
+		}
+	}
+	switch {
+	case a.Certificate.Node != "":
+		c.fail(a.line, "action renew: a certificate that is renewed names the node that the one before names: leave out node: %s", a.Certificate.Node)
+	case s.Secured() == "":
+		c.fail(a.line, "action renew: no link, stream or unit has tls, so nobody would look at the certificate: leave out the action, or say tls: true where there is to be TLS")
+	}
 }
 
 // Secured says what of a scenario has to do with certificates, "" if nothing has: the
