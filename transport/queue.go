@@ -18,6 +18,15 @@ const (
 	MaxQueuedControl = 16 << 20
 )
 
+// What control frames may have of a link where data waits, too: all of it for some
+// bytes, so that news are not held up, and beyond that so many times what data has. A
+// peer that has nodes to tell of without end, or a mesh that is large for a link that
+// is slow, would else keep all data from it.
+const (
+	controlBurst = 64 << 10
+	controlShare = 3
+)
+
 // shortFrame is the longest frame, in bytes, that its sender may write.
 const shortFrame = 512
 
@@ -34,9 +43,9 @@ var (
 	errFrameEmpty   = errors.New("frame is empty")
 )
 
-// Queue is the send queue of a link: frames of two classes, of which control
-// frames leave first. Data frames between the same two services leave in order,
-// and such flows by turns. Push never blocks; Take is for the link's one writer.
+// Queue is the send queue of a link: frames of two classes, of which control frames
+// leave first, but not for ever (see controlBurst). Data frames between the same two
+// services leave in order, and such flows by turns. Push never blocks; Take is for the link's one writer.
 type Queue struct {
 	maxFrame int
 	try      func(frame []byte) bool // see TryWriter, or nil
@@ -46,6 +55,7 @@ type Queue struct {
 	ready   sync.Cond
 	control fifo
 	data    flows
+	ahead   int       // bytes of control frames that have left before data, as long as they wait
 	waiting bool      // the writer has nothing to do
 	sent    time.Time // about when something was sent last
 	closed  bool      // no more pushes
@@ -109,8 +119,8 @@ func (q *Queue) direct(frame []byte) bool {
 
 func (q *Queue) empty() bool { return q.control.empty() && q.data.empty() }
 
-// Take waits for frames and appends up to max of them to buf, control frames
-// first. It returns nothing once the queue is closed and empty.
+// Take waits for frames and appends up to max of them to buf. It returns nothing once
+// the queue is closed and empty.
 func (q *Queue) Take(buf [][]byte, max int) [][]byte {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -122,13 +132,25 @@ func (q *Queue) Take(buf [][]byte, max int) [][]byte {
 		q.ready.Wait()
 	}
 	q.waiting = false
-	for ; max > 0 && !q.control.empty(); max-- {
-		buf = append(buf, q.control.pop())
-	}
-	for ; max > 0 && !q.data.empty(); max-- {
-		buf = append(buf, q.data.pop())
+	for ; max > 0 && !q.empty(); max-- {
+		buf = append(buf, q.pop())
 	}
 	return buf
+}
+
+// pop takes the next frame; there must be one. It requires mu.
+func (q *Queue) pop() (frame []byte) {
+	if q.control.empty() || q.ahead >= controlBurst && !q.data.empty() {
+		frame = q.data.pop()
+		q.ahead = max(0, q.ahead-controlShare*len(frame))
+	} else {
+		frame = q.control.pop()
+		q.ahead += len(frame)
+	}
+	if q.data.empty() {
+		q.ahead = 0 // none of it waits
+	}
+	return frame
 }
 
 // Close refuses further frames and forgets queued data; control frames remain

@@ -35,6 +35,34 @@ func TestQueueControlLeavesFirst(t *testing.T) {
 	}
 }
 
+// However many control frames there are, data that waits has a quarter of the link,
+// and none is held up by fewer of them.
+func TestQueueControlLeavesRoomForData(t *testing.T) {
+	q := NewQueue(MaxFrame)
+	frame := func(class byte) []byte { return append([]byte{class}, make([]byte, 999)...) }
+	const each = 1000
+	for range each {
+		q.Push(frame(0))
+		q.Push(frame(1))
+	}
+	first, among := -1, 0 // the first data frame, and how many there are before the last control frame
+	for n, data, controls := 0, 0, 0; n < 2*each; n++ {
+		if IsData(q.Take(nil, 1)[0]) {
+			if data++; first < 0 {
+				first = n
+			}
+		} else if controls++; controls == each {
+			among = data
+		}
+	}
+	if want := (controlBurst + 999) / 1000; first != want {
+		t.Errorf("the first data frame leaves after %d control frames, want %d", first, want)
+	}
+	if want := (each - first) / controlShare; among < want-1 || among > want+1 {
+		t.Errorf("%d data frames leave among %d control frames, want %d", among, each, want)
+	}
+}
+
 // The ring keeps its order while it grows with its head anywhere.
 func TestQueueOrder(t *testing.T) {
 	q := NewQueue(MaxFrame)
