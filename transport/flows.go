@@ -11,6 +11,11 @@ const (
 // the longest datagram of the mesh.
 const turn = 16384 + addressesEnd
 
+// maxFlows bounds the flows that are told apart: whoever can send a datagram can begin
+// one, by naming another service, and each takes far more memory than that datagram.
+// Those that begin beyond it are one flow, the crowd, as long as any of them waits.
+const maxFlows = 4096
+
 // maxSpare bounds the empty flows that are kept for new ones.
 const maxSpare = 16
 
@@ -56,7 +61,8 @@ func (r *ring) take() *flow {
 // send for a whole round. As turns of the two kinds alternate, flows that begin without
 // end leave half of the link to the others.
 type flows struct {
-	all   map[addresses]*flow
+	all   map[addresses]*flow // but for the crowd
+	crowd *flow
 	fresh ring // those that begin, for one turn
 	rest  ring // those that have had one; some have nothing to send
 	later bool // the turn is one of rest
@@ -73,6 +79,9 @@ func (f *flows) push(frame []byte) bool {
 		between = addresses(frame[addressesAt:addressesEnd])
 	}
 	of := f.all[between]
+	if of == nil {
+		of = f.crowd
+	}
 	used := len(frame)
 	if of != nil {
 		used += of.bytes
@@ -98,7 +107,11 @@ func (f *flows) add(between addresses) *flow {
 		of, f.spare = f.spare[n-1], f.spare[:n-1]
 	}
 	of.between, of.credit = between, turn
-	f.all[between] = of
+	if len(f.all) < maxFlows {
+		f.all[between] = of
+	} else {
+		f.crowd = of
+	}
 	f.fresh.add(of)
 	return of
 }
@@ -150,7 +163,11 @@ func (f *flows) endTurn(r *ring) {
 
 // forget is for a flow that had nothing to send for a round.
 func (f *flows) forget(of *flow) {
-	delete(f.all, of.between)
+	if of == f.crowd {
+		f.crowd = nil
+	} else {
+		delete(f.all, of.between)
+	}
 	if len(f.spare) < maxSpare {
 		f.spare = append(f.spare, of)
 	}

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"encoding/binary"
 	"testing"
 )
 
@@ -150,5 +151,45 @@ func TestFlowsLeaveRoom(t *testing.T) {
 		if f.bytes > MaxQueuedData {
 			t.Fatalf("%d bytes are queued", f.bytes)
 		}
+	}
+}
+
+// Flows beyond those that are told apart share one, in which each is in order, until
+// none of them waits any more.
+func TestFlowsBeyondTheBound(t *testing.T) {
+	var f flows
+	var sent, got [2 * maxFlows]byte // the last frame of each
+	push := func(flow int) {
+		frame := make([]byte, addressesEnd)
+		binary.BigEndian.PutUint16(frame[addressesAt:], uint16(flow))
+		sent[flow]++
+		frame[1] = sent[flow]
+		if !f.push(frame) {
+			t.Fatalf("no room for frame %d of flow %d", sent[flow], flow)
+		}
+	}
+	pop := func() {
+		frame := f.pop()
+		flow := binary.BigEndian.Uint16(frame[addressesAt:])
+		if got[flow]++; frame[1] != got[flow] {
+			t.Fatalf("of flow %d comes frame %d, want %d", flow, frame[1], got[flow])
+		}
+	}
+	for round := range 6 {
+		for flow := range sent {
+			push(flow)
+		}
+		if len(f.all) > maxFlows || f.crowd == nil {
+			t.Fatalf("%d flows are told apart, want %d and the others in one", len(f.all), maxFlows)
+		}
+		for range len(sent) * round / 4 { // some end, and others begin
+			pop()
+		}
+	}
+	for !f.empty() {
+		pop()
+	}
+	if sent != got || len(f.all) != 0 || f.crowd != nil {
+		t.Errorf("when all have left, %d flows are there, the crowd is %v", len(f.all), f.crowd)
 	}
 }

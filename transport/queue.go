@@ -176,6 +176,9 @@ func (q *Queue) abandon() {
 	q.ready.Broadcast()
 }
 
+// maxIdleRing is how many places an empty fifo keeps.
+const maxIdleRing = 1024
+
 // fifo is a ring of frames that knows its size in bytes.
 type fifo struct {
 	ring  [][]byte
@@ -207,5 +210,8 @@ func (f *fifo) pop() []byte {
 	f.head = (f.head + 1) % len(f.ring)
 	f.n--
 	f.bytes -= len(frame)
+	if f.n == 0 && len(f.ring) > maxIdleRing {
+		f.ring, f.head = nil, 0 // the next one may not come before tomorrow
+	}
 	return frame
 }

@@ -84,6 +84,24 @@ func TestQueueOrder(t *testing.T) {
 	}
 }
 
+// What the ring has grown to is given back, and it goes on from there.
+func TestQueueGivesMemoryBack(t *testing.T) {
+	q := NewQueue(MaxFrame)
+	for range 2 {
+		for i := range 2 * maxIdleRing {
+			q.Push(control(fmt.Sprint(i)))
+		}
+		for i := range 2 * maxIdleRing {
+			if got := taken(q, 1)[0]; got != fmt.Sprint(i) {
+				t.Fatalf("took frame %s, want %d", got, i)
+			}
+		}
+		if places := len(q.control.ring); places > maxIdleRing {
+			t.Errorf("an empty queue keeps %d places", places)
+		}
+	}
+}
+
 // Data is dropped at its bound; control frames still pass.
 func TestQueueDataBound(t *testing.T) {
 	q := NewQueue(MaxFrame)
