@@ -87,7 +87,7 @@ CHECKED        := $(addprefix topologies/,flap.yaml lossy.yaml hub-spoke.yaml mi
                   $(addprefix sim/planted/testdata/,services.yaml ties.yaml hops.yaml costs.yaml)
 
 properties: meshsim
-	go test -timeout 2h ./sim ./sim/campaign ./sim/check ./sim/scenario ./mesh ./mesh/linkstate ./mesh/wire ./work \
+	go test -timeout 2h ./sim ./sim/campaign ./sim/check ./sim/scenario ./mesh ./mesh/linkstate ./mesh/wire ./work ./work/journal \
 		-rapid.seed $(SEED) -rapid.checks $(PROPERTY_CASES)
 	bin/meshsim check $(CHECKED) --seeds $(SEED):$(shell expr $(SEED) + $(PROPERTY_SEEDS))
 	bin/meshsim check --engine full $(wildcard topologies/full/*.yaml sim/planted/testdata/full/*.yaml) --seeds $(SEED):$(shell expr $(SEED) + $(PROPERTY_SEEDS) / 5)

@@ -15,7 +15,8 @@
 //	status.go   what is known of a unit, on disk and in answers
 //	statuslog.go
 //	            the file that has it, as a log
-//	store.go    unit directories on a small file system interface
+//	store.go    unit directories on a small file system interface; young.go, those in
+//	            the journal
 //	process.go  what the package asks of the host's processes
 //	submission.go
 //	            what a submission says of itself: its key, its stdin

@@ -34,6 +34,9 @@ type UnitsUnavailable struct{ Err error }
 // UnitsAvailable: it can be used now, and the units in it are taken up.
 type UnitsAvailable struct{}
 
+// JournalDamaged: units of the last seconds before a crash may be lost.
+type JournalDamaged struct{ Err error }
+
 // UnitProblem: something about a unit failed that no client was told.
 type UnitProblem struct {
 	Unit string
@@ -55,5 +58,6 @@ func (UnitForgotten) event()    {}
 func (UnitUnreadable) event()   {}
 func (UnitsUnavailable) event() {}
 func (UnitsAvailable) event()   {}
+func (JournalDamaged) event()   {}
 func (UnitProblem) event()      {}
 func (RemoteProblem) event()    {}

@@ -35,6 +35,9 @@ type cluster struct {
 	// follow: nodes advertise FeatureFollow and FeatureSession. Tests of exResults
 	// and exStatus do without.
 	follow bool
+	// journal: units of other nodes are in the journal at first. Most tests look into
+	// files, or break single ones.
+	journal bool
 	// patience is Options.MaxPendingRelease.
 	patience time.Duration
 	conns    []io.Closer
@@ -106,6 +109,7 @@ func (n *testNode) start() {
 			n.events <- e
 		},
 	})
+	n.fs.setJournal(n.c.journal)
 	types := append([]Type{{Name: "cat", Command: "cat"}, {Name: "sh", Command: "sh", Params: "-c", AllowRuntimeParams: true}}, n.types...)
 	for _, t := range types {
 		if err := n.m.AddType(t); err != nil {

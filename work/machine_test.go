@@ -3,8 +3,6 @@ package work
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"path"
 	"slices"
@@ -269,14 +267,7 @@ func (p *simProcess) Forget()                {}
 
 // left lists what is in a node's directory beside the keys of submissions.
 func (m *machine) left(node string) []string {
-	return slices.DeleteFunc(m.fs.Tree("/data/"+node), func(name string) bool { return path.Base(name) == keysFile })
-}
-
-// units returns the IDs of the units on a node's disk.
-func (m *machine) units(node string) []string {
-	names, err := m.fs.ReadDir("/data/" + node)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		panic(fmt.Sprintf("list units of %s: %v", node, err))
-	}
-	return slices.DeleteFunc(names, func(name string) bool { return !validUnitID(strings.TrimSuffix(name, endingNew)) })
+	return slices.DeleteFunc(m.fs.Tree("/data/"+node), func(name string) bool {
+		return path.Base(name) == keysFile || strings.HasPrefix(path.Base(name), "journal-")
+	})
 }

@@ -133,13 +133,15 @@ type Manager struct {
 	owed   map[string]*remote
 	names  map[remoteName]string // of units on other nodes, to those here
 	wakeUp wakeUps
+	// settling is there while units are to leave the journal.
+	settling transport.Timer
 }
 
 // NewManager returns a manager that knows neither types nor units yet.
 func NewManager(o Options) *Manager {
 	m := &Manager{
 		nodeID:    o.NodeID,
-		store:     store{fs: o.FS, dir: o.Dir},
+		store:     newStore(o.FS, o.Dir),
 		lock:      o.Lock,
 		clock:     o.Clock,
 		processes: o.Processes,
@@ -189,6 +191,9 @@ func (m *Manager) Close() {
 	m.mu.Lock()
 	m.closed = true
 	m.wakeUp.stop()
+	if m.settling != nil {
+		m.settling.Stop()
+	}
 	m.mu.Unlock()
 	m.endStart()
 	for _, r := range m.all() {
@@ -201,6 +206,7 @@ func (m *Manager) Close() {
 	m.exchanges.Wait()
 	m.sessions.close()
 	m.keys.close()
+	_ = m.store.young.Close() // what it could not write out comes back with the next start
 	if m.unlock != nil {
 		m.unlock()
 	}
@@ -236,6 +242,7 @@ func (m *Manager) create(s Status, runs func(*unit) runner) (runner, error) {
 		m.forget(id)
 		return nil, err
 	}
+	m.settleJournalLater()
 	r := runs(newUnit(m, id, s))
 	m.mu.Lock()
 	m.units[id] = r

@@ -18,6 +18,8 @@ type memFS struct {
 	unread string                              // what cannot be opened to be read
 	before func(name string)                   // called before a file is opened to be read
 	ops    []string                            // all changes that were tried, in order
+	// journal: there can be one.
+	journal bool
 }
 
 func newMemFS() *memFS {
@@ -30,13 +32,17 @@ func newMemFS() *memFS {
 func (m *memFS) record(op disk.Op, name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.ops = append(m.ops, string(op)+" "+name)
+	if !strings.HasSuffix(name, "/journal-0.tmp") {
+		m.ops = append(m.ops, string(op)+" "+name)
+	}
 }
 
 func (m *memFS) fault(op disk.Op, name string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
+	case !m.journal && strings.HasSuffix(name, "/journal-0.tmp"):
+		return errors.New("no journal is wanted here")
 	case op == disk.Open && name == m.unread:
 		return errors.New("too many open files")
 	case m.broken == nil || !op.Changes():
@@ -61,6 +67,13 @@ func (m *memFS) Open(name string, mode vfs.Mode) (vfs.File, error) {
 		before(name)
 	}
 	return m.View.Open(name, mode)
+}
+
+// setJournal decides whether there can be a journal.
+func (m *memFS) setJournal(on bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.journal = on
 }
 
 // beforeOpen has a function called, which may wait, before a file is opened to be read.

@@ -1,9 +1,12 @@
 package work
 
 import (
+	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -113,6 +116,16 @@ func (w *world) heal() {
 	}
 }
 
+// kept returns the content of a file of a unit, which may be in the journal, "" if there is
+// none.
+func (n *simNode) kept(id, name string) string {
+	b, err := readFile(n.m.store.fs, path.Join(n.dir(id), name))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		n.t.Error(err)
+	}
+	return string(b)
+}
+
 // judge checks what has become of each unit.
 func (w *world) judge() {
 	a := w.nodes["a"]
@@ -135,7 +148,7 @@ func (w *world) judge() {
 			continue
 		}
 		s := r.base().load().status
-		output, errOutput := a.i.m.fs.get(a.dir(j.id)+"/stdout"), a.i.m.fs.get(a.dir(j.id)+"/stderr")
+		output, errOutput := a.kept(j.id, StdoutFile), a.kept(j.id, StderrFile)
 		switch {
 		case !s.State.Terminal():
 			w.complain("%s is stuck: %v, %s", j.name, s.State, s.Detail)
@@ -158,7 +171,8 @@ func (w *world) judge() {
 
 // cleanUp releases all units, and wants nothing to be left of them.
 func (w *world) cleanUp() {
-	for _, id := range w.machines["a"].units("a") {
+	for _, r := range w.nodes["a"].m.all() {
+		id := r.base().id
 		w.ask(func(client *control.Client) { _, _ = client.Do("work release " + id) })
 	}
 	for range 20 {
@@ -176,9 +190,9 @@ func (w *world) cleanUp() {
 }
 
 // run plays actions, and returns what went wrong.
-func run(t *testing.T, seed uint64, follow bool, actions []action) (problems []string) {
+func run(t *testing.T, seed uint64, follow, journal bool, actions []action) (problems []string) {
 	bubble(t, func(t *testing.T, c *cluster) {
-		c.follow = follow
+		c.follow, c.journal = follow, journal
 		w := newWorld(t, c, seed)
 		for _, a := range actions {
 			w.do(a)
@@ -208,7 +222,8 @@ func TestUnitsSurvive(t *testing.T) {
 		}), 1, 40).Draw(rt, "actions")
 		seed := rapid.Uint64().Draw(rt, "seed")
 		follow := rapid.Bool().Draw(rt, "follow")
-		if problems := run(t, seed, follow, actions); len(problems) > 0 {
+		journal := rapid.Bool().Draw(rt, "journal")
+		if problems := run(t, seed, follow, journal, actions); len(problems) > 0 {
 			rt.Fatalf("%s\nafter %v", strings.Join(problems, "\n"), actions)
 		}
 	})

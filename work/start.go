@@ -111,6 +111,10 @@ func (m *Manager) survey() (f found, err error) {
 	if err := m.lockDir(); err != nil {
 		return f, err
 	}
+	if err := m.recover(); err != nil {
+		return f, fmt.Errorf("read the journal of units: %w", err)
+	}
+	m.settleJournalLater()
 	if f.units, err = m.store.scan(); err != nil {
 		return f, err
 	}

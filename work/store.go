@@ -9,6 +9,7 @@ import (
 	"path"
 	"strings"
 
+	"receptor/work/journal"
 	"receptor/work/vfs"
 )
 
@@ -96,6 +97,14 @@ func fileReader(f vfs.File, pos int64) io.Reader { return io.NewSectionReader(f,
 type store struct {
 	fs  vfs.FS
 	dir string
+	// young is what fs is, too: it keeps the units of other nodes in a journal at first.
+	// Nil for none.
+	young *journal.FS
+}
+
+func newStore(below vfs.FS, dir string) store {
+	j := journal.New(below, dir)
+	return store{fs: j, dir: dir, young: j}
 }
 
 func (st store) unitDir(id string) string { return path.Join(st.dir, id) }
@@ -104,7 +113,14 @@ func (st store) unitDir(id string) string { return path.Join(st.dir, id) }
 // stdout, and the given status.
 func (st store) create(id string, s Status) error {
 	temp := st.unitDir(id) + endingNew
-	err := st.fill(temp, s)
+	mkdir := st.fs.MkdirAll
+	if st.young != nil && s.WorkType == remoteType { // no supervisor is to find it
+		mkdir = st.young.MkdirYoung
+	}
+	err := mkdir(temp)
+	if err == nil {
+		err = st.fill(temp, s)
+	}
 	if err == nil {
 		err = st.fs.Rename(temp, st.unitDir(id))
 	}
@@ -113,17 +129,24 @@ func (st store) create(id string, s Status) error {
 		return fmt.Errorf("make the directory of unit %s: %w", id, err)
 	}
 	if err := st.fs.SyncDir(st.dir); err != nil {
-		return errors.Join(fmt.Errorf("make the directory of unit %s: %w", id, err), st.remove(id))
+		return errors.Join(fmt.Errorf("make the directory of unit %s: %w", id, err), st.unmake(id))
 	}
 	return nil
 }
 
-// fill makes a directory with the files of a new unit. The status is safe before the
-// directory has its name.
-func (st store) fill(dir string, s Status) error {
-	if err := st.fs.MkdirAll(dir); err != nil {
+// unmake removes the directory of a unit that nobody was told of: one that a crash brings
+// back all the same is whole.
+func (st store) unmake(id string) error {
+	gone := st.unitDir(id) + endingReleased
+	if err := st.fs.Rename(st.unitDir(id), gone); err != nil {
 		return err
 	}
+	return st.fs.RemoveAll(gone)
+}
+
+// fill makes the files of a new unit. The status is safe before the directory has its
+// name.
+func (st store) fill(dir string, s Status) error {
 	for _, name := range []string{StdinFile, StdoutFile} {
 		if err := writeFile(st.fs, path.Join(dir, name), nil); err != nil {
 			return err

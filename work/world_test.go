@@ -71,6 +71,7 @@ func (w *world) complain(format string, args ...any) {
 // start starts a node on what its machine has.
 func (w *world) start(id string) {
 	i := &incarnation{m: w.machines[id]}
+	i.m.fs.setJournal(w.c.journal)
 	n := &simNode{testNode: &testNode{t: w.c.t, c: w.c, id: id}, i: i}
 	w.seed++
 	n.m = NewManager(Options{

@@ -40,9 +40,10 @@ var rules = map[string]rule{
 		waits:   []string{"server.go", "bridge.go"},
 	},
 	"work": {
-		imports: []string{"control", "mesh/wire", "transport", "work/vfs", shlex},
+		imports: []string{"control", "mesh/wire", "transport", "work/journal", "work/vfs", shlex},
 		waits:   []string{"exchange.go", "push.go", "pull.go", "control.go", "unit.go", "results.go"},
 	},
+	"work/journal":         {imports: []string{"work/vfs"}},
 	"work/vfs":             {},
 	"internal/version":     {},
 	"internal/suggest":     {},

@@ -115,6 +115,8 @@ func (d *Daemon) workEvent(e work.Event) {
 		d.log.Errorf("Units of work are not available, and none is taken, until the datadir of this node can be used: %v", e.Err)
 	case work.UnitsAvailable:
 		d.log.Infof("Units of work are available")
+	case work.JournalDamaged:
+		d.log.Errorf("Units of work: %v", e.Err)
 	case work.UnitProblem:
 		d.log.Warningf("Unit %s: %v", e.Unit, e.Err)
 	case work.RemoteProblem:

@@ -1,0 +1,99 @@
+package journal
+
+import (
+	"maps"
+	"path"
+	"slices"
+)
+
+// SyncDir implements vfs.FS.
+func (f *FS) SyncDir(name string) error {
+	name = path.Clean(name)
+	f.mu.Lock()
+	if d := f.find(name); d != nil {
+		defer f.mu.Unlock()
+		return f.syncYoung(d)
+	}
+	f.mu.Unlock()
+	if name != f.dir {
+		return f.FS.SyncDir(name)
+	}
+	// What is below first: a directory that comes back in its place must not do so after
+	// the young one has another name, or none. And last, as one may be written out meanwhile.
+	err := f.syncBelow()
+	if err == nil {
+		err = f.syncNames()
+	}
+	if err == nil {
+		err = f.syncBelow()
+	}
+	return err
+}
+
+// syncYoung makes a young directory safe as it is now, if it exists as far as a crash is
+// concerned. It requires mu, which it gives up meanwhile.
+func (f *FS) syncYoung(d *directory) error {
+	for want := d.version; d.safe > 0 && d.safe < want && !d.dropped; {
+		if d.leaving != nil {
+			f.await(d.leaving)
+		} else if err := f.commit(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// syncNames makes safe which young directories there are, and their names.
+func (f *FS) syncNames() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.renamed) == 0 && len(f.gone) > 0 {
+		return f.commit()
+	}
+	for _, d := range byAge(maps.Keys(f.renamed)) {
+		for f.isRenamed(d) {
+			if d.leaving != nil {
+				f.await(d.leaving)
+			} else if err := f.commit(slices.Collect(maps.Keys(f.renamed))...); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// isRenamed requires mu.
+func (f *FS) isRenamed(d *directory) bool {
+	_, renamed := f.renamed[d]
+	return renamed
+}
+
+// changed counts a change that was made below, which may be one of the entries of dir.
+func (f *FS) changed(name string) {
+	if path.Dir(name) != f.dir {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.changes++
+}
+
+// syncBelow makes the entries of dir below safe. Whoever waits for another one that does
+// so has it done for him most of the time.
+func (f *FS) syncBelow() error {
+	f.syncing <- struct{}{}
+	defer func() { <-f.syncing }()
+	f.mu.Lock()
+	changes, synced := f.changes, f.synced
+	f.mu.Unlock()
+	if changes == synced {
+		return nil
+	}
+	if err := f.FS.SyncDir(f.dir); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.synced = changes
+	return nil
+}
