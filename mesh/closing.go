@@ -15,7 +15,7 @@ import (
 // stream: I have read all that you sent, or want no more of it. Whoever is done
 // and has heard that ends the connection. Nodes of ours know each other by the
 // protocol that TLS agrees upon (readEndALPN); deployed nodes never say it, see
-// linger.
+// linger. A connection with several streams outlives each of them, see carrier.go.
 
 const (
 	// maxUnwanted is how many bytes a closed stream still takes, in order to
@@ -39,7 +39,9 @@ func (c *Conn) sayAllRead() {
 		if !c.saysAllRead() {
 			return
 		}
-		if word, err := c.qc.OpenUniStream(); err == nil { // else the connection has ended
+		if c.carrier != nil {
+			c.carrier.say(c.stream.StreamID())
+		} else if word, err := c.qc.OpenUniStream(); err == nil { // else the connection has ended
 			word.Close()
 		}
 	})
@@ -75,9 +77,10 @@ func (c *Conn) drain() {
 	c.sayAllRead()
 }
 
-// awaitAllRead ends the connection once neither end needs it.
+// awaitAllRead ends the connection, or the stream if others share that, once neither
+// end needs it.
 func (c *Conn) awaitAllRead() {
-	if _, err := c.qc.AcceptUniStream(c.qc.Context()); err != nil {
+	if !c.hearAllRead() {
 		return // the connection has ended
 	}
 	late := make(chan struct{})
@@ -87,7 +90,27 @@ func (c *Conn) awaitAllRead() {
 	case <-c.drained:
 	case <-late:
 	}
-	c.qc.CloseWithError(codeNormal, textNormal)
+	if c.carrier == nil {
+		c.qc.CloseWithError(codeNormal, textNormal)
+		return
+	}
+	c.stream.CancelRead(0)
+	c.carrier.release(c)
+}
+
+// hearAllRead waits until the peer has all, or wants no more. It reports false if
+// the stream ends before.
+func (c *Conn) hearAllRead() bool {
+	if c.carrier == nil {
+		_, err := c.qc.AcceptUniStream(c.ctx)
+		return err == nil
+	}
+	select {
+	case <-c.heard:
+		return true
+	case <-c.ctx.Done():
+		return false
+	}
 }
 
 // linger ends the connection of a closed Conn whose peer is a deployed node.

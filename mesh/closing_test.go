@@ -15,6 +15,19 @@ import (
 	"receptor/mesh"
 )
 
+// dialer opens a stream to a service that authenticates nobody.
+type dialer func(t *testing.T, n *mesh.Node, node, service string) *mesh.Conn
+
+// forEachKind runs test with streams that have a connection each, and with such as
+// share one.
+func forEachKind(t *testing.T, test func(t *testing.T, nodes map[string]*mesh.Node, dial dialer)) {
+	for name, dial := range map[string]dialer{"alone": dial, "shared": dialShared} {
+		t.Run(name, func(t *testing.T) {
+			chain(t, []string{"a", "b"}, func(t *testing.T, nodes map[string]*mesh.Node) { test(t, nodes, dial) })
+		})
+	}
+}
+
 // A slowReader takes a pause of virtual time before each piece that it reads.
 type slowReader struct {
 	r     io.Reader
@@ -32,7 +45,7 @@ func (s slowReader) Read(p []byte) (int, error) {
 func TestCloseWaitsForSlowReader(t *testing.T) {
 	for name, halfClose := range map[string]bool{"after the peer's end": true, "before the peer's end": false} {
 		t.Run(name, func(t *testing.T) {
-			chain(t, []string{"a", "b"}, func(t *testing.T, nodes map[string]*mesh.Node) {
+			forEachKind(t, func(t *testing.T, nodes map[string]*mesh.Node, dial dialer) {
 				data := make([]byte, 4<<20)
 				rand.NewChaCha8([32]byte{2}).Read(data)
 				ended := make(chan struct{})
@@ -64,7 +77,7 @@ func TestCloseWaitsForSlowReader(t *testing.T) {
 // An end that has sent its all reads slowly what the other, which has sent its
 // all too and has read everything, still has for it.
 func TestCloseAfterBothEnds(t *testing.T) {
-	chain(t, []string{"a", "b"}, func(t *testing.T, nodes map[string]*mesh.Node) {
+	forEachKind(t, func(t *testing.T, nodes map[string]*mesh.Node, dial dialer) {
 		data := make([]byte, 1<<20)
 		rand.NewChaCha8([32]byte{3}).Read(data)
 		ended := make(chan struct{})
@@ -97,7 +110,7 @@ func TestCloseAfterBothEnds(t *testing.T) {
 // A peer that goes on writing to a closed stream is told, and what it has not
 // read by then is of no use to keep the connection for.
 func TestCloseRefusesMore(t *testing.T) {
-	chain(t, []string{"a", "b"}, func(t *testing.T, nodes map[string]*mesh.Node) {
+	forEachKind(t, func(t *testing.T, nodes map[string]*mesh.Node, dial dialer) {
 		l := serve(t, nodes["b"], "deaf", func(c *mesh.Conn) { c.Close() })
 		defer l.Close()
 		c := dial(t, nodes["a"], "b", "deaf")
@@ -112,7 +125,7 @@ func TestCloseRefusesMore(t *testing.T) {
 
 // Close wakes a Write that waits for a peer that does not read.
 func TestCloseWakesWrite(t *testing.T) {
-	chain(t, []string{"a", "b"}, func(t *testing.T, nodes map[string]*mesh.Node) {
+	forEachKind(t, func(t *testing.T, nodes map[string]*mesh.Node, dial dialer) {
 		accepted := make(chan *mesh.Conn, 1)
 		l := serve(t, nodes["b"], "idle", func(c *mesh.Conn) { accepted <- c })
 		defer l.Close()

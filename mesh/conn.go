@@ -14,12 +14,20 @@ import (
 	"github.com/quic-go/quic-go"
 )
 
-// Conn is a stream between two services. It implements net.Conn.
+// Conn is a stream between two services. It implements net.Conn. It has a connection
+// of QUIC for itself, or shares one with others (carrier.go).
 type Conn struct {
 	node          *Node
 	qc            *quic.Conn
 	stream        *quic.Stream
 	local, remote Addr
+	ctx           context.Context // ends with the stream
+
+	// These are for one of several streams on a connection; see carrier.go.
+	carrier *carrier // nil for others
+	over    context.CancelFunc
+	heard   chan struct{} // closed once the peer needs nothing more
+	spoken  atomic.Bool   // the peer has said something
 
 	reading    sync.Mutex // held by the Read that is under way
 	writeEnded atomic.Bool
@@ -32,7 +40,7 @@ type Conn struct {
 }
 
 func newConn(n *Node, qc *quic.Conn, stream *quic.Stream, local, remote Addr) *Conn {
-	return &Conn{node: n, qc: qc, stream: stream, local: local, remote: remote, drained: make(chan struct{})}
+	return &Conn{node: n, qc: qc, stream: stream, local: local, remote: remote, ctx: qc.Context(), drained: make(chan struct{})}
 }
 
 // Read implements net.Conn. The error is ErrTLS if the peer did not believe this
@@ -53,6 +61,9 @@ func (c *Conn) Read(p []byte) (int, error) {
 // read is Read for whoever holds reading.
 func (c *Conn) read(p []byte) (int, error) {
 	n, err := c.stream.Read(p)
+	if n > 0 || err == io.EOF {
+		c.spoken.Store(true)
+	}
 	if err == io.EOF {
 		if c.writeEnded.Load() {
 			c.answered.Store(true)
@@ -81,6 +92,9 @@ func (c *Conn) Close() error {
 	if c.closed.Swap(true) {
 		return nil
 	}
+	if c.carrier != nil {
+		c.carrier.leave(c)
+	}
 	c.stream.SetWriteDeadline(longAgo)
 	err := c.CloseWrite()
 	c.stream.SetReadDeadline(longAgo)
@@ -88,15 +102,26 @@ func (c *Conn) Close() error {
 	return err
 }
 
-// Abort ends the connection at once; the peer sees an error.
-func (c *Conn) Abort(reason string) { c.qc.CloseWithError(codeError, reason) }
+// Abort ends the stream at once; the peer sees an error. The reason is in it, unless
+// the stream shares its connection with others.
+func (c *Conn) Abort(reason string) {
+	if c.carrier == nil {
+		c.qc.CloseWithError(codeError, reason)
+		return
+	}
+	c.stream.CancelWrite(streamAborted)
+	c.stream.CancelRead(streamAborted)
+	c.sayAllRead()
+	c.carrier.leave(c)
+	c.carrier.release(c)
+}
 
 // TLS returns what the handshake of the connection has shown, as the certificates of
 // the peer.
 func (c *Conn) TLS() tls.ConnectionState { return c.qc.ConnectionState().TLS }
 
-// Context is done when the connection has ended.
-func (c *Conn) Context() context.Context { return c.qc.Context() }
+// Context is done when the stream has ended at both ends, or one has aborted it.
+func (c *Conn) Context() context.Context { return c.ctx }
 
 // LocalAddr implements net.Conn.
 func (c *Conn) LocalAddr() net.Addr { return c.local }

@@ -86,6 +86,7 @@ func (n *Node) computeRoutes(now time.Time) {
 	n.table.Store(t)
 	slices.Sort(changed.Gained)
 	slices.Sort(changed.Lost)
+	n.shared.rejoined(changed.Gained)
 	n.emit(changed)
 }
 

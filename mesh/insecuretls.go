@@ -49,7 +49,7 @@ func insecureServerTLS() (*tls.Config, error) {
 	}
 	return &tls.Config{
 		Certificates:     []tls.Certificate{cert},
-		NextProtos:       streamProtocols,
+		NextProtos:       sharedProtocols,
 		MinVersion:       tls.VersionTLS13,
 		CurvePreferences: insecureCurves,
 	}, nil
@@ -59,7 +59,6 @@ func insecureClientTLS(ownID string) *tls.Config {
 	return &tls.Config{
 		InsecureSkipVerify:    true,
 		VerifyPeerCertificate: verifyInsecure,
-		NextProtos:            streamProtocols,
 		ServerName:            ownID,
 		MinVersion:            tls.VersionTLS13,
 		CurvePreferences:      insecureCurves,

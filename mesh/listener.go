@@ -17,7 +17,8 @@ import (
 const (
 	// acceptTimeout bounds the wait for the byte that opens a stream.
 	acceptTimeout = 60 * time.Second
-	// maxAccepting bounds the connections that have not opened their stream.
+	// maxAccepting bounds the connections that have not opened their stream, and the
+	// streams that have not begun.
 	maxAccepting = 1024
 )
 
@@ -27,6 +28,7 @@ type Listener struct {
 	pc    *PacketConn
 	tr    *quic.Transport
 	ql    *quic.EarlyListener
+	slots chan struct{} // one for each that is waited for
 	ready chan *Conn
 	done  chan struct{}
 	close sync.Once
@@ -51,6 +53,7 @@ func (n *Node) Listen(service string, tlsConfig *tls.Config, ad *Advertise) (*Li
 	}
 	l := &Listener{
 		node:  n,
+		slots: make(chan struct{}, maxAccepting),
 		ready: make(chan *Conn),
 		done:  make(chan struct{}),
 		conns: make(map[Addr]*quic.Conn),
@@ -61,6 +64,7 @@ func (n *Node) Listen(service string, tlsConfig *tls.Config, ad *Advertise) (*Li
 	}
 	l.pc = pc
 	if l.tr, err = newQUICTransport(pc); err == nil {
+		l.tr.ConnContext = withTrust(tlsConfig.VerifyConnection)
 		// Early: before the dialer has been believed, so that its refusal is seen.
 		l.ql, err = l.tr.ListenEarly(tlsConfig, n.quicConfig(0))
 	}
@@ -75,44 +79,34 @@ func (n *Node) Listen(service string, tlsConfig *tls.Config, ad *Advertise) (*Li
 	return l, nil
 }
 
-// forStreams returns a listener's configuration, and those that it makes for
-// each client, with the protocol of streams.
-func forStreams(tlsConfig *tls.Config) *tls.Config {
-	c := tlsConfig.Clone()
-	c.NextProtos = streamProtocols
-	if forClient := c.GetConfigForClient; forClient != nil {
-		c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-			own, err := forClient(hello)
-			if own != nil {
-				own = forStreams(own)
-			}
-			return own, err
-		}
-	}
-	return c
-}
-
 func (l *Listener) acceptLoop() {
-	slots := make(chan struct{}, maxAccepting)
 	for {
 		qc, err := l.ql.Accept(context.Background())
 		if err != nil {
 			l.Close()
 			return
 		}
-		select {
-		case slots <- struct{}{}:
-			go func() {
-				defer func() { <-slots }()
-				l.accept(qc)
-			}()
-		default:
+		if !l.begin(func() { l.accept(qc) }) {
 			qc.CloseWithError(codeError, "too many connections without a stream")
 		}
 	}
 }
 
-// accept waits for the stream of a connection and hands it over.
+// begin runs what waits for a stream to begin, unless too many do.
+func (l *Listener) begin(wait func()) bool {
+	select {
+	case l.slots <- struct{}{}:
+	default:
+		return false
+	}
+	go func() {
+		defer func() { <-l.slots }()
+		wait()
+	}()
+	return true
+}
+
+// accept waits for the first stream of a connection and hands it over.
 func (l *Listener) accept(qc *quic.Conn) {
 	remote, ok := qc.RemoteAddr().(Addr)
 	if !ok {
@@ -128,18 +122,62 @@ func (l *Listener) accept(qc *quic.Conn) {
 		qc.CloseWithError(codeError, "no stream was opened")
 		return
 	}
-	var first [1]byte
-	// Not by a deadline, see longAgo.
-	inTime := context.AfterFunc(ctx, func() { stream.CancelRead(0) })
-	if _, err := io.ReadFull(stream, first[:]); !inTime() || err != nil || first[0] != 0 {
+	if !begins(ctx, stream) {
 		qc.CloseWithError(codeError, "a stream begins with one zero byte")
 		return
 	}
 	sendLong(qc)
+	if !shares(qc) {
+		l.hand(newConn(l.node, qc, stream, l.addr(), remote))
+		return
+	}
+	k := l.node.newCarrier(qc, l.addr(), remote, false)
+	conn := k.add(stream)
+	go l.acceptMore(k)
+	l.hand(conn)
+}
+
+// acceptMore accepts the further streams of a connection.
+func (l *Listener) acceptMore(k *carrier) {
+	for {
+		stream, err := k.qc.AcceptStream(k.qc.Context())
+		if err != nil {
+			return
+		}
+		if conn := k.add(stream); !l.begin(func() { l.acceptOne(conn) }) {
+			conn.Abort("too many streams that have not begun")
+		}
+	}
+}
+
+// acceptOne waits for the beginning of a further stream, and hands it over if its
+// dialer would be believed if it came now.
+func (l *Listener) acceptOne(conn *Conn) {
+	ctx, cancel := context.WithTimeout(conn.ctx, acceptTimeout)
+	defer cancel()
+	if !begins(ctx, conn.stream) || !stillBelieved(conn.qc) {
+		conn.Abort("not a stream of a dialer that is believed")
+		return
+	}
+	l.hand(conn)
+}
+
+// begins waits for the byte that a stream begins with.
+func begins(ctx context.Context, stream *quic.Stream) bool {
+	var first [1]byte
+	// Not by a deadline, see longAgo.
+	inTime := context.AfterFunc(ctx, func() { stream.CancelRead(0) })
+	_, err := io.ReadFull(stream, first[:])
+	return inTime() && err == nil && first[0] == 0
+}
+
+// hand gives a stream to whoever accepts it.
+func (l *Listener) hand(conn *Conn) {
 	select {
-	case l.ready <- newConn(l.node, qc, stream, l.addr(), remote):
+	case l.ready <- conn:
+	case <-conn.ctx.Done():
 	case <-l.done:
-		qc.CloseWithError(codeError, "listener closed")
+		conn.qc.CloseWithError(codeError, "listener closed")
 	}
 }
 

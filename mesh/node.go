@@ -95,6 +95,7 @@ type Node struct {
 	firewall *firewall.Firewall    // nil without rules
 	table    atomic.Pointer[table] // next hops, for the forwarding path
 	local    endpoints             // services of this node
+	shared   shared                // connections of this node's streams
 
 	mu       sync.Mutex
 	closed   bool

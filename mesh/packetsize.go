@@ -23,7 +23,8 @@ const (
 // isOurs tells whether the peer of a connection is a node of ours. It waits for
 // what TLS agrees upon.
 func isOurs(qc *quic.Conn) bool {
-	return qc.ConnectionState().TLS.NegotiatedProtocol == readEndALPN
+	agreed := qc.ConnectionState().TLS.NegotiatedProtocol
+	return agreed == readEndALPN || agreed == sharedALPN
 }
 
 // sendLong has a connection send long packets if its peer takes them, and its

@@ -19,15 +19,20 @@ import (
 const (
 	streamALPN = "netceptor"
 	// readEndALPN is streamALPN between nodes of ours; see closing.go.
-	readEndALPN         = "netceptor-read-end"
+	readEndALPN = "netceptor-read-end"
+	// sharedALPN is readEndALPN for several streams; see carrier.go.
+	sharedALPN          = "netceptor-streams"
 	streamIdleTimeout   = 30 * time.Second
 	streamKeepAlive     = 15 * time.Second
 	streamHandshakeIdle = 15 * time.Second
 )
 
-// streamProtocols are offered, and accepted, in order of preference. Callers do
-// not change it.
-var streamProtocols = []string{readEndALPN, streamALPN}
+// streamProtocols are offered in order of preference, sharedProtocols by DialShared,
+// and accepted by all listeners. Callers do not change them.
+var (
+	streamProtocols = []string{readEndALPN, streamALPN}
+	sharedProtocols = []string{sharedALPN, readEndALPN, streamALPN}
+)
 
 const (
 	codeNormal quic.ApplicationErrorCode = 0
@@ -88,14 +93,15 @@ func newQUICTransport(c *PacketConn) (*quic.Transport, error) {
 // ErrTLS or an *UnreachableError where those are the reason.
 func (n *Node) Dial(ctx context.Context, node, service string, tlsConfig *tls.Config) (*Conn, error) {
 	remote := Addr{Node: n.nodeID(node), Service: service}
-	conn, err := n.dial(ctx, remote, tlsConfig)
+	conn, err := n.dial(ctx, remote, tlsConfig, streamProtocols)
 	if err != nil {
 		return nil, fmt.Errorf("dial %s: %w", remote, err)
 	}
 	return conn, nil
 }
 
-func (n *Node) dial(ctx context.Context, remote Addr, tlsConfig *tls.Config) (*Conn, error) {
+// dial makes a connection by the first of the protocols that the peer knows.
+func (n *Node) dial(ctx context.Context, remote Addr, tlsConfig *tls.Config, protocols []string) (*Conn, error) {
 	if _, _, err := n.resolve(remote); err != nil {
 		return nil, err
 	}
@@ -106,8 +112,8 @@ func (n *Node) dial(ctx context.Context, remote Addr, tlsConfig *tls.Config) (*C
 		tlsConfig = insecureClientTLS(n.id)
 	} else {
 		tlsConfig = tlsConfig.Clone()
-		tlsConfig.NextProtos = streamProtocols
 	}
+	tlsConfig.NextProtos = protocols
 	// gone is cancelled by a report that the service cannot be reached; ctx is
 	// the caller's, and ends with the dial.
 	gone, cancel := context.WithCancelCause(context.Background())
@@ -173,5 +179,9 @@ func (n *Node) dialQUIC(ctx context.Context, pc *PacketConn, remote Addr, tlsCon
 		qc.CloseWithError(codeError, err.Error())
 		return nil, err
 	}
-	return newConn(n, qc, stream, pc.LocalAddr().(Addr), remote), nil
+	local := pc.LocalAddr().(Addr)
+	if shares(qc) {
+		return n.newCarrier(qc, local, remote, true).add(stream), nil
+	}
+	return newConn(n, qc, stream, local, remote), nil
 }

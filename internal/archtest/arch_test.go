@@ -32,7 +32,7 @@ var rules = map[string]rule{
 	"mesh/firewall":           {imports: []string{"mesh/wire"}, pure: true},
 	"mesh": {
 		imports: []string{"mesh/wire", "mesh/linkstate", "mesh/firewall", "transport", quic, quic + "/qlogwriter"},
-		waits:   []string{"qlog.go", "packetconn.go", "listener.go", "closing.go", "ping.go"},
+		waits:   []string{"qlog.go", "packetconn.go", "listener.go", "carrier.go", "shared.go", "closing.go", "ping.go"},
 		secrets: []string{"stream.go", "insecuretls.go"},
 	},
 	"control": {

@@ -217,7 +217,7 @@ func (d *Daemon) dialWork(ctx context.Context, node, service, tlsClient string) 
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", work.ErrTLS, err)
 	}
-	conn, err := d.node.Dial(ctx, node, service, cfg)
+	conn, err := d.node.DialShared(ctx, node, service, tlsClient, cfg)
 	if errors.Is(err, mesh.ErrTLS) {
 		return nil, fmt.Errorf("%w: %w", work.ErrTLS, err)
 	}
