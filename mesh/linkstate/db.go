@@ -7,7 +7,6 @@ import (
 	"iter"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"receptor/mesh/wire"
@@ -162,21 +161,16 @@ func (db *DB) Suspect(u *Update) bool {
 // has accepted, but for those that have been revoked, in the order of their node
 // IDs: for a peer that has just come up.
 func (db *DB) Frames() [][]byte {
-	return db.frames(db.Records(), func(u *Update) bool { return !u.relay.IsZero() })
+	return db.frames(func(u *Update) bool { return !u.relay.IsZero() })
 }
 
-// frames returns those of some records, but for the owner's.
-func (db *DB) frames(records iter.Seq[*Update], has func(*Update) bool) [][]byte {
-	var updates []*Update
-	for u := range records {
-		if !db.owns(u) && has(u) {
-			updates = append(updates, u)
+// frames returns those of the records that it is to have, but for the owner's.
+func (db *DB) frames(has func(*Update) bool) [][]byte {
+	var frames [][]byte
+	for _, i := range db.pool.order {
+		if u := db.record(i); u != nil && !db.owns(u) && has(u) {
+			frames = append(frames, u.Frame(db.pool.names[db.self].id))
 		}
-	}
-	slices.SortFunc(updates, func(a, b *Update) int { return strings.Compare(a.NodeID, b.NodeID) })
-	frames := make([][]byte, len(updates))
-	for k, u := range updates {
-		frames[k] = u.Frame(db.pool.names[db.self].id)
 	}
 	return frames
 }

@@ -3,6 +3,7 @@ package linkstate
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"receptor/mesh/wire"
 )
@@ -17,6 +18,7 @@ type Pool struct {
 	index map[string]int32
 	names []name // by number
 	free  []int32
+	order []int32 // numbers of all names, in the order of the node IDs
 
 	directory *Directory // of the names as they are; nil: is to be made
 	spf       spf        // working memory of all databases
@@ -146,6 +148,7 @@ func (p *Pool) acquire(id string) int32 {
 		}
 		p.names[i] = name{id: id, hash: wire.HashNode(id)}
 		p.index[id] = i
+		p.order = slices.Insert(p.order, p.place(id), i)
 		p.directory = nil
 	}
 	p.names[i].refs++
@@ -160,9 +163,17 @@ func (p *Pool) drop(i int32) {
 		return
 	}
 	delete(p.index, n.id)
+	at := p.place(n.id)
+	p.order = slices.Delete(p.order, at, at+1)
 	*n = name{}
 	p.free = append(p.free, i)
 	p.directory = nil
+}
+
+// place returns where a node ID is in the order, or would be.
+func (p *Pool) place(id string) int {
+	at, _ := slices.BinarySearchFunc(p.order, id, func(i int32, id string) int { return strings.Compare(p.names[i].id, id) })
+	return at
 }
 
 // Directory is the list of the nodes that a pool had numbered at one moment. It

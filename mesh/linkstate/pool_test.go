@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -54,6 +55,23 @@ func TestPoolKeepsAnUpdateOnce(t *testing.T) {
 	}
 	if a.Record("b") != nil {
 		t.Error("a has a record of b, of which it was told nothing")
+	}
+}
+
+// A frame that a node sends again is the one that it has sent before.
+func TestFramesAreShared(t *testing.T) {
+	db := New("a", NewPool())
+	for _, id := range []string{"x", "y"} {
+		receive(t, db, frame(update(id, 1, nil), "z"))
+	}
+	first, second := db.Frames(), db.Frames()
+	for k := range first {
+		if &first[k][0] != &second[k][0] {
+			t.Errorf("frame %d was made anew", k)
+		}
+	}
+	if allocs := testing.AllocsPerRun(10, func() { db.Frames() }); allocs > 3 {
+		t.Errorf("%v allocations for two frames that are there", allocs)
 	}
 }
 
@@ -196,6 +214,9 @@ func checkReferences(t *rapid.T, pool *Pool, dbs ...*DB) {
 		for _, e := range u.edges {
 			refs[e.to]++
 		}
+	}
+	if !slices.IsSortedFunc(pool.order, func(a, b int32) int { return strings.Compare(pool.names[a].id, pool.names[b].id) }) || len(pool.order) != len(pool.index) {
+		t.Fatalf("of %d names the order has %v", len(pool.index), pool.order)
 	}
 	for i, n := range pool.names {
 		if n.refs != refs[i] {

@@ -2,6 +2,7 @@ package linkstate
 
 import (
 	"iter"
+	"slices"
 
 	"receptor/mesh/wire"
 )
@@ -48,7 +49,13 @@ func (db *DB) Summarize(epoch uint64, s *wire.Summary) (all bool) {
 // FramesOf is Frames for the nodes of some parts of a summary, for a peer that
 // knows something else about them. So it has also what has been revoked.
 func (db *DB) FramesOf(parts wire.PartSet) [][]byte {
-	return db.frames(db.reachable(), func(u *Update) bool { return parts.Has(u.part) })
+	return db.frames(func(u *Update) bool { return parts.Has(u.part) && !db.isLost(u.node) })
+}
+
+// isLost reports whether there is no route to a node on record.
+func (db *DB) isLost(node int32) bool {
+	_, lost := slices.BinarySearchFunc(db.lost, node, func(l loss, node int32) int { return int(l.node) - int(node) })
+	return lost
 }
 
 // reachable iterates over the records of nodes that can be reached, in no

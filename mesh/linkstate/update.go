@@ -14,6 +14,10 @@ type Update struct {
 	wire.RoutingUpdate
 	relay wire.Relay // empty: a suspicion has revoked it
 	size  int        // of the relay, or of what it was, in bytes
+	// What Frame has returned last. A node passes an update on again on every link
+	// that comes up, and the queues of all of them share the frame.
+	frame []byte
+	by    string
 
 	pool    *Pool
 	holders int // databases that hold it; while there are none, what follows is not set
@@ -32,7 +36,7 @@ type edge struct {
 	cost float64
 }
 
-// Frame returns the frame by which a node passes the update on.
+// Frame returns the frame by which a node passes the update on, which is shared.
 //
 // One that a suspicion has revoked is a duplicate's under the date of the true node.
 // It is only for those who believe something else: what it says of links may be
@@ -43,7 +47,10 @@ func (u *Update) Frame(forwarder string) []byte {
 		revoked.ForwardingNode = forwarder
 		return revoked.Encode()
 	}
-	return u.relay.Frame(forwarder)
+	if u.frame == nil || u.by != forwarder {
+		u.frame, u.by = u.relay.Frame(forwarder), forwarder
+	}
+	return u.frame
 }
 
 // AppendFrame appends what Frame returns to buf.
