@@ -71,22 +71,16 @@ func (n *Node) expireServices(now time.Time) {
 	s := &n.services
 	s.looked, s.expire = now, time.Time{}
 	var next time.Time
-	var silent []serviceKey
-	for k, known := range s.known {
+	s.forget(func(k serviceKey, known *knownService) bool {
 		if due := known.heard.Add(advertisementLife); now.Before(due) {
 			next = earlier(next, due)
-		} else {
-			silent = append(silent, k)
+			return false
 		}
-	}
-	slices.SortFunc(silent, serviceKey.compare)
-	for _, k := range silent {
-		cancelled := s.known[k].Cancel
-		s.forget(k)
-		if !cancelled {
+		if !known.Cancel {
 			n.emit(ServiceChanged{Node: k.node, Service: k.service, Withdrawn: true})
 		}
-	}
+		return true
+	})
 	if !next.IsZero() {
 		n.expireAt(next)
 	}
@@ -181,17 +175,21 @@ const lastYear = 9999
 // another node with this ID, which stays where this one must leave. But not with a
 // date that leaves no later one for when this node does offer it.)
 func (n *Node) outdate(now time.Time, key serviceKey, date time.Time) {
-	known := n.services.known[key]
-	if date.Year() >= lastYear || !n.services.fits(known, nil) {
+	if date.Year() >= lastYear {
 		return
 	}
 	// A tombstone, unless there is something: what is told next is later.
-	dated := knownService{ServiceAdvertisement: wire.ServiceAdvertisement{NodeID: n.id, Service: key.service, Cancel: true}}
+	ad := wire.ServiceAdvertisement{NodeID: n.id, Service: key.service, Cancel: true}
+	known := n.services.known[key]
 	if known != nil {
-		dated = *known
+		ad = known.ServiceAdvertisement
 	}
-	dated.Time, dated.heard = date, now
-	n.services.put(key, &dated)
+	ad.Time = date
+	frame := ad.Encode()
+	if !n.services.fits(known, frame) {
+		return
+	}
+	n.services.put(key, &knownService{ServiceAdvertisement: ad, frame: frame, heard: now})
 	n.expireAt(now.Add(advertisementLife))
 	n.readvertise(now)
 }

@@ -2,7 +2,6 @@ package mesh
 
 import (
 	"bytes"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -52,11 +51,12 @@ type services struct {
 	own       map[string]ownService
 	workTypes []wire.WorkCommand
 	known     map[serviceKey]*knownService
-	bytes     int       // of the frames of all known services
-	version   uint64    // of what is known
-	refresh   time.Time // advertise all own services then
-	expire    time.Time // look for silent ones then
-	looked    time.Time // for silent ones last
+	order     []serviceKey // of those that are known
+	bytes     int          // of the frames of all known services
+	version   uint64       // of what is known
+	refresh   time.Time    // advertise all own services then
+	expire    time.Time    // look for silent ones then
+	looked    time.Time    // for silent ones last
 }
 
 type serviceKey struct{ node, service string }
@@ -79,6 +79,11 @@ type knownService struct {
 	frame []byte
 	heard time.Time
 
+	// The frame that says that there has been no news for so many seconds, shared by
+	// all links that come up meanwhile; 0: there is none yet.
+	age  int
+	aged []byte
+
 	// For summaries.
 	node   uint64 // its hash
 	digest wire.Digest
@@ -97,7 +102,7 @@ func (s *services) holds(frame []byte) bool {
 		return false
 	}
 	known := s.known[serviceKey{string(node), string(service)}]
-	if known == nil || len(known.frame) == 0 {
+	if known == nil {
 		return false
 	}
 	rest, same := bytes.CutPrefix(frame, known.frame[:len(known.frame)-1])
@@ -106,14 +111,10 @@ func (s *services) holds(frame []byte) bool {
 
 func (s *services) nextDeadline() time.Time { return earlier(s.refresh, s.expire) }
 
-func (s *services) keys() []serviceKey {
-	return slices.SortedFunc(maps.Keys(s.known), serviceKey.compare)
-}
-
 // frames returns the advertisements that a peer is to have, in order.
 func (s *services) frames(now time.Time, has func(*knownService) bool) [][]byte {
 	var frames [][]byte
-	for _, k := range s.keys() {
+	for _, k := range s.order {
 		if known := s.known[k]; !known.Cancel && has(known) {
 			frames = append(frames, known.frameAt(now))
 		}
@@ -129,25 +130,22 @@ func (k *knownService) frameAt(now time.Time) []byte {
 	if silent < lossyInterval {
 		return k.frame
 	}
-	aged := k.ServiceAdvertisement
-	aged.Age = int(silent / time.Second)
-	if frame := aged.Encode(); len(frame) <= transport.MaxFrame {
-		return frame
+	if age := int(silent / time.Second); age != k.age {
+		k.age, k.aged = age, wire.WithAge(k.frame, age)
 	}
-	return k.frame
-}
-
-// dropNodes forgets the services of nodes that have departed, which are sorted.
-func (s *services) dropNodes(ids []string) {
-	for k := range s.known {
-		if _, departed := slices.BinarySearch(ids, k.node); departed {
-			s.forget(k)
-		}
+	if len(k.aged) > transport.MaxFrame {
+		return k.frame
 	}
+	return k.aged
 }
 
 func (s *services) put(k serviceKey, known *knownService) {
-	s.forget(k)
+	if old := s.known[k]; old != nil {
+		s.bytes -= len(old.frame)
+	} else {
+		at, _ := slices.BinarySearchFunc(s.order, k, serviceKey.compare)
+		s.order = slices.Insert(s.order, at, k)
+	}
 	s.known[k] = known
 	s.bytes += len(known.frame)
 	service, _ := wire.ParseService(k.service) // has been checked
@@ -156,12 +154,27 @@ func (s *services) put(k serviceKey, known *knownService) {
 	s.version++
 }
 
-func (s *services) forget(k serviceKey) {
-	if old := s.known[k]; old != nil {
-		s.bytes -= len(old.frame)
+// forget forgets the services of which gone says so, which is asked about all of them
+// in their order.
+func (s *services) forget(gone func(serviceKey, *knownService) bool) {
+	s.order = slices.DeleteFunc(s.order, func(k serviceKey) bool {
+		known := s.known[k]
+		if !gone(k, known) {
+			return false
+		}
+		s.bytes -= len(known.frame)
 		delete(s.known, k)
 		s.version++
-	}
+		return true
+	})
+}
+
+// dropNodes forgets the services of nodes that have departed, which are sorted.
+func (s *services) dropNodes(ids []string) {
+	s.forget(func(k serviceKey, _ *knownService) bool {
+		_, departed := slices.BinarySearch(ids, k.node)
+		return departed
+	})
 }
 
 // fits reports whether there is room for an advertisement in the place of old,

@@ -99,6 +99,29 @@ func TestExpiryIsGathered(t *testing.T) {
 	}
 }
 
+// What is sent on each link that comes up is there once, in order, and is no work for
+// each service but to queue it.
+func TestServicesAreSharedByLinks(t *testing.T) {
+	n := newNet(t, "a", "b")
+	n.link("a", "b", 1)
+	for _, service := range []string{"x", "z", "y"} {
+		n.nodes["b"].advertise(service, wire.ConnStream, Advertise{})
+	}
+	n.advance(20 * time.Second)
+	services, now := &n.nodes["a"].services, n.clock.Now()
+	all := func() [][]byte { return services.frames(now, func(*knownService) bool { return true }) }
+	first := all()
+	for k, service := range []string{"x", "y", "z"} {
+		ad, err := wire.ParseAdvertisement(first[k])
+		if err != nil || ad.Service != service || ad.Age != 19 {
+			t.Errorf("frame %d is of %+v (%v), want %s and an age of 19", k, ad, err, service)
+		}
+	}
+	if allocs := testing.AllocsPerRun(10, func() { all() }); allocs > 3 {
+		t.Errorf("%v allocations for three frames that are there", allocs)
+	}
+}
+
 func (n *testNet) wantServiceCount(at string, want int) {
 	n.t.Helper()
 	if known := len(n.nodes[at].services.known); known != want {

@@ -61,7 +61,7 @@ func (n *Node) Advertisements() []wire.ServiceAdvertisement {
 
 func (s *services) advertisements() []wire.ServiceAdvertisement {
 	var list []wire.ServiceAdvertisement
-	for _, k := range s.keys() {
+	for _, k := range s.order {
 		if known := s.known[k]; !known.Cancel {
 			ad := known.ServiceAdvertisement
 			ad.Tags = maps.Clone(ad.Tags)

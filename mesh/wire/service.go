@@ -1,8 +1,10 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -39,6 +41,14 @@ type ServiceAdvertisement struct {
 
 // Encode returns the advertisement as a frame.
 func (a *ServiceAdvertisement) Encode() []byte { return encodeJSON(TypeService, a) }
+
+// WithAge returns the frame of an advertisement, which tells no age, with one.
+func WithAge(frame []byte, age int) []byte {
+	end := bytes.LastIndexByte(frame, '}') // there may be space after it
+	aged := append(make([]byte, 0, len(frame)+len(`,"Age":`)+3), frame[:end]...)
+	aged = append(aged, `,"Age":`...)
+	return append(strconv.AppendInt(aged, int64(age), 10), '}')
+}
 
 // ParseAdvertisement decodes a service advertisement whose type has been checked.
 func ParseAdvertisement(frame []byte) (*ServiceAdvertisement, error) {

@@ -283,3 +283,22 @@ func BenchmarkHashNode(b *testing.B) {
 		HashNode("a-node-with-a-name.example.org")
 	}
 }
+
+// An age is what Encode would write, also where others have written the rest.
+func TestWithAge(t *testing.T) {
+	ad := ServiceAdvertisement{NodeID: "a", Service: "svc", Time: time.Unix(0, 1).UTC(), Tags: map[string]string{"k": "}<"}}
+	frame := ad.Encode()
+	ad.Age = 17
+	if got := WithAge(frame, 17); !bytes.Equal(got, ad.Encode()) {
+		t.Errorf("%s, want %s", got, ad.Encode())
+	}
+	for _, frame := range captured(t) {
+		if Type(frame[0]) != TypeService {
+			continue
+		}
+		got, err := ParseAdvertisement(WithAge(append(frame, " \n"...), 299))
+		if err != nil || got.Age != 299 {
+			t.Errorf("age %v (%v) of %s", got, err, frame)
+		}
+	}
+}
