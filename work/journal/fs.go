@@ -100,9 +100,7 @@ func (f *FS) Recover() (damaged, err error) {
 	defer f.mu.Unlock()
 	for _, im := range images {
 		f.last = max(f.last, im.id)
-		d := im.directory(f.dir)
-		f.young[d.name] = d
-		f.size += d.size
+		f.add(im.directory(f.dir))
 	}
 	f.open = true
 	return damaged, nil
@@ -116,7 +114,7 @@ func (f *FS) MkdirYoung(name string) error {
 	defer f.mu.Unlock()
 	if path.Dir(name) == f.dir && f.isReady() && f.young[name] == nil && f.size+maxDirectory <= maxYoung {
 		f.last++
-		f.young[name] = newDirectory(f.last, name)
+		f.add(newDirectory(f.last, name))
 		return nil
 	}
 	f.mu.Unlock()
@@ -318,7 +316,7 @@ func (f *FS) renameYoung(oldName, newName string) (done bool, err error) {
 	}
 	delete(f.young, oldName)
 	d.name = newName
-	d.version++
+	f.grow(d, len(newName)-len(oldName))
 	f.young[newName] = d
 	f.renamed[d] = struct{}{}
 	return true, nil
@@ -330,8 +328,8 @@ func (f *FS) renameFile(d *directory, oldName, newName string) error {
 	if c == nil {
 		return &fs.PathError{Op: "rename", Path: path.Join(d.name, oldName), Err: fs.ErrNotExist}
 	}
-	f.removeFile(d, newName)
 	delete(d.files, oldName)
+	f.removeFile(d, newName)
 	d.files[newName] = c
 	c.name = newName
 	f.grow(d, len(newName)-len(oldName))
@@ -374,6 +372,12 @@ func (f *FS) removeYoung(name string) (done bool, err error) {
 		c.name = ""
 	}
 	return true, nil
+}
+
+// add has a directory be young. It requires mu.
+func (f *FS) add(d *directory) {
+	f.young[d.name] = d
+	f.size += d.size
 }
 
 // drop has a directory be young no more. It requires mu.

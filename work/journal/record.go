@@ -23,10 +23,10 @@ type image struct {
 // What fileSize and imageSize count for lengths.
 const sizeOfLengths = 8
 
-// fileSize is what a file adds to an image, in bytes, or a little less.
+// fileSize is what a file adds to an image, in bytes, or a little more.
 func fileSize(name string, size int) int { return len(name) + size + sizeOfLengths }
 
-// imageSize is that of an image without files.
+// imageSize is the same of an image without files.
 func imageSize(name string) int { return len(path.Base(name)) + 2*sizeOfLengths }
 
 func appendString(b []byte, s string) []byte {
