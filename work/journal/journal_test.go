@@ -331,7 +331,7 @@ func TestDamaged(t *testing.T) {
 	must(t, err)
 	f = New(d.For(nil), above)
 	damaged, err := f.Recover()
-	if err != nil || damaged == nil || !strings.Contains(damaged.Error(), above+"/journal-0 is unusable, and kept as journal-0.damaged") {
+	if err != nil || damaged == nil || !strings.Contains(damaged.Error(), "journal-0 and journal-1 in "+above+" are unusable, and kept") {
 		t.Errorf("%v, %v", damaged, err)
 	}
 	if _, found := d.Content(above + "/journal-0.damaged"); !found {

@@ -49,6 +49,9 @@ type log struct {
 	files  [2]vfs.File // nil if there is none
 	sizes  [2]int
 	closed bool
+	// behind: a restart has failed, and what it has written may count after a crash all the
+	// same. So nothing is added to what is older.
+	behind bool
 
 	active     int // which counts
 	generation uint64
@@ -63,7 +66,7 @@ func (l *log) name(i int) string { return path.Join(l.dir, fmt.Sprintf("journal-
 // load opens the files, if there are any, and returns the last images of all directories that
 // are to be brought back, sorted by ID.
 func (l *log) load() (images []image, damaged, err error) {
-	l.closed = false
+	l.closed, l.behind = false, false
 	last := make(map[uint64]image)
 	var found [2][]byte
 	for i := range l.files {
@@ -168,7 +171,8 @@ func (l *log) setAside() (damaged, err error) {
 			return nil, err
 		}
 	}
-	return fmt.Errorf("%s is unusable, and kept as %s.damaged: units of other nodes that were submitted in the last seconds may be lost", l.name(0), path.Base(l.name(0))), l.fs.SyncDir(l.dir)
+	return fmt.Errorf("%s and %s in %s are unusable, and kept as these with .damaged added: units of other nodes that were submitted in the last seconds may be lost",
+		path.Base(l.name(0)), path.Base(l.name(1)), l.dir), l.fs.SyncDir(l.dir)
 }
 
 func parseHeader(b []byte) (generation uint64, sum uint32, ok bool) {
@@ -212,15 +216,23 @@ func appendFrame(b, record []byte, before uint32) ([]byte, uint32) {
 	return append(b, record...), sum
 }
 
-// prepare makes the first file if there is none: in one step, so that one that is there and
-// does not count was damaged.
+// prepare makes the files that are not there.
 func (l *log) prepare() error {
-	switch {
-	case l.closed:
+	if l.closed {
 		return errClosed
-	case l.generation > 0:
-		return nil
 	}
+	if l.generation == 0 {
+		if err := l.begin(); err != nil {
+			return err
+		}
+	}
+	// The other one now, too: when it is needed there may be no space for it.
+	return l.enlarge(1-l.active, minLog, minLog)
+}
+
+// begin makes the first file: in one step, so that if files are there of which none counts,
+// they were damaged.
+func (l *log) begin() error {
 	b, sum := appendHeader(nil, 1)
 	b, sum = appendFrame(b, nil, sum)
 	temp := l.name(0) + ".tmp"
@@ -251,7 +263,7 @@ func (l *log) prepare() error {
 
 // fits tells whether a record can be added.
 func (l *log) fits(record []byte) bool {
-	return l.end+frameSize+len(record) <= l.sizes[l.active]
+	return !l.behind && l.end+frameSize+len(record) <= l.sizes[l.active]
 }
 
 // add adds a record, which is safe when it returns no error. It must fit.
@@ -273,7 +285,7 @@ func (l *log) add(record []byte) error {
 }
 
 // restart has the journal consist of one record, in the other file. It is safe when
-// restart returns no error; else all is as it was.
+// restart returns no error; else a crash leaves what was, or that record.
 func (l *log) restart(record []byte) error {
 	if l.closed {
 		return errClosed
@@ -283,6 +295,7 @@ func (l *log) restart(record []byte) error {
 	b, sum = appendFrame(b, record, sum)
 	err := l.enlarge(i, max(minLog, headroom*len(b)), len(b))
 	if err == nil {
+		l.behind = true
 		_, err = l.files[i].WriteAt(b, 0)
 	}
 	if err == nil {
@@ -291,7 +304,10 @@ func (l *log) restart(record []byte) error {
 	if err != nil {
 		return fmt.Errorf("write the journal of units: %w", err)
 	}
-	l.active, l.generation, l.end, l.sum = i, l.generation+1, len(b), sum
+	l.active, l.generation, l.end, l.sum, l.behind = i, l.generation+1, len(b), sum, false
+	// What is out of date must not count once this one is damaged. That is not synced: it
+	// matters only then.
+	_, _ = l.files[1-i].WriteAt(make([]byte, headerSize), 0)
 	return nil
 }
 
