@@ -97,8 +97,7 @@ func (f *FS) record(directories map[*directory]struct{}) (record []byte, images 
 func (f *FS) snapshot(directories map[*directory]struct{}) (record []byte, images []written) {
 	for _, d := range byAge(maps.Values(f.young)) {
 		_, asked := directories[d]
-		_, gone := f.gone[d.id]
-		if !gone && (d.logged || asked && d.leaving == nil) {
+		if d.logged || asked && d.leaving == nil {
 			record, images = f.image(record, images, d)
 		}
 	}

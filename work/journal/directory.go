@@ -21,7 +21,8 @@ type directory struct {
 	// version counts its changes, of which safe says how many the journal has: none at all
 	// if it is 0.
 	version, safe uint64
-	// logged: the journal has it, or is about to.
+	// logged: the journal is to bring it back, as it has it, or is about to. That begins
+	// only while it is not leaving.
 	logged bool
 	// old: the last Settle has seen it.
 	old bool
@@ -47,6 +48,10 @@ func newDirectory(id uint64, name string) *directory {
 	return &directory{id: id, name: name, files: make(map[string]*content), open: make(map[*file]struct{}), version: 1, size: imageSize(name)}
 }
 
+// isUnsafe tells of a directory that exists as far as a crash is concerned, but not as it is
+// now.
+func (d *directory) isUnsafe() bool { return d.safe > 0 && d.safe < d.version }
+
 // byAge sorts directories.
 func byAge(all iter.Seq[*directory]) []*directory {
 	return slices.SortedFunc(all, func(a, b *directory) int { return cmp.Compare(a.id, b.id) })
@@ -56,31 +61,30 @@ func byAge(all iter.Seq[*directory]) []*directory {
 func (f *FS) writeOut(d *directory) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for d.leaving != nil && !d.dropped {
-		f.await(d.leaving)
-	}
-	if d.shadowed && !d.dropped { // as in unshadow
-		if err := f.syncYoung(d); err != nil {
+	for d.leaving != nil || d.shadowed && !d.dropped && d.isUnsafe() { // if it is shadowed: as in unshadow
+		if d.leaving != nil {
+			f.await(d.leaving)
+		} else if err := f.commit(d); err != nil {
 			return err
 		}
 	}
-	if d.dropped || d.leaving != nil {
+	if d.dropped {
 		return nil
 	}
 	d.leaving = make(chan struct{})
+	logged := d.logged
 	f.mu.Unlock()
 	err := f.copyOut(d) // nobody changes it now
-	if err == nil && d.logged {
+	if err == nil && logged {
 		err = f.syncBelow()
 	}
 	f.mu.Lock()
-	if err == nil && d.logged {
+	if err == nil && logged {
 		err = f.forget(d)
 	}
 	if err == nil {
 		f.reopen(d)
 		f.drop(d)
-		delete(f.gone, d.id) // the journal knows
 	}
 	f.stays(d)
 	return err
@@ -89,10 +93,12 @@ func (f *FS) writeOut(d *directory) error {
 // forget has the journal not bring back a directory. It requires mu, which it gives up
 // meanwhile.
 func (f *FS) forget(d *directory) error {
+	d.logged = false // now, or a journal that begins anew would have it again
 	f.gone[d.id] = struct{}{}
 	err := f.commit()
 	if err != nil {
 		delete(f.gone, d.id)
+		d.logged = true
 		d.version++ // the journal may have forgotten it all the same
 	}
 	return err

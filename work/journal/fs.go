@@ -275,16 +275,20 @@ func (f *FS) ReadDir(name string) ([]string, error) {
 		defer f.mu.Unlock()
 		return slices.Sorted(maps.Keys(d.files)), nil
 	}
+	var young []string // before what is below, or one that is written out meanwhile were in neither
+	if name == f.dir {
+		for other := range f.young {
+			young = append(young, path.Base(other))
+		}
+	}
 	f.mu.Unlock()
 	names, err := f.FS.ReadDir(name)
-	if err != nil || name != f.dir {
-		return names, err
+	if err != nil {
+		return nil, err
 	}
-	for _, d := range f.all() {
-		names = append(names, path.Base(d.name))
-	}
+	names = append(names, young...)
 	slices.Sort(names)
-	return slices.Compact(names), nil // one that is written out just now is at both
+	return slices.Compact(names), nil
 }
 
 // Rename implements vfs.FS. A young directory, and the files in one, stay where they are.

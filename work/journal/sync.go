@@ -3,7 +3,6 @@ package journal
 import (
 	"maps"
 	"path"
-	"slices"
 )
 
 // SyncDir implements vfs.FS.
@@ -47,14 +46,18 @@ func (f *FS) syncYoung(d *directory) error {
 func (f *FS) syncNames() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.renamed) == 0 && len(f.gone) > 0 {
-		return f.commit()
+	renamed := byAge(maps.Keys(f.renamed))
+	if len(renamed)+len(f.gone) == 0 {
+		return nil
 	}
-	for _, d := range byAge(maps.Keys(f.renamed)) {
+	if err := f.commit(renamed...); err != nil {
+		return err
+	}
+	for _, d := range renamed { // which commit has left out
 		for f.isRenamed(d) {
 			if d.leaving != nil {
 				f.await(d.leaving)
-			} else if err := f.commit(slices.Collect(maps.Keys(f.renamed))...); err != nil {
+			} else if err := f.commit(renamed...); err != nil {
 				return err
 			}
 		}
