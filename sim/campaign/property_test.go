@@ -52,12 +52,17 @@ func drawWorkload(t *rapid.T, s *scenario.Scenario) {
 	drawServices(t, s)
 }
 
-// drawServices draws services that come and go, on nodes of their own.
+// drawServices draws services that come and go, on nodes of their own. Those of deployed
+// nodes stay: what one of these withdraws circulates in a loop of them for ever
+// (docs/protocol.md, 2.4), and nobody of ours is there to end it.
 func drawServices(t *rapid.T, s *scenario.Scenario) {
 	for i := range rapid.IntRange(1, 5).Draw(t, "services") {
 		v := scenario.Service{Node: drawNode(t, s, "offers"), Name: fmt.Sprint("svc", i), At: drawMoment(t, s, "offered at")}
 		if rapid.Bool().Draw(t, "withdrawn") {
 			v.For = 1 + drawMoment(t, s, "offered for")
+		}
+		if slices.ContainsFunc(s.Nodes, func(n scenario.Node) bool { return n.ID == v.Node && n.Kind == scenario.KindDeployed }) {
+			v.For = 0
 		}
 		s.Services = append(s.Services, v)
 	}
