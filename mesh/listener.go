@@ -17,9 +17,6 @@ import (
 const (
 	// acceptTimeout bounds the wait for the byte that opens a stream.
 	acceptTimeout = 60 * time.Second
-	// maxAccepting bounds the connections that have not opened their stream, and the
-	// streams that have not begun.
-	maxAccepting = 1024
 )
 
 // Listener accepts the streams to a service. It implements net.Listener.
@@ -28,10 +25,11 @@ type Listener struct {
 	pc    *PacketConn
 	tr    *quic.Transport
 	ql    *quic.EarlyListener
-	slots chan struct{} // one for each that is waited for
 	ready chan *Conn
 	done  chan struct{}
 	close sync.Once
+
+	beginning beginnings
 
 	mu    sync.Mutex
 	conns map[Addr]*quic.Conn // by the dialer's address
@@ -53,7 +51,6 @@ func (n *Node) Listen(service string, tlsConfig *tls.Config, ad *Advertise) (*Li
 	}
 	l := &Listener{
 		node:  n,
-		slots: make(chan struct{}, maxAccepting),
 		ready: make(chan *Conn),
 		done:  make(chan struct{}),
 		conns: make(map[Addr]*quic.Conn),
@@ -86,24 +83,12 @@ func (l *Listener) acceptLoop() {
 			l.Close()
 			return
 		}
-		if !l.begin(func() { l.accept(qc) }) {
-			qc.CloseWithError(codeError, "too many connections without a stream")
-		}
+		end := l.beginning.add(func() { qc.CloseWithError(codeError, "too many newer connections have no stream yet") })
+		go func() {
+			defer end()
+			l.accept(qc)
+		}()
 	}
-}
-
-// begin runs what waits for a stream to begin, unless too many do.
-func (l *Listener) begin(wait func()) bool {
-	select {
-	case l.slots <- struct{}{}:
-	default:
-		return false
-	}
-	go func() {
-		defer func() { <-l.slots }()
-		wait()
-	}()
-	return true
 }
 
 // accept waits for the first stream of a connection and hands it over.
@@ -144,9 +129,12 @@ func (l *Listener) acceptMore(k *carrier) {
 		if err != nil {
 			return
 		}
-		if conn := k.add(stream); !l.begin(func() { l.acceptOne(conn) }) {
-			conn.Abort("too many streams that have not begun")
-		}
+		conn := k.add(stream)
+		end := l.beginning.add(func() { conn.Abort("too many newer streams have not begun yet") })
+		go func() {
+			defer end()
+			l.acceptOne(conn)
+		}()
 	}
 }
 
