@@ -22,12 +22,23 @@ func Guest() ([]byte, error) {
 	return b, nil
 }
 
-// CacheDir returns the folder of the user's cache for compiled guests, "" if
-// there is none.
+// CacheDir returns the folder of the user's cache for compiled guests, which it makes,
+// or "" if there is none that can be written to: in a container or a job of CI the home
+// of a user may be read-only, and a run can do without.
 func CacheDir() string {
-	dir, err := os.UserCacheDir()
+	cache, err := os.UserCacheDir()
 	if err != nil {
 		return ""
 	}
-	return filepath.Join(dir, "meshsim")
+	dir := filepath.Join(cache, "meshsim")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return ""
+	}
+	probe, err := os.CreateTemp(dir, "probe")
+	if err != nil {
+		return ""
+	}
+	probe.Close()
+	os.Remove(probe.Name())
+	return dir
 }
