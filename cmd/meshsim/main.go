@@ -16,6 +16,7 @@ import (
 
 	"receptor/internal/completion"
 	"receptor/internal/version"
+	"receptor/sim"
 )
 
 // Exit codes.
@@ -77,7 +78,7 @@ func (a app) main(ctx context.Context, args []string) int {
 	case errors.Is(err, errViolated):
 		return exitViolated
 	case errors.Is(err, context.Canceled):
-		return exitBadInput // what was to be done is not, and the output says so
+		return exitBadInput // what was to be done is not, and the output of check says so
 	default:
 		fmt.Fprintf(a.stderr, "meshsim: %v\n", err)
 		return exitBadInput
@@ -90,7 +91,11 @@ func (a app) dispatch(ctx context.Context, args []string) error {
 	}
 	switch args[0] {
 	case "run":
-		return a.run(ctx, args[1:])
+		err := a.run(ctx, args[1:])
+		if errors.Is(err, context.Canceled) {
+			err = sim.ErrInterrupted
+		}
+		return err
 	case "check":
 		return a.check(ctx, args[1:])
 	case "gen":

@@ -47,8 +47,10 @@ func TestInterruptedRun(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	code, stdout, stderr := slow(ctx, false, "run", write(t, small), "--for", "87600h")
-	if code != exitBadInput || stdout != "" || !strings.Contains(stderr, "the run was interrupted") {
-		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	for _, flags := range [][]string{{"--for", "87600h"}, {"--seeds", "0:1000"}} {
+		code, stdout, stderr := slow(ctx, false, append([]string{"run", write(t, small)}, flags...)...)
+		if code != exitBadInput || stdout != "" || stderr != "meshsim: the run was interrupted\n" {
+			t.Errorf("%v: exit code %d, stdout %q, stderr %q", flags, code, stdout, stderr)
+		}
 	}
 }
