@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -107,5 +108,85 @@ func TestListWhileOneLeaves(t *testing.T) {
 		if got := units(f); !slices.Equal(got, []string{"one"}) {
 			t.Errorf("there are %v", got)
 		}
+	}
+}
+
+// Who syncs names has those safe, too, of directories that are written out meanwhile.
+func TestNameOfOneThatLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var o disk.Options
+		var f *FS
+		synced := make(chan error, 1)
+		arm := once(&o, disk.Mkdir, above+"/one", func() {
+			go func() { synced <- f.SyncDir(above) }()
+			synctest.Wait()
+		})
+		d := newDisk(o)
+		f = start(t, d.For(nil))
+		must(t, f.MkdirYoung(above+"/one.new"), put(f, above+"/one.new/status", vfs.Create, "pending"), f.Rename(above+"/one.new", above+"/one"))
+		arm()
+		must(t, f.writeOut(f.young[above+"/one"]), <-synced)
+		d.PowerCut(disk.LoseAll, nil)
+		if got := get(start(t, d.For(nil)), above+"/one/status"); got != "pending" {
+			t.Errorf("it has %q", got)
+		}
+	})
+}
+
+// What is left below of a directory that could not leave does not come back in its place, when
+// it is removed and the process dies before that is safe.
+func TestShadowOfRemoved(t *testing.T) {
+	var dies error
+	d := newDisk(disk.Options{})
+	f := start(t, d.For(func() error { return dies }))
+	must(t, makeUnit(f, "one", "pending"))
+	d.SetFault(func(op disk.Op, name string) error {
+		if op == disk.Sync && name == above+"/journal-0" {
+			return errKilled
+		}
+		return nil
+	})
+	if err := f.writeOut(f.young[above+"/one"]); err == nil {
+		t.Fatal("it has left the journal")
+	}
+	must(t, d.For(nil).SyncDir(above))
+	d.SetFault(nil)
+	must(t, put(f, above+"/one/status", vfs.Create, "over"), f.RemoveAll(above+"/one"))
+	d.SetFault(func(op disk.Op, name string) error {
+		if op == disk.SyncDir && name == above {
+			dies = errKilled
+		}
+		return dies
+	})
+	if err := f.SyncDir(above); err == nil {
+		t.Fatal("it did not die")
+	}
+	d.SetFault(nil)
+	d.PowerCut(disk.LoseAll, nil)
+	f = start(t, d.For(nil))
+	if got := get(f, above+"/one/status"); got != "over" {
+		t.Errorf("it has %q", got)
+	}
+}
+
+// A journal that may have forgotten a directory, and may have not, has it again before what is
+// below is removed.
+func TestForgottenPerhaps(t *testing.T) {
+	d := newDisk(disk.Options{})
+	f := start(t, d.For(nil))
+	must(t, makeUnit(f, "one", "pending"))
+	d.SetFault(func(op disk.Op, name string) error {
+		if op == disk.Sync && name == above+"/journal-0" {
+			return errors.New("the disk is broken")
+		}
+		return nil
+	})
+	if err := f.writeOut(f.young[above+"/one"]); err == nil {
+		t.Fatal("it has left the journal")
+	}
+	d.SetFault(nil)
+	must(t, f.Rename(above+"/one", above+"/one.released"))
+	if got := units(start(t, d.For(nil))); len(got) == 0 { // killed
+		t.Error("it is lost")
 	}
 }

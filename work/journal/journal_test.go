@@ -58,7 +58,11 @@ func get(f vfs.FS, name string) string {
 		return err.Error()
 	}
 	defer h.Close()
-	b := make([]byte, 1<<20)
+	size, err := h.Size()
+	if err != nil {
+		return err.Error()
+	}
+	b := make([]byte, size)
 	n, _ := h.ReadAt(b, 0)
 	return string(b[:n])
 }
