@@ -77,7 +77,7 @@ func TestCapture(t *testing.T) {
 		return far
 	}
 	clock.Advance(144 * time.Millisecond)
-	a.advertise("control", wire.ConnStream, map[string]string{"type": "Control Service"})
+	a.advertise("control", Ad{ConnType: wire.ConnStream, Tags: map[string]string{"type": "Control Service"}})
 	var b, evil *transporttest.Link
 	for _, c := range all {
 		clock.Advance(c.at() - clock.Now().Sub(began))

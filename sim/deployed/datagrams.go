@@ -21,11 +21,16 @@ var errNotConnected = errors.New("no connection to next hop")
 // errServiceUnknown is for a sender on this node; others are sent a report.
 var errServiceUnknown = errors.New(wire.ProblemServiceUnknown)
 
-// handler is a service of this node.
-type handler struct {
-	datagram    func(from mesh.Addr, payload []byte)
-	unreachable func(problem, reportedBy string) // may be nil
-	closed      func()                           // may be nil
+// Endpoint takes what comes to a service of this node. It is called by the thread of
+// the node, into which it must not call.
+type Endpoint struct {
+	// Datagram owns the payload.
+	Datagram func(from mesh.Addr, payload []byte)
+	// Unreachable is told of a report that a datagram of the service has failed, and by
+	// which node; it may be nil.
+	Unreachable func(u wire.Unreach, reportedBy string)
+	// Closed is called when the node closes; it may be nil.
+	Closed func()
 }
 
 // message is a datagram as a node handles it: with names in place of hashes.
@@ -40,23 +45,48 @@ type message struct {
 // owns the payload. If ad is not nil, the service is advertised with its tags.
 // The service ends when stop is called.
 func (n *Node) HandleDatagrams(service string, ad *mesh.Advertise, f func(from mesh.Addr, payload []byte)) (stop func(), err error) {
-	name, err := wire.ParseService(service)
+	var told *Ad
+	if ad != nil {
+		told = &Ad{ConnType: wire.ConnDatagram, Tags: ad.Tags}
+	}
+	_, stop, err = n.Open(service, Endpoint{Datagram: f}, told)
+	return stop, err
+}
+
+// Open opens a service of this node, until stop is called; the name "" chooses a
+// fresh one. If ad is not nil the mesh is told of it.
+func (n *Node) Open(service string, e Endpoint, ad *Ad) (name string, stop func(), err error) {
+	if service == "" {
+		service = n.freshService().String()
+	}
+	parsed, err := wire.ParseService(service)
 	switch {
 	case err != nil:
-		return nil, err
+		return "", nil, err
 	case n.closed:
-		return nil, mesh.ErrClosed
-	case name.Reserved() || n.handlers[name] != nil:
-		return nil, fmt.Errorf("service %q is already in use on this node", service)
+		return "", nil, mesh.ErrClosed
+	case parsed.Reserved() || n.endpoints[parsed] != nil:
+		return "", nil, fmt.Errorf("service %q is already in use on this node", service)
 	}
-	n.handlers[name] = &handler{datagram: f}
+	n.endpoints[parsed] = &e
 	if ad != nil {
-		n.advertise(service, wire.ConnDatagram, ad.Tags)
+		n.advertise(service, *ad)
 	}
-	return func() {
-		delete(n.handlers, name)
-		n.withdraw(service)
+	return service, func() {
+		if n.endpoints[parsed] == &e {
+			delete(n.endpoints, parsed)
+			n.withdraw(service)
+		}
 	}, nil
+}
+
+// freshService returns the name of no service.
+func (n *Node) freshService() wire.Service {
+	for {
+		if name := wire.Service([]byte(n.randomID())); n.endpoints[name] == nil {
+			return name
+		}
+	}
 }
 
 // SendDatagram sends one datagram from a service of this node, with the number
@@ -131,10 +161,10 @@ func (n *Node) handle(m message) error {
 	case wire.ServiceUnreach:
 		return n.handleUnreach(m)
 	}
-	h := n.handlers[m.toService]
+	h := n.endpoints[m.toService]
 	switch {
 	case h != nil:
-		h.datagram(mesh.Addr{Node: m.from, Service: m.fromService.String()}, m.payload)
+		h.Datagram(mesh.Addr{Node: m.from, Service: m.fromService.String()}, m.payload)
 	case m.from == n.id:
 		return errServiceUnknown
 	default:
@@ -190,8 +220,8 @@ func (n *Node) handleUnreach(m message) error {
 	if err != nil || u.FromNode != n.id {
 		return nil
 	}
-	if h := n.handlers[service]; h != nil && h.unreachable != nil {
-		h.unreachable(u.Problem, m.from)
+	if h := n.endpoints[service]; h != nil && h.Unreachable != nil {
+		h.Unreachable(*u, m.from)
 	}
 	return nil
 }
@@ -213,24 +243,21 @@ func (n *Node) PingAsync(target string, hopsToLive byte, timeout time.Duration, 
 		return
 	}
 	sent := n.clock.Now()
-	name := wire.Service([]byte(n.randomID()))
-	for n.handlers[name] != nil {
-		name = wire.Service([]byte(n.randomID()))
-	}
+	name := n.freshService()
 	finish := func(from string, err error) {
-		if n.handlers[name] != nil {
-			delete(n.handlers, name)
+		if n.endpoints[name] != nil {
+			delete(n.endpoints, name)
 			done(mesh.PingReply{From: from, RTT: n.clock.Now().Sub(sent)}, err)
 		}
 	}
 	timer := n.clock.AfterFunc(timeout, func() { finish("", fmt.Errorf("ping of %s: no answer in %v", target, timeout)) })
-	n.handlers[name] = &handler{
-		datagram: func(from mesh.Addr, _ []byte) { timer.Stop(); finish(from.Node, nil) },
-		unreachable: func(problem, by string) {
+	n.endpoints[name] = &Endpoint{
+		Datagram: func(from mesh.Addr, _ []byte) { timer.Stop(); finish(from.Node, nil) },
+		Unreachable: func(u wire.Unreach, by string) {
 			timer.Stop()
-			finish(by, &mesh.UnreachableError{Problem: problem, ReportedBy: by})
+			finish(by, &mesh.UnreachableError{Problem: u.Problem, ReportedBy: by})
 		},
-		closed: func() { timer.Stop(); finish("", mesh.ErrClosed) },
+		Closed: func() { timer.Stop(); finish("", mesh.ErrClosed) },
 	}
 	to := mesh.Addr{Node: target, Service: wire.ServicePing.String()}
 	if err := n.SendDatagram(name.String(), to, nil, hopsToLive); err != nil {
@@ -239,13 +266,13 @@ func (n *Node) PingAsync(target string, hopsToLive byte, timeout time.Duration, 
 	}
 }
 
-// closeHandlers ends all services, in the order of their names.
-func (n *Node) closeHandlers() {
-	names := slices.SortedFunc(maps.Keys(n.handlers), func(a, b wire.Service) int { return bytes.Compare(a[:], b[:]) })
+// closeEndpoints ends all services, in the order of their names.
+func (n *Node) closeEndpoints() {
+	names := slices.SortedFunc(maps.Keys(n.endpoints), func(a, b wire.Service) int { return bytes.Compare(a[:], b[:]) })
 	for _, name := range names {
-		if h := n.handlers[name]; h != nil && h.closed != nil {
-			h.closed()
+		if h := n.endpoints[name]; h != nil && h.Closed != nil {
+			h.Closed()
 		}
 	}
-	n.handlers = nil
+	n.endpoints = nil
 }

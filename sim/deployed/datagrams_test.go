@@ -138,7 +138,7 @@ func TestPingEnds(t *testing.T) {
 	if !errors.Is(got, mesh.ErrClosed) {
 		t.Errorf("a ping of a node that closed: %v", got)
 	}
-	if len(n.deployed("a").handlers) != 0 {
-		t.Errorf("handlers are left: %v", n.deployed("a").handlers)
+	if len(n.deployed("a").endpoints) != 0 {
+		t.Errorf("handlers are left: %v", n.deployed("a").endpoints)
 	}
 }

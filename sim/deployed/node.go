@@ -76,9 +76,9 @@ type Node struct {
 	seen     map[string]time.Time          // update IDs, and when
 	routes   map[string]string             // next hops
 
-	handlers map[wire.Service]*handler
-	services map[string]service // of this node, that are advertised
-	ads      map[adKey]wire.ServiceAdvertisement
+	endpoints map[wire.Service]*Endpoint
+	services  map[string]Ad // of this node, that are advertised
+	ads       map[adKey]wire.ServiceAdvertisement
 
 	updates, routing, advertising, aging, forgetting *ticker
 }
@@ -94,16 +94,16 @@ func New(c Config) (*Node, error) {
 	rnd := rand.New(c.Rand)
 	n := &Node{
 		id: c.ID, clock: c.Clock, rand: rnd, emit: c.Events,
-		epoch:    uint64(c.Clock.Now().Unix())<<24 | rnd.Uint64()>>40,
-		peers:    make(map[string]*link),
-		names:    make(map[uint64]string),
-		versions: make(map[string]version),
-		costs:    make(map[string]map[string]float64),
-		seen:     make(map[string]time.Time),
-		routes:   make(map[string]string),
-		handlers: make(map[wire.Service]*handler),
-		services: make(map[string]service),
-		ads:      make(map[adKey]wire.ServiceAdvertisement),
+		epoch:     uint64(c.Clock.Now().Unix())<<24 | rnd.Uint64()>>40,
+		peers:     make(map[string]*link),
+		names:     make(map[uint64]string),
+		versions:  make(map[string]version),
+		costs:     make(map[string]map[string]float64),
+		seen:      make(map[string]time.Time),
+		routes:    make(map[string]string),
+		endpoints: make(map[wire.Service]*Endpoint),
+		services:  make(map[string]Ad),
+		ads:       make(map[adKey]wire.ServiceAdvertisement),
 	}
 	if n.emit == nil {
 		n.emit = func(mesh.Event) {}
@@ -138,7 +138,7 @@ func (n *Node) Close() {
 	for _, l := range links {
 		l.shut()
 	}
-	n.closeHandlers()
+	n.closeEndpoints()
 }
 
 func (n *Node) peerIDs() []string { return slices.Sorted(maps.Keys(n.peers)) }

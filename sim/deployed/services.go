@@ -10,10 +10,12 @@ import (
 	"receptor/mesh/wire"
 )
 
-// service is one of this node that is advertised.
-type service struct {
-	connType wire.ConnType
-	tags     map[string]string
+// Ad is what the mesh is told of a service of this node.
+type Ad struct {
+	ConnType wire.ConnType
+	Tags     map[string]string
+	// WorkCommands are the work types of a control service.
+	WorkCommands []wire.WorkCommand
 }
 
 // adKey names a service in the mesh.
@@ -24,8 +26,9 @@ func (k adKey) compare(o adKey) int {
 }
 
 // advertise begins to tell the mesh of a service of this node.
-func (n *Node) advertise(name string, connType wire.ConnType, tags map[string]string) {
-	n.services[name] = service{connType, maps.Clone(tags)}
+func (n *Node) advertise(name string, ad Ad) {
+	ad.Tags = maps.Clone(ad.Tags)
+	n.services[name] = ad
 	n.ads[adKey{n.id, name}] = n.advertisement(name)
 	n.advertising.within(advertiseDelay)
 }
@@ -33,7 +36,7 @@ func (n *Node) advertise(name string, connType wire.ConnType, tags map[string]st
 func (n *Node) advertisement(name string) wire.ServiceAdvertisement {
 	s := n.services[name]
 	return wire.ServiceAdvertisement{
-		NodeID: n.id, Service: name, Time: n.clock.Now().UTC(), ConnType: s.connType, Tags: s.tags,
+		NodeID: n.id, Service: name, Time: n.clock.Now().UTC(), ConnType: s.ConnType, Tags: s.Tags, WorkCommands: s.WorkCommands,
 	}
 }
 
@@ -53,7 +56,7 @@ func (n *Node) withdraw(name string) {
 	}
 	delete(n.services, name)
 	delete(n.ads, adKey{n.id, name})
-	ad := wire.ServiceAdvertisement{NodeID: n.id, Service: name, Time: n.clock.Now().UTC(), ConnType: s.connType, Cancel: true}
+	ad := wire.ServiceAdvertisement{NodeID: n.id, Service: name, Time: n.clock.Now().UTC(), ConnType: s.ConnType, Cancel: true}
 	n.flood(ad.Encode(), nil)
 }
 
