@@ -79,7 +79,7 @@ var rules = map[string]rule{
 	"sim/full":             {imports: []string{"sim/check", "sim/eventlog", "sim/scenario", "sim/seed", "sim/skew", "work", "github.com/tetratelabs/wazero/...", unix}},
 	"sim/full/fulltest":    {tests: true, imports: []string{"sim/guest"}},
 	"sim/guest": {
-		imports: []string{"control", "internal/config", "internal/daemon", "internal/iprouter", "internal/pki", "internal/supervision", "mesh", "mesh/firewall", "sim/belief", "sim/check", "sim/deployed", "sim/disk", "sim/eventlog", "sim/fault", "sim/forge", "sim/lane", "sim/scenario", "sim/seed", "sim/skew", "sim/truth", "transport", "transport/tcp", "transport/udp", "work", "work/vfs", pion},
+		imports: []string{"control", "internal/config", "internal/daemon", "internal/iprouter", "internal/pki", "internal/supervision", "mesh", "mesh/firewall", "sim/belief", "sim/check", "sim/deployed", "sim/deployed/receptor1", "sim/disk", "sim/eventlog", "sim/fault", "sim/forge", "sim/lane", "sim/scenario", "sim/seed", "sim/skew", "sim/truth", "transport", "transport/tcp", "transport/udp", "work", "work/vfs", pion},
 		waits:   []string{anyFile}, clock: []string{anyFile},
 	},
 	"sim/guest/wasm": {imports: []string{"sim/guest"}},
@@ -87,6 +87,10 @@ var rules = map[string]rule{
 	"sim/probe":      {imports: []string{"mesh/...", "transport"}},
 	"sim/graphfile":  {imports: []string{"mesh/wire", "sim/scenario"}},
 	"sim/deployed":   {imports: []string{"mesh", "mesh/wire", "transport"}},
+	"sim/deployed/receptor1": {
+		imports: []string{"mesh", "mesh/wire", "sim/deployed", "transport", "work", "work/vfs", quic},
+		waits:   []string{anyFile}, secrets: []string{"certificate.go"},
+	},
 	"sim/stats":      {imports: []string{"mesh", "mesh/wire", "sim/check", "sim/scenario"}},
 	"sim/stats/page": {imports: []string{"sim", "sim/check", "sim/scenario", "sim/stats"}},
 	"sim/scenario":   {imports: []string{"internal/suggest", "mesh/firewall", "mesh/wire", "sim/seed", yaml}},

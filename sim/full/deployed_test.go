@@ -29,3 +29,24 @@ timeline: [{at: 15s, do: down, link: [B, c], for: 10s}, {at: 30s, do: crash, nod
 		t.Errorf("the same seed gave trace hash %s, and then %s", r.TraceHash, again.TraceHash)
 	}
 }
+
+// A deployed node runs units of ours: it is submitted to without a key, and asked for
+// the status and the results.
+func TestUnitsOnDeployedNodes(t *testing.T) {
+	const file = `
+for: 40s
+nodes: [a, {id: B, kind: deployed}]
+links: [{from: a, to: B, delay: 5ms}]
+workload:
+  units:
+    - {from: a, to: B, at: 8s, stdin: 2000, stdout: 300000, duration: 4s}
+    - {from: a, to: B, at: 8s, stdin: 200000, stdout: 3000, duration: 4s, exit: 3, output: burst}
+    - {from: a, to: B, at: 8s}
+    - {from: a, to: B, at: 8s, stdout: 9000, duration: 60s, cancel_at: 15s, ignore_sigint: true}
+    - {from: a, to: B, at: 8s, stdout: 9000, duration: 60s, output: drip, release_at: 15s}
+`
+	r, trace := play(t, file, 1)
+	if len(r.Violations) > 0 || r.Units != (Units{Submitted: 5, Succeeded: 2, Ended: 4, Released: 5}) {
+		t.Errorf("units %+v, violations %v, want all done; log:\n%.20000s", r.Units, r.Violations, trace)
+	}
+}

@@ -15,10 +15,9 @@ func supported(s *scenario.Scenario) error {
 			return fmt.Errorf("the daemons of the full engine have a service %s of their own: give that of %s another name", v.Name, v.Node)
 		}
 	}
-	// Of a deployed node there is the part that routes alone.
 	for _, u := range s.Units {
-		if id := oneOf(deployedOnes(s), u.From, u.To); id != "" {
-			return fmt.Errorf("a unit of work from %s to %s: the model of the deployed node %s does no work; give it another end", u.From, u.To, id)
+		if problem := unitProblem(s, u); problem != "" {
+			return fmt.Errorf("a unit of work from %s to %s: %s", u.From, u.To, problem)
 		}
 	}
 	for _, v := range s.Streams {
@@ -32,6 +31,21 @@ func supported(s *scenario.Scenario) error {
 		}
 	}
 	return nil
+}
+
+// unitProblem says what of a unit deployed nodes do not do here, or "".
+func unitProblem(s *scenario.Scenario, u scenario.Unit) string {
+	id := oneOf(deployedOnes(s), u.From, u.To)
+	switch {
+	case id == "":
+	case u.From == id:
+		return fmt.Sprintf("the model of the deployed node %s has none run elsewhere: give it to another node", id)
+	case u.Children > 0:
+		return fmt.Sprintf("the deployed node %s ends no process that the command has left: leave out children", id)
+	case u.Signed || u.TLS != scenario.NoTLS:
+		return fmt.Sprintf("the model of the deployed node %s has neither signatures nor TLS: leave out signed and tls", id)
+	}
+	return ""
 }
 
 // deployedOnes returns the IDs of the nodes that are deployed ones.

@@ -11,7 +11,9 @@ import (
 func TestUnsupported(t *testing.T) {
 	const nodes, old = "for: 40s\nnodes: [a, b]\n", "for: 40s\nnodes: [a, {id: b, kind: deployed}]\n"
 	for name, tt := range map[string]struct{ file, want string }{
-		"deployed": {old + "links: [{from: a, to: b}]\nworkload: {units: [{from: a, to: b}]}\n", "deployed node b does no work"},
+		"deployed": {old + "links: [{from: a, to: b}]\nworkload: {units: [{from: b, to: a}]}\n", "deployed node b has none run elsewhere"},
+		"children": {old + "links: [{from: a, to: b}]\nworkload: {units: [{from: a, to: b, children: 1}]}\n", "leave out children"},
+		"signed":   {old + "links: [{from: a, to: b}]\nworkload: {units: [{from: a, to: b, signed: true}]}\n", "leave out signed"},
 		"stream":   {old + "links: [{from: a, to: b}]\nworkload: {streams: [{from: b, to: a}]}\n", "deployed node b has none"},
 		"TLS":      {old + "links: [{from: a, to: b, tls: true}]\n", "deployed node b has no TLS"},
 		"services": {nodes + "links: [{from: a, to: b}]\nworkload:\n  services: [{node: a, name: control}]\n", "have a service control of their own"},

@@ -86,7 +86,7 @@ func (w *world) converged(cores [][]string) bool {
 
 // left names what the disk of a node still has of units.
 func (w *world) left(node string) (names []string) {
-	d, dir := w.machines[node].disk, "/data/"+node
+	d, dir := w.machines[node].disk, dataDir+"/"+node
 	all, err := d.For(nil).ReadDir(dir)
 	if err != nil {
 		return nil // it never had a unit

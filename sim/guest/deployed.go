@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"receptor/sim/belief"
 	"receptor/sim/check"
 	"receptor/sim/deployed"
+	"receptor/sim/deployed/receptor1"
 	"receptor/sim/scenario"
 	"receptor/transport"
 )
@@ -31,11 +33,11 @@ func (n ours) believes(look func(check.State)) {
 	n.Inspect(func(v mesh.View) { look(belief.Ours{View: v}) })
 }
 
-// model is a deployed node, which forwards and answers pings, and nothing beyond: there
-// is no model of its daemon. The node is for one thread at a time: that which has mu.
+// model is a deployed daemon. Its node is for one thread at a time: that which has mu.
 type model struct {
 	mu       sync.Mutex
 	node     *deployed.Node
+	daemon   *receptor1.Daemon
 	backends []transport.Backend
 }
 
@@ -74,15 +76,37 @@ func (l modelLink) Closed(err error) {
 	l.Receiver.Closed(err)
 }
 
-// startModel starts a deployed node with the links of its machine.
+// startModel starts a deployed daemon with the links of its machine.
 func (i *incarnation) startModel() (*model, error) {
 	n := new(model)
+	if err := n.startNode(i); err != nil {
+		return nil, err
+	}
+	if err := n.startDaemon(i); err != nil {
+		n.Close()
+		return nil, err
+	}
+	return n, nil
+}
+
+func (n *model) startDaemon(i *incarnation) error {
+	socket, err := i.listen("unix", controlSocket)
+	if err != nil {
+		return err
+	}
+	n.daemon, err = receptor1.Start(receptor1.Config{
+		Node: n, Clock: i, Rand: i.newRand(), FS: heldFS{i.machine.disk.For(i.check), &i.holdings}, DataDir: dataDir, Processes: i,
+		WorkTypes: []string{workType}, Socket: socket, Log: func(format string, args ...any) { fmt.Fprintf(i, format, args...) },
+	})
+	return err
+}
+
+func (n *model) startNode(i *incarnation) (err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	var err error
 	n.node, err = deployed.New(deployed.Config{ID: i.machine.id, Clock: modelClock{i, &n.mu}, Rand: i.newRand(), Events: i.observe})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for number, c := range i.machine.world.cables {
 		side := slices.Index(c.machines[:], i.machine)
@@ -96,11 +120,11 @@ func (i *incarnation) startModel() (*model, error) {
 			return modelLink{n.node.Attach(l, mesh.LinkOptions{Cost: c.link.Cost}), &n.mu}
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 		n.backends = append(n.backends, b)
 	}
-	return n, nil
+	return nil
 }
 
 // newBackend makes the backend of one end of a cable.
@@ -124,8 +148,31 @@ func (n *model) Close() {
 	n.mu.Lock()
 	n.node.Close()
 	n.mu.Unlock()
+	if n.daemon != nil {
+		n.daemon.Close()
+	}
 	for _, b := range n.backends {
 		b.Close()
+	}
+}
+
+// ID implements receptor1.Node.
+func (n *model) ID() string { return n.node.ID() }
+
+// Open implements receptor1.Node.
+func (n *model) Open(service string, e deployed.Endpoint, ad *deployed.Ad) (name string, stop func(), err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	name, end, err := n.node.Open(service, e, ad)
+	return name, n.locked(end), err
+}
+
+// locked returns a function that is called under the mutex of the node.
+func (n *model) locked(f func()) func() {
+	return func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		f()
 	}
 }
 
@@ -134,11 +181,7 @@ func (n *model) HandleDatagrams(service string, ad *mesh.Advertise, f func(from 
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	end, err := n.node.HandleDatagrams(service, ad, f)
-	return func() {
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		end()
-	}, err
+	return n.locked(end), err
 }
 
 // SendDatagram implements node.

@@ -22,6 +22,7 @@ func (w *world) addDuplicates() {
 			world: w, sockets: newSockets(), files: of.files, rules: of.rules,
 		}
 		m.disk, m.system = m.newDisk(), newSystem(m.name)
+		m.newPower()
 		c := newCable(scenario.Link{From: a.Node, To: a.Via, Backend: scenario.TCP, Cost: 1}, w)
 		c.machines[dialEnd] = m
 		w.cables = append(w.cables, c)

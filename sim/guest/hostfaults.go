@@ -42,6 +42,9 @@ func (m *machine) endProcesses() {
 		s.lose()
 		m.forget(s)
 	}
+	m.processes.Lock()
+	defer m.processes.Unlock()
+	m.newPower()
 }
 
 func (m *machine) tell(kind eventlog.Kind, what string) {

@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strconv"
@@ -29,7 +30,11 @@ type machine struct {
 	lossy       bool // a wire of it may end links
 	disk        *disk.Disk
 	processes   sync.Mutex
-	supervisors []*supervisor // guarded by processes
+	supervisors []*supervisor            // guarded by processes
+	runners     []*runner                // of a deployed daemon; guarded by processes
+	locks       map[string]chan struct{} // of files; guarded by processes
+	power       context.Context          // done when the power has failed since; guarded by processes
+	lose        context.CancelFunc       // ends power
 	system      *system
 	starts      int
 	begun       time.Time     // when its daemon was last started
@@ -103,7 +108,7 @@ func (m *machine) run(life *incarnation) error {
 
 // arguments are the command line of the daemon.
 func (m *machine) arguments() []string {
-	args := append([]string{"--node", "id=" + m.id, "datadir=/data", "--local-only"}, m.workCommand(workType)...)
+	args := append([]string{"--node", "id=" + m.id, "datadir=" + dataDir, "--local-only"}, m.workCommand(workType)...)
 	args = append(args, "--control-service", "service="+controlName, "filename="+controlSocket)
 	if m.world.scenario.ControlTLS(m.id) {
 		args = append(args, "tls="+tlsItem)
@@ -191,6 +196,16 @@ func (m *machine) stop() *incarnation {
 }
 
 var errAbsent = errors.New("the simulated machine has no such thing")
+
+// newPower ends the processes of deployed daemons, and lets others start. It requires
+// processes.
+func (m *machine) newPower() {
+	if m.lose != nil {
+		m.lose()
+	}
+	m.power, m.lose = context.WithCancel(context.Background())
+	m.runners, m.locks = nil, make(map[string]chan struct{})
+}
 
 // spawn is the start of a process on the machine.
 func (m *machine) spawn() supervision.Claim { return m.system.spawn(time.Since(m.world.log.start)) }

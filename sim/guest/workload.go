@@ -18,6 +18,9 @@ const retryPause = time.Second
 // controlName is the control service of every node.
 const controlName = "control"
 
+// dataDir is where nodes have their units.
+const dataDir = "/data"
+
 // controlSocket is the file of every node's control service.
 const controlSocket = "/run/control"
 

@@ -37,6 +37,7 @@ func newWorld(s *scenario.Scenario, log *logger) *world {
 	for i, n := range s.Nodes {
 		m := &machine{id: n.ID, name: n.ID, number: i, kind: n.Kind, world: w, system: newSystem(n.ID), sockets: newSockets(), files: new(files), shown: []showing{{certificate: n.Certificate}}}
 		m.disk = m.newDisk()
+		m.newPower()
 		rules, err := n.Rules()
 		if err != nil {
 			panic("guest: the scenario was checked, and has a wrong rule: " + err.Error())
