@@ -10,6 +10,13 @@ import (
 	"strings"
 )
 
+// refusal is an answer as they write it.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+const errUnknown refusal = "Unknown command"
+
 // session is a connection to the control service.
 type session struct {
 	d    *Daemon
@@ -65,7 +72,7 @@ func (s *session) carryOut(line string) (any, error) {
 	if line[0] != '{' {
 		words := strings.Split(line, " ")
 		if strings.ToLower(words[0]) != "work" {
-			return nil, errors.New("Unknown command")
+			return nil, errUnknown
 		}
 		if err := workWords(words[1:], fields); err != nil {
 			return nil, err
@@ -76,7 +83,7 @@ func (s *session) carryOut(line string) (any, error) {
 		return nil, err
 	}
 	if fields["command"] != "work" {
-		return nil, errors.New("Unknown command")
+		return nil, errUnknown
 	}
 	return s.work(fields)
 }
