@@ -25,7 +25,7 @@ const (
 	Renamed   Kind = "renamed"    // a second submission of a unit was taken for another: Problem
 	Claiming  Kind = "claiming"   // a supervisor is about to claim a unit
 	Ran       Kind = "ran"        // a command was started for a unit
-	Seen      Kind = "seen"       // the submitter saw the end of a unit: Text is its state, Size and Sum its output
+	Seen      Kind = "seen"       // the submitter saw the end of a unit: Text is its state, Detail its detail, Size and Sum its output
 	Reverted  Kind = "reverted"   // the submitter saw another end of a unit, or none any more: Text is its state, Problem what is different
 	Started   Kind = "started"    // a process of a unit, Text, is there
 	Ended     Kind = "ended"      // it is not any more

@@ -1,6 +1,9 @@
 package full
 
-import "testing"
+import (
+	"os"
+	"testing"
+)
 
 // A deployed node is between two of ours, and another at the end: units and streams of
 // ours pass through, also when a way round is to be found and when it has crashed.
@@ -48,5 +51,20 @@ workload:
 	r, trace := play(t, file, 1)
 	if len(r.Violations) > 0 || r.Units != (Units{Submitted: 5, Succeeded: 2, Ended: 4, Released: 5}) {
 		t.Errorf("units %+v, violations %v, want all done; log:\n%.20000s", r.Units, r.Violations, trace)
+	}
+}
+
+// The example that ships does what it says, twice the same.
+func TestWorkDeployed(t *testing.T) {
+	file, err := os.ReadFile("../../topologies/full/work-deployed.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, trace := play(t, string(file), 1)
+	if len(r.Violations) > 0 || r.Units.Submitted != 5 || r.Units.Released != 5 {
+		t.Errorf("units %+v, violations %v, want 5 submitted and released; log:\n%.20000s", r.Units, r.Violations, trace)
+	}
+	if again, _ := play(t, string(file), 1); again.TraceHash != r.TraceHash {
+		t.Errorf("the same seed gave trace hash %s, and then %s", r.TraceHash, again.TraceHash)
 	}
 }

@@ -48,12 +48,18 @@ type fate struct {
 	// claimed.
 	mayFail, void bool
 	trust         eventlog.Trust // of its nodes, up to its end
+	deployed      *deployedFate  // of a unit on a deployed node
 }
 
 func newJudge(s *scenario.Scenario) *judge {
 	j := &judge{
 		scenario: s, units: make([]fate, len(s.Units)), violations: []check.Violation{},
 		cores: s.Cores(), reached: make(map[string]string), impaired: make(map[string]bool),
+	}
+	for i, u := range s.Units {
+		if slices.Contains(deployedOnes(s), u.To) {
+			j.units[i].deployed = new(deployedFate)
+		}
 	}
 	j.streams = judgeStreams(s, j.report)
 	j.datagrams = judgeDatagrams(s, j.report)
@@ -88,7 +94,7 @@ func (j *judge) take(e eventlog.Event) {
 		j.calm = true
 	case eventlog.Left:
 		j.left = append(j.left, e)
-	case eventlog.PowerOff, eventlog.Impaired, eventlog.Unsafe:
+	case eventlog.PowerOff, eventlog.Impaired, eventlog.Unsafe, eventlog.Died:
 		j.excuse(e)
 	case eventlog.End:
 		j.ended = true
@@ -144,6 +150,10 @@ func (j *judge) excuse(e eventlog.Event) {
 	}
 	for i, u := range j.scenario.Units {
 		f, there := &j.units[i], e.Node == u.To || e.Node == u.From
+		if f.deployed != nil && e.Node == u.To {
+			f.excuseDeployed(e)
+			continue
+		}
 		switch e.Kind {
 		case eventlog.PowerOff:
 			f.mayFail = f.mayFail || e.Node == u.To && f.claiming
@@ -163,6 +173,10 @@ func (j *judge) judgeEnd(at time.Duration, e eventlog.Event, u scenario.Unit, f 
 	if f.void {
 		return
 	}
+	if f.deployed != nil {
+		j.judgeDeployed(at, e, u, f)
+		return
+	}
 	if slices.Contains(f.processes, eventlog.Command) || e.Text == work.Canceled.String() && len(f.processes) > 0 {
 		j.report(at, u.To, check.RuleUnit, "unit %d is %s, and there are still processes of it: %s", e.Unit, e.Text, strings.Join(f.processes, ", "))
 	}
@@ -170,22 +184,14 @@ func (j *judge) judgeEnd(at time.Duration, e eventlog.Event, u scenario.Unit, f 
 		return
 	}
 	stored, exceeds := j.stored(u)
-	want := work.Succeeded
-	if u.Exit != 0 || exceeds {
+	want := wanted(u)
+	if exceeds {
 		want = work.Failed
 	}
 	if e.Size > stored {
 		j.report(at, e.Node, check.RuleUnit, "unit %d has %d bytes of output: want %d at most", e.Unit, e.Size, stored)
 	}
-	if e.Text == work.Succeeded.String() {
-		j.counts.Succeeded++
-		switch {
-		case f.runs == 0:
-			j.report(at, e.Node, check.RuleUnit, "unit %d has succeeded, and never ran", e.Unit)
-		case e.Problem != "":
-			j.report(at, e.Node, check.RuleUnit, "unit %d has succeeded with %d bytes: %s", e.Unit, e.Size, e.Problem)
-		}
-	}
+	j.judgeSuccess(at, e, f)
 	if u.CancelAt > 0 && at >= u.CancelAt && (e.Text == work.Canceled.String() || e.Text == work.Failed.String() && f.runs == 0) {
 		return // what never came to its node is cancelled by this one, and called failed
 	}
@@ -198,6 +204,28 @@ func (j *judge) judgeEnd(at time.Duration, e eventlog.Event, u scenario.Unit, f 
 	}
 	if exceeds && e.Text == work.Failed.String() {
 		j.judgeExcess(at, e, stored)
+	}
+}
+
+// wanted is the state in which a unit ends that nothing happens to.
+func wanted(u scenario.Unit) work.State {
+	if u.Exit != 0 {
+		return work.Failed
+	}
+	return work.Succeeded
+}
+
+// judgeSuccess judges the end of a unit that has succeeded, if it has.
+func (j *judge) judgeSuccess(at time.Duration, e eventlog.Event, f *fate) {
+	if e.Text != work.Succeeded.String() {
+		return
+	}
+	j.counts.Succeeded++
+	switch {
+	case f.runs == 0:
+		j.report(at, e.Node, check.RuleUnit, "unit %d has succeeded, and never ran", e.Unit)
+	case e.Problem != "":
+		j.report(at, e.Node, check.RuleUnit, "unit %d has succeeded with %d bytes: %s", e.Unit, e.Size, e.Problem)
 	}
 }
 
@@ -228,10 +256,11 @@ func (j *judge) finishUnits(now time.Duration) {
 		joined := scenario.Joined(j.cores, u.From, u.To)
 		_, unheeded := j.expires(u, now) // what its node signs
 		unheeded = unheeded || f.trust == eventlog.Sometimes
-		if joined && !f.released && !f.void && !unheeded && !guarded(j.scenario) && !shaken(j.scenario) {
+		unheeded = unheeded || f.void || f.deployed.lost()
+		if joined && !f.released && !unheeded && !guarded(j.scenario) && !shaken(j.scenario) {
 			j.report(now, u.From, check.RuleUnfinished, "unit %d is %v by the end of the run, although its nodes had been sound for long: want it released", i+1, f)
 		}
-		if joined && f.released && !f.void && len(f.processes) > 0 {
+		if joined && f.released && !f.void && !f.deployed.astray() && len(f.processes) > 0 {
 			j.report(now, u.To, check.RuleUnit, "unit %d is released, and there are still processes of it: %s", i+1, strings.Join(f.processes, ", "))
 		}
 		released = released && f.released && joined && !f.void && f.trust != eventlog.Sometimes
@@ -239,7 +268,7 @@ func (j *judge) finishUnits(now time.Duration) {
 	if released {
 		for _, e := range j.left {
 			// What a submission has left that failed goes at the next start.
-			if j.impaired[e.Node] && strings.HasSuffix(e.Text, ".new") {
+			if j.impaired[e.Node] && strings.HasSuffix(e.Text, ".new") || j.strands(e.Node) {
 				continue
 			}
 			j.report(now, e.Node, check.RuleUnit, "all units are released, and there are still files of %s", e.Text)

@@ -1,0 +1,95 @@
+package full
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"receptor/sim/check"
+	"receptor/sim/eventlog"
+	"receptor/sim/scenario"
+	"receptor/work"
+)
+
+// deployedFate is what else became of a unit on a deployed node, which does not know it
+// by its key, and forgets more than one of ours. nil is for units on nodes of ours.
+type deployedFate struct {
+	// broken: its disk has failed, or lost what was never synced. All that is claimed is
+	// that the unit runs once at most.
+	broken bool
+	// crashed: its daemon was killed since there could be something of the unit there. It
+	// holds for failed what it does not see running, and may not end it.
+	crashed bool
+	// unknown: its submitter was told that nobody knows whether it was started, so that
+	// nobody can release it there.
+	unknown bool
+}
+
+func (d *deployedFate) lost() bool { return d != nil && d.broken }
+
+// astray reports whether the node may have something of the unit that its submitter cannot
+// have it end.
+func (d *deployedFate) astray() bool { return d != nil && (d.broken || d.crashed || d.unknown) }
+
+// excuseDeployed notes what has happened to the node.
+func (f *fate) excuseDeployed(e eventlog.Event) {
+	d := f.deployed
+	if e.Kind != eventlog.Died {
+		d.broken = true
+	}
+	d.crashed = d.crashed || e.Kind == eventlog.Died
+	if e.Kind == eventlog.PowerOff {
+		f.processes = nil
+	}
+}
+
+// strands reports whether a deployed node may have been left with something of a unit.
+func (j *judge) strands(node string) bool {
+	for i, f := range j.units {
+		if j.scenario.Units[i].To == node && f.deployed.astray() {
+			return true
+		}
+	}
+	return false
+}
+
+// Details with which a unit on a deployed node may fail whose command did not, unless
+// nothing was in the way.
+var (
+	// notStarted are those of one that was never started.
+	notStarted = []string{"broke before it had all input", "never had all input", "Locally Cancelled"}
+	// atRestart are those of one whose node has lost it, or holds it for failed.
+	atRestart = []string{"Remote work unit is gone", "Pending at restart", "Failed to restart"}
+	// anyway are those of one that may have been started.
+	anyway = append([]string{"unknown whether", "Error reading input data"}, atRestart...)
+)
+
+func hasAny(detail string, texts []string) bool {
+	return slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(detail, t) })
+}
+
+// judgeDeployed judges the end of a unit on a deployed node, which its submitter has
+// seen.
+func (j *judge) judgeDeployed(at time.Duration, e eventlog.Event, u scenario.Unit, f *fate) {
+	d := f.deployed
+	d.unknown = hasAny(e.Detail, anyway) || hasAny(e.Detail, notStarted)
+	if d.broken {
+		return
+	}
+	if !d.astray() && slices.Contains(f.processes, eventlog.Command) {
+		j.report(at, u.To, check.RuleUnit, "unit %d is %s, and there are still processes of it: %s", e.Unit, e.Text, strings.Join(f.processes, ", "))
+	}
+	j.judgeSuccess(at, e, f)
+	canceled := u.CancelAt > 0 && at >= u.CancelAt
+	switch {
+	case e.Text == wanted(u).String() && !d.unknown:
+	case hasAny(e.Detail, atRestart) && !d.crashed:
+		j.report(at, e.Node, check.RuleUnit, "unit %d is %s (%s), and its node has not restarted", e.Unit, e.Text, e.Detail)
+	case hasAny(e.Detail, notStarted) && !hasAny(e.Detail, anyway) && f.runs > 0:
+		j.report(at, e.Node, check.RuleUnit, "unit %d is %s (%s), and was started: want it said that this is unknown", e.Unit, e.Text, e.Detail)
+	case canceled && (e.Text == work.Canceled.String() || e.Detail == "Killed"):
+	case d.unknown && (!quiet(j.scenario) || canceled), f.mayFail && e.Text == work.Failed.String():
+	default:
+		j.report(at, e.Node, check.RuleUnit, "unit %d with exit code %d is %s (%s): want %v", e.Unit, u.Exit, e.Text, e.Detail, wanted(u))
+	}
+}
