@@ -68,3 +68,23 @@ func TestWorkDeployed(t *testing.T) {
 		t.Errorf("the same seed gave trace hash %s, and then %s", r.TraceHash, again.TraceHash)
 	}
 }
+
+// Streams begin and end at deployed nodes.
+func TestStreamsOfDeployedNodes(t *testing.T) {
+	const file = `
+for: 60s
+nodes: [a, {id: B, kind: deployed}, {id: C, kind: deployed}]
+links: [{from: a, to: B, delay: 5ms}, {from: B, to: C, delay: 5ms, backend: udp}]
+workload:
+  streams:
+    - {from: a, to: B, at: 8s, send: 300000, receive: 200000}
+    - {from: a, to: C, at: 8s, send: 20000, receive: 3000, half_close: true, by: connect}
+    - {from: B, to: a, at: 8s, send: 20000, receive: 300000, idle: 20s}
+    - {from: C, to: a, at: 8s, send: 100000, receive: 20000, write_first: true}
+    - {from: C, to: B, at: 8s, send: 20000, receive: 20000, half_close: true}
+`
+	r, trace := play(t, file, 1)
+	if len(r.Violations) > 0 || r.Streams != (Streams{5, 5}) {
+		t.Errorf("streams %+v, violations %v, want all done; log:\n%.20000s", r.Streams, r.Violations, trace)
+	}
+}

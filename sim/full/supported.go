@@ -21,8 +21,8 @@ func supported(s *scenario.Scenario) error {
 		}
 	}
 	for _, v := range s.Streams {
-		if id := oneOf(deployedOnes(s), v.From, v.To); id != "" {
-			return fmt.Errorf("a stream from %s to %s: the model of the deployed node %s has none; give it another end", v.From, v.To, id)
+		if problem := streamProblem(s, v); problem != "" {
+			return fmt.Errorf("a stream from %s to %s: %s", v.From, v.To, problem)
 		}
 	}
 	for _, l := range s.Links {
@@ -44,6 +44,19 @@ func unitProblem(s *scenario.Scenario, u scenario.Unit) string {
 		return fmt.Sprintf("the deployed node %s ends no process that the command has left: leave out children", id)
 	case u.Signed || u.TLS != scenario.NoTLS:
 		return fmt.Sprintf("the model of the deployed node %s has neither signatures nor TLS: leave out signed and tls", id)
+	}
+	return ""
+}
+
+// streamProblem says what of a stream deployed nodes do not do here, or "".
+func streamProblem(s *scenario.Scenario, v scenario.Stream) string {
+	id := oneOf(deployedOnes(s), v.From, v.To)
+	switch {
+	case id == "":
+	case v.TLS != scenario.NoTLS:
+		return fmt.Sprintf("the model of the deployed node %s has no TLS: leave out tls", id)
+	case v.From == id && v.By == scenario.ByConnect:
+		return fmt.Sprintf("the deployed node %s ends both directions of what it connects with the first: leave out by", id)
 	}
 	return ""
 }

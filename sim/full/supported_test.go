@@ -14,7 +14,8 @@ func TestUnsupported(t *testing.T) {
 		"deployed": {old + "links: [{from: a, to: b}]\nworkload: {units: [{from: b, to: a}]}\n", "deployed node b has none run elsewhere"},
 		"children": {old + "links: [{from: a, to: b}]\nworkload: {units: [{from: a, to: b, children: 1}]}\n", "leave out children"},
 		"signed":   {old + "links: [{from: a, to: b}]\nworkload: {units: [{from: a, to: b, signed: true}]}\n", "leave out signed"},
-		"stream":   {old + "links: [{from: a, to: b}]\nworkload: {streams: [{from: b, to: a}]}\n", "deployed node b has none"},
+		"stream":   {old + "links: [{from: a, to: b}]\nworkload: {streams: [{from: b, to: a, tls: true}]}\n", "leave out tls"},
+		"connect":  {old + "links: [{from: a, to: b}]\nworkload: {streams: [{from: b, to: a, by: connect}]}\n", "leave out by"},
 		"TLS":      {old + "links: [{from: a, to: b, tls: true}]\n", "deployed node b has no TLS"},
 		"services": {nodes + "links: [{from: a, to: b}]\nworkload:\n  services: [{node: a, name: control}]\n", "have a service control of their own"},
 	} {

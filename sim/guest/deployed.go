@@ -98,7 +98,10 @@ func (n *model) startDaemon(i *incarnation) error {
 		Node: n, Clock: i, Rand: i.newRand(), FS: heldFS{i.machine.disk.For(i.check), &i.holdings}, DataDir: dataDir, Processes: i,
 		WorkTypes: []string{workType}, Socket: socket, Log: func(format string, args ...any) { fmt.Fprintf(i, format, args...) },
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return n.serveStreams(i)
 }
 
 func (n *model) startNode(i *incarnation) (err error) {

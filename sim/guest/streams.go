@@ -139,6 +139,9 @@ func (w *world) openStream(number int) {
 
 // connect connects the client to its node.
 func (e *streamEnd) connect() (duplex, error) {
+	if m := e.world.machines[e.node]; m.kind == scenario.KindDeployed {
+		return m.dialStream(e.To, serviceOf(e.Stream))
+	}
 	if e.By != scenario.ByConnect {
 		return e.world.machines[e.node].sockets.dial("tcp", proxyAddress(e.number), nil)
 	}
