@@ -23,6 +23,8 @@ type deployedFate struct {
 	// unknown: its submitter was told that nobody knows whether it was started, so that
 	// nobody can release it there.
 	unknown bool
+	// never is the detail by which its submitter was told that it is not started.
+	never string
 }
 
 func (d *deployedFate) lost() bool { return d != nil && d.broken }
@@ -73,6 +75,9 @@ func hasAny(detail string, texts []string) bool {
 func (j *judge) judgeDeployed(at time.Duration, e eventlog.Event, u scenario.Unit, f *fate) {
 	d := f.deployed
 	d.unknown = hasAny(e.Detail, anyway) || hasAny(e.Detail, notStarted)
+	if hasAny(e.Detail, notStarted) && !hasAny(e.Detail, anyway) {
+		d.never = e.Detail
+	}
 	if d.broken {
 		return
 	}
@@ -85,11 +90,19 @@ func (j *judge) judgeDeployed(at time.Duration, e eventlog.Event, u scenario.Uni
 	case e.Text == wanted(u).String() && !d.unknown:
 	case hasAny(e.Detail, atRestart) && !d.crashed:
 		j.report(at, e.Node, check.RuleUnit, "unit %d is %s (%s), and its node has not restarted", e.Unit, e.Text, e.Detail)
-	case hasAny(e.Detail, notStarted) && !hasAny(e.Detail, anyway) && f.runs > 0:
-		j.report(at, e.Node, check.RuleUnit, "unit %d is %s (%s), and was started: want it said that this is unknown", e.Unit, e.Text, e.Detail)
+	case d.never != "" && f.runs > 0:
+		j.judgeStart(at, e.Unit, u, d)
 	case canceled && (e.Text == work.Canceled.String() || e.Detail == "Killed"):
 	case d.unknown && (!quiet(j.scenario) || canceled), f.mayFail && e.Text == work.Failed.String():
 	default:
 		j.report(at, e.Node, check.RuleUnit, "unit %d with exit code %d is %s (%s): want %v", e.Unit, u.Exit, e.Text, e.Detail, wanted(u))
+	}
+}
+
+// judgeStart judges a unit that was started, which its submitter may have been told never
+// is.
+func (j *judge) judgeStart(at time.Duration, unit int, u scenario.Unit, d *deployedFate) {
+	if d != nil && d.never != "" {
+		j.report(at, u.To, check.RuleUnit, "unit %d was started, and its submitter was told %q: want it said that this is unknown", unit, d.never)
 	}
 }

@@ -122,6 +122,7 @@ func (j *judge) takeUnit(e eventlog.Event, u scenario.Unit, f *fate) {
 		if f.runs++; f.runs > 1 && !f.void {
 			j.report(at, e.Node, check.RuleUnit, "unit %d runs for the %d. time: want once at most", e.Unit, f.runs)
 		}
+		j.judgeStart(at, e.Unit, u, f.deployed)
 	case eventlog.Known:
 		f.trust = e.Trust
 	case eventlog.Seen:

@@ -38,6 +38,7 @@ func TestJudgeDeployed(t *testing.T) {
 		"unknown":                   {down, []eventlog.Event{submitted, ran, unknown, released, left, end}, 0},
 		"not sent":                  {down, []eventlog.Event{submitted, unsent, released, end}, 0},
 		"not sent, and it ran":      {down, []eventlog.Event{submitted, ran, unsent, released, end}, 1},
+		"not sent, and it runs":     {down, []eventlog.Event{submitted, unsent, ran, released, end}, 1},
 		"failed without a reason":   {down, []eventlog.Event{submitted, ran, seen("Failed", "delivers only 1 byte"), released, end}, 1},
 		"held for failed":           {down, []eventlog.Event{submitted, at(eventlog.Died, "B"), ran, started, restart, released, end}, 0},
 		"gone, and it was up":       {down, []eventlog.Event{submitted, ran, seen("Failed", "Remote work unit is gone"), released, end}, 1},
