@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync"
 
-	"receptor/mesh/wire"
 	"receptor/sim/deployed"
 	"receptor/sim/deployed/receptor1"
 	"receptor/sim/scenario"
@@ -20,7 +19,7 @@ func (n *model) serveStreams(i *incarnation) error {
 	if !slices.ContainsFunc(w.scenario.Streams, func(v scenario.Stream) bool { return v.To == id }) {
 		return nil
 	}
-	return n.daemon.Serve(streamService, deployed.Ad{ConnType: wire.ConnStream}, func(c *receptor1.Conn) {
+	return n.daemon.Serve(streamService, deployed.Ad{}, func(c *receptor1.Conn) {
 		w.serveStream(id, &deployedDuplex{Conn: c})
 	})
 }

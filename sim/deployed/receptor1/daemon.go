@@ -70,7 +70,7 @@ func Start(c Config) (*Daemon, error) {
 		d.end()
 		return nil, err
 	}
-	ad := deployed.Ad{ConnType: wire.ConnStream, Tags: map[string]string{"type": "Control Service"}}
+	ad := deployed.Ad{Tags: map[string]string{"type": "Control Service"}}
 	for _, t := range c.WorkTypes {
 		ad.WorkCommands = append(ad.WorkCommands, wire.WorkCommand{WorkType: t})
 	}

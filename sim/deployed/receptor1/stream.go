@@ -91,8 +91,9 @@ func (d *Daemon) Dial(ctx context.Context, node, service string) (*Conn, error) 
 }
 
 // Serve has streams to a service handled, each by a goroutine, until the daemon ends.
-// The mesh is told of it.
+// The mesh is told of it, as of a stream service.
 func (d *Daemon) Serve(service string, ad deployed.Ad, handle func(*Conn)) error {
+	ad.ConnType = wire.ConnStream
 	pc, err := openPackets(d.node, service, &ad)
 	if err != nil {
 		return err
