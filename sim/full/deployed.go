@@ -45,10 +45,12 @@ func (f *fate) excuseDeployed(e eventlog.Event) {
 	}
 }
 
-// strands reports whether a deployed node may have been left with something of a unit.
+// strands reports whether a node may have been left with something of a unit that a
+// deployed node runs, or has run.
 func (j *judge) strands(node string) bool {
 	for i, f := range j.units {
-		if j.scenario.Units[i].To == node && f.deployed.astray() {
+		u := j.scenario.Units[i]
+		if u.To == node && f.deployed.astray() || f.lent && (u.From == node || u.To == node) && !quiet(j.scenario) {
 			return true
 		}
 	}

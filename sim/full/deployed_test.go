@@ -61,8 +61,8 @@ func TestWorkDeployed(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, trace := play(t, string(file), 1)
-	if len(r.Violations) > 0 || r.Units.Submitted != 5 || r.Units.Released != 5 {
-		t.Errorf("units %+v, violations %v, want 5 submitted and released; log:\n%.20000s", r.Units, r.Violations, trace)
+	if len(r.Violations) > 0 || r.Units.Submitted != 7 || r.Units.Released != 7 {
+		t.Errorf("units %+v, violations %v, want 7 submitted and released; log:\n%.20000s", r.Units, r.Violations, trace)
 	}
 	if again, _ := play(t, string(file), 1); again.TraceHash != r.TraceHash {
 		t.Errorf("the same seed gave trace hash %s, and then %s", r.TraceHash, again.TraceHash)
@@ -86,5 +86,24 @@ workload:
 	r, trace := play(t, file, 1)
 	if len(r.Violations) > 0 || r.Streams != (Streams{5, 5}) {
 		t.Errorf("streams %+v, violations %v, want all done; log:\n%.20000s", r.Streams, r.Violations, trace)
+	}
+}
+
+// A deployed node has units run by ours, and by another deployed one.
+func TestUnitsOfDeployedNodes(t *testing.T) {
+	const file = `
+for: 80s
+nodes: [a, {id: B, kind: deployed}, {id: C, kind: deployed}]
+links: [{from: a, to: B, delay: 5ms}, {from: B, to: C, delay: 5ms}]
+workload:
+  units:
+    - {from: B, to: a, at: 8s, stdin: 2000, stdout: 300000, duration: 4s}
+    - {from: C, to: a, at: 8s, stdin: 100000, stdout: 3000, duration: 4s, exit: 3, output: drip}
+    - {from: B, to: a, at: 8s, stdout: 9000, duration: 60s, cancel_at: 15s, release_at: 25s}
+    - {from: C, to: B, at: 8s, stdin: 3000, stdout: 9000, duration: 2s}
+`
+	r, trace := play(t, file, 1)
+	if len(r.Violations) > 0 || r.Units.Submitted != 4 || r.Units.Succeeded != 2 || r.Units.Released != 4 {
+		t.Errorf("units %+v, violations %v, want all done; log:\n%.20000s", r.Units, r.Violations, trace)
 	}
 }

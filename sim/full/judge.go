@@ -49,6 +49,8 @@ type fate struct {
 	mayFail, void bool
 	trust         eventlog.Trust // of its nodes, up to its end
 	deployed      *deployedFate  // of a unit on a deployed node
+	// lent: a deployed node has it run, which forgets it when something is in the way.
+	lent bool
 }
 
 func newJudge(s *scenario.Scenario) *judge {
@@ -57,6 +59,7 @@ func newJudge(s *scenario.Scenario) *judge {
 		cores: s.Cores(), reached: make(map[string]string), impaired: make(map[string]bool),
 	}
 	for i, u := range s.Units {
+		j.units[i].lent = slices.Contains(deployedOnes(s), u.From)
 		if slices.Contains(deployedOnes(s), u.To) {
 			j.units[i].deployed = new(deployedFate)
 		}
@@ -155,6 +158,7 @@ func (j *judge) excuse(e eventlog.Event) {
 			f.excuseDeployed(e)
 			continue
 		}
+		f.void = f.void || f.lent && there && e.Kind != eventlog.Died
 		switch e.Kind {
 		case eventlog.PowerOff:
 			f.mayFail = f.mayFail || e.Node == u.To && f.claiming
@@ -172,6 +176,10 @@ func (j *judge) excuse(e eventlog.Event) {
 // judgeEnd judges a unit whose end its submitter has seen.
 func (j *judge) judgeEnd(at time.Duration, e eventlog.Event, u scenario.Unit, f *fate) {
 	if f.void {
+		return
+	}
+	if f.lent && !quiet(j.scenario) {
+		j.judgeSuccess(at, e, f)
 		return
 	}
 	if f.deployed != nil {
@@ -257,11 +265,12 @@ func (j *judge) finishUnits(now time.Duration) {
 		joined := scenario.Joined(j.cores, u.From, u.To)
 		_, unheeded := j.expires(u, now) // what its node signs
 		unheeded = unheeded || f.trust == eventlog.Sometimes
-		unheeded = unheeded || f.void || f.deployed.lost()
+		forgotten := f.lent && !quiet(j.scenario)
+		unheeded = unheeded || f.void || f.deployed.lost() || forgotten
 		if joined && !f.released && !unheeded && !guarded(j.scenario) && !shaken(j.scenario) {
 			j.report(now, u.From, check.RuleUnfinished, "unit %d is %v by the end of the run, although its nodes had been sound for long: want it released", i+1, f)
 		}
-		if joined && f.released && !f.void && !f.deployed.astray() && len(f.processes) > 0 {
+		if joined && f.released && !f.void && !f.deployed.astray() && !forgotten && len(f.processes) > 0 {
 			j.report(now, u.To, check.RuleUnit, "unit %d is released, and there are still processes of it: %s", i+1, strings.Join(f.processes, ", "))
 		}
 		released = released && f.released && joined && !f.void && f.trust != eventlog.Sometimes

@@ -38,8 +38,8 @@ func unitProblem(s *scenario.Scenario, u scenario.Unit) string {
 	id := oneOf(deployedOnes(s), u.From, u.To)
 	switch {
 	case id == "":
-	case u.From == id:
-		return fmt.Sprintf("the model of the deployed node %s has none run elsewhere: give it to another node", id)
+	case u.From == id && u.CancelAt > 0 && u.ReleaseAt == 0:
+		return fmt.Sprintf("the deployed node %s never ends the results of what is cancelled: give it release_at, too", id)
 	case u.Children > 0:
 		return fmt.Sprintf("the deployed node %s ends no process that the command has left: leave out children", id)
 	case u.Signed || u.TLS != scenario.NoTLS:

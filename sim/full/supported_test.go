@@ -11,7 +11,7 @@ import (
 func TestUnsupported(t *testing.T) {
 	const nodes, old = "for: 40s\nnodes: [a, b]\n", "for: 40s\nnodes: [a, {id: b, kind: deployed}]\n"
 	for name, tt := range map[string]struct{ file, want string }{
-		"deployed": {old + "links: [{from: a, to: b}]\nworkload: {units: [{from: b, to: a}]}\n", "deployed node b has none run elsewhere"},
+		"cancel":   {old + "links: [{from: a, to: b}]\nworkload: {units: [{from: b, to: a, cancel_at: 9s}]}\n", "give it release_at"},
 		"children": {old + "links: [{from: a, to: b}]\nworkload: {units: [{from: a, to: b, children: 1}]}\n", "leave out children"},
 		"signed":   {old + "links: [{from: a, to: b}]\nworkload: {units: [{from: a, to: b, signed: true}]}\n", "leave out signed"},
 		"stream":   {old + "links: [{from: a, to: b}]\nworkload: {streams: [{from: b, to: a, tls: true}]}\n", "leave out tls"},

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"receptor/control"
 	"receptor/sim/eventlog"
 	"receptor/sim/scenario"
 	"receptor/work"
@@ -61,7 +62,15 @@ func (u *unit) play() {
 		return err
 	}
 	tell := func(err error) { u.tell(eventlog.Problem, err) }
-	if !u.world.insist(u.submit, tell) {
+	submit := u.submit
+	if u.byDeployed() {
+		submit = u.submitOnce
+	}
+	if !u.world.insist(submit, tell) {
+		return
+	}
+	if u.id == "" {
+		u.done.Store(true) // nobody knows of it, and it must not be submitted again
 		return
 	}
 	if u.CancelAt > 0 {
@@ -138,22 +147,46 @@ func (u *unit) tell(kind eventlog.Kind, err error) {
 	u.world.log.log(eventlog.Event{Kind: kind, Node: u.From, Unit: u.number, Text: u.id, Problem: text(err)})
 }
 
+// byDeployed reports whether the unit is submitted to a deployed node, which knows nothing of
+// keys.
+func (u *unit) byDeployed() bool { return u.world.machines[u.From].kind == scenario.KindDeployed }
+
+// submitOnce submits the unit, or fails, or is broken off when nobody knows whether it was
+// submitted: then it has no ID.
+func (u *unit) submitOnce() error {
+	c, err := u.world.client(u.From)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := u.submitTo(c); err != nil {
+		u.id = ""
+		u.tell(eventlog.Problem, err)
+	}
+	return nil
+}
+
 func (u *unit) submit() error {
 	c, err := u.world.client(u.From)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
+	return u.submitTo(c)
+}
+
+// submitTo submits the unit in a session.
+func (u *unit) submitTo(c *control.Client) error {
 	params, err := json.Marshal(behaviour{
 		Unit: u.number, Stdout: u.Stdout, Duration: u.Duration, Exit: u.Exit, Children: u.Children, IgnoreSIGINT: u.IgnoreSIGINT, Output: u.Output,
 	})
 	if err != nil {
 		return err
 	}
-	order := map[string]string{
-		"node": u.To, "worktype": workType, "params": "'" + string(params) + "'",
-		"receptor_submission": "client/" + strconv.Itoa(u.number),
-		"receptor_stdin":      fmt.Sprintf("%d:%x", len(u.stdin), sha256.Sum256(u.stdin)),
+	order := map[string]string{"node": u.To, "worktype": workType, "params": "'" + string(params) + "'"}
+	if !u.byDeployed() {
+		order["receptor_submission"] = "client/" + strconv.Itoa(u.number)
+		order["receptor_stdin"] = fmt.Sprintf("%d:%x", len(u.stdin), sha256.Sum256(u.stdin))
 	}
 	if u.Signed {
 		order["worktype"], order["signwork"] = signedType, "true"
