@@ -44,7 +44,7 @@ func (n *Node) dropIdleLinks(now time.Time) {
 		} else if idle := now.Sub(s.heard); idle >= n.maxIdle {
 			// It may be that only one direction is dead. Over UDP the peer would find
 			// that out by our silence alone, as long after us as we after it.
-			s.link.Send(wire.Reject())
+			s.link.Send(wire.Reject(""))
 			s.end(now, fmt.Errorf("%w for %v", ErrIdle, idle.Round(time.Second)))
 		}
 	}

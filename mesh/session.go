@@ -63,6 +63,8 @@ type session struct {
 	since time.Time // established then
 	heard time.Time // something had arrived by then
 
+	refused bool // by one of its ends, for a reason that is told
+
 	replaces bool      // another link to the peer, when this one is established
 	tries    int       // handshake updates sent in this state
 	next     time.Time // when to send another
@@ -146,11 +148,7 @@ func (s *session) receiveControl(now time.Time, frame []byte) error {
 	case wire.TypeSummary:
 		return s.receiveSummary(now, frame)
 	case wire.TypeReject:
-		if s.state == stateEstablished {
-			s.end(now, ErrEnded)
-		} else {
-			s.end(now, ErrRejected)
-		}
+		s.receiveReject(now, wire.RejectReason(frame))
 	}
 	return nil
 }
@@ -217,7 +215,7 @@ func (s *session) hear(now time.Time, u *linkstate.Update, forwarder string) boo
 	return true
 }
 
-const linkedAlready = "a link to a node of that ID is already established"
+const linkedAlready = "a link to a node of that ID is already established: if that is another node, give one of them another ID"
 
 // establish makes the link part of the mesh: the peer hears us too.
 func (s *session) establish(now time.Time) bool {
@@ -253,9 +251,9 @@ func (s *session) whyNot() string {
 	n := s.node
 	switch {
 	case s.peer == n.id:
-		return "it uses this node's own ID"
+		return "it uses this node's own ID: give one of them another ID"
 	case s.opts.AllowedPeers != nil && !slices.Contains(s.opts.AllowedPeers, s.peer):
-		return "it is not in the allowed peers list"
+		return "it is not in the allowed peers list: name it in allowedpeers if it is to be let in"
 	case !n.canList(s.peer):
 		return "this node has as many links as fit in a routing update"
 	}
@@ -298,7 +296,7 @@ func (s *session) receivePeerUpdate(now time.Time, u *linkstate.Update) bool {
 	cost, lists := u.Connections[s.node.id]
 	switch {
 	case lists && cost != s.cost:
-		s.refuse(now, fmt.Sprintf("it says that the link costs %v, here it costs %v", cost, s.cost))
+		s.refuse(now, fmt.Sprintf("it says that the link costs %v, here it costs %v: want one cost at both ends", cost, s.cost))
 		return false
 	case lists:
 		s.listed = true
@@ -323,9 +321,32 @@ func (s *session) receivePeerUpdate(now time.Time, u *linkstate.Update) bool {
 
 func (s *session) hasFeature(name string) bool { return slices.Contains(s.features, name) }
 
+// receiveReject ends the link, which the peer does not want. reason is what it says
+// of this node; "": nothing.
+func (s *session) receiveReject(now time.Time, reason string) {
+	err := ErrRejected
+	if s.state == stateEstablished {
+		err = ErrEnded
+	}
+	if reason != "" {
+		err = fmt.Errorf("%w: it says of this node: %q", err, reason)
+	}
+	s.refused = reason != ""
+	s.end(now, err)
+}
+
+// Refused implements transport.Refuser: before it was established, one end has refused
+// the link, and said why.
+func (s *session) Refused() bool {
+	s.node.mu.Lock()
+	defer s.node.mu.Unlock()
+	return s.refused && s.since.IsZero()
+}
+
 // refuse rejects the link.
 func (s *session) refuse(now time.Time, reason string) {
-	s.link.Send(wire.Reject())
+	s.refused = true
+	s.link.Send(wire.Reject(reason))
 	s.node.emit(LinkRefused{Peer: s.peer, Link: s.link.String(), Accepted: s.opts.Accepted, Reason: reason})
 	s.end(now, refusal(reason))
 }

@@ -19,10 +19,10 @@ func TestLinkRefusals(t *testing.T) {
 		oa, ob LinkOptions
 		reason string // at a
 	}{
-		{"own ID", "a", "a", LinkOptions{Cost: 1}, LinkOptions{Cost: 1}, "it uses this node's own ID"},
+		{"own ID", "a", "a", LinkOptions{Cost: 1}, LinkOptions{Cost: 1}, "it uses this node's own ID: give one of them another ID"},
 		{"not allowed", "a", "b", LinkOptions{Cost: 1, AllowedPeers: []string{"c"}}, LinkOptions{Cost: 1},
-			"it is not in the allowed peers list"},
-		{"cost", "a", "b", LinkOptions{Cost: 1}, LinkOptions{Cost: 2}, "it says that the link costs 2, here it costs 1"},
+			"it is not in the allowed peers list: name it in allowedpeers if it is to be let in"},
+		{"cost", "a", "b", LinkOptions{Cost: 1}, LinkOptions{Cost: 2}, "it says that the link costs 2, here it costs 1: want one cost at both ends"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -179,7 +179,7 @@ func TestLinkIsRejectedLater(t *testing.T) {
 		{wire.RoutingUpdate{ForwardingNode: "b", Connections: map[string]float64{"a": 1}}, ""},
 		{wire.RoutingUpdate{ForwardingNode: "x", Connections: map[string]float64{"a": 1}}, `its node ID changed from "b" to "x"`},
 		{wire.RoutingUpdate{ForwardingNode: "b"}, "it no longer lists this node as a connection"},
-		{wire.RoutingUpdate{ForwardingNode: "b", Connections: map[string]float64{"a": 2}}, "it says that the link costs 2, here it costs 1"},
+		{wire.RoutingUpdate{ForwardingNode: "b", Connections: map[string]float64{"a": 2}}, "it says that the link costs 2, here it costs 1: want one cost at both ends"},
 	} {
 		n := newNet(t, "a")
 		toPeer := n.deployedPeer("a", "b")
@@ -197,7 +197,7 @@ func TestLinkIsRejectedLater(t *testing.T) {
 		if got := last[LinkRefused](t, n.events["a"]).Reason; got != test.reason || links != 0 {
 			t.Errorf("refused because %q, with %d links left, want %q and none", got, links, test.reason)
 		}
-		if got := toPeer.Sent[len(toPeer.Sent)-1]; string(got) != string(wire.Reject()) {
+		if got := toPeer.Sent[len(toPeer.Sent)-1]; string(got) != string(wire.Reject(test.reason)) {
 			t.Errorf("the last frame is %q, want a reject", got)
 		}
 	}

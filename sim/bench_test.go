@@ -89,7 +89,7 @@ func BenchmarkEngine(b *testing.B) {
 		l := scenario.Link{From: "a", To: "b", Backend: scenario.TCP, Cost: 1}
 		l.Forward.Delay = time.Duration(1000+i) * time.Microsecond
 		l.Back.Delay = time.Millisecond
-		newCable(net, l, from, to, uint64(i)).dial(func(bool) {})
+		newCable(net, l, from, to, uint64(i)).dial(func(transport.Outcome) {})
 	}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -9,6 +9,7 @@ import (
 	"receptor/sim/scenario"
 	"receptor/sim/stats"
 	"receptor/sim/truth"
+	"receptor/transport"
 )
 
 // How the virtual network behaves where a scenario does not say.
@@ -77,7 +78,7 @@ func (c *cable) sound() bool { return truth.Sound(&c.lanes) }
 
 // dial makes an attempt; ended is called once, when it has failed or the link
 // that it made has ended.
-func (c *cable) dial(ended func(connected bool)) {
+func (c *cable) dial(ended func(transport.Outcome)) {
 	c.record(eventDial, dialer, nil)
 	if c.kind == scenario.UDP {
 		c.dialUDP(ended)

@@ -75,8 +75,8 @@ func newFixture(t *testing.T, l scenario.Link) *fixture {
 func (f *fixture) takeDown() { f.restore = f.cable.takeDown(dialer, listener) }
 
 func (f *fixture) dial() {
-	f.cable.dial(func(connected bool) {
-		f.dials = append(f.dials, fmt.Sprintf("%v after %v", connected, f.now))
+	f.cable.dial(func(o transport.Outcome) {
+		f.dials = append(f.dials, fmt.Sprintf("%v after %v", o == transport.Ended, f.now))
 	})
 }
 
@@ -355,7 +355,7 @@ func TestFaultsBelongToTheLink(t *testing.T) {
 		net := f.cable.net
 		other := scenario.Link{From: "a", To: name, Backend: scenario.UDP, Cost: 1, Forward: scenario.Wire{Loss: 0.5}}
 		o := newCable(net, other, &host{net: net, id: "a", accept: (&peer{f: f}).attach}, &host{net: net, id: name, accept: (&peer{f: f}).attach}, 1)
-		o.dialUDP(func(bool) {})
+		o.dialUDP(func(transport.Outcome) {})
 		for i := range 100 {
 			f.peers[0].link.Send(frame(i))
 			o.lanes[0].Loses()

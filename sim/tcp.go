@@ -18,7 +18,7 @@ import (
 type tcpConn struct {
 	cable *cable
 	ends  [2]tcpEnd
-	ended func(connected bool) // for the dialer; nil after it was called
+	ended func(transport.Outcome) // for the dialer; nil after it was called
 	over  bool
 }
 
@@ -33,7 +33,7 @@ type tcpEnd struct {
 	accepted bool // the listener's machine has, its process may not have come to it
 }
 
-func (c *cable) dialTCP(ended func(connected bool)) {
+func (c *cable) dialTCP(ended func(transport.Outcome)) {
 	conn := &tcpConn{cable: c, ended: ended}
 	for side := range conn.ends {
 		e := &conn.ends[side]
@@ -110,7 +110,7 @@ func (e *tcpEnd) finish(err error) {
 	ended := e.conn.takeEnded(e.side)
 	e.host().handle(func() {
 		e.recv.Closed(err)
-		ended(true)
+		ended(transport.OutcomeOf(e.recv))
 	})
 	e.conn.settle()
 }
@@ -119,10 +119,10 @@ func (e *tcpEnd) host() *host { return e.conn.cable.hosts[e.side] }
 
 // takeEnded returns what is to be told once the link at one end is over: the
 // dialer's redialer, and it only once.
-func (conn *tcpConn) takeEnded(side int) func(connected bool) {
+func (conn *tcpConn) takeEnded(side int) func(transport.Outcome) {
 	ended := conn.ended
 	if side != dialer || ended == nil {
-		return func(bool) {}
+		return func(transport.Outcome) {}
 	}
 	conn.ended = nil
 	return ended
@@ -131,7 +131,7 @@ func (conn *tcpConn) takeEnded(side int) func(connected bool) {
 // fail tells the dialer that there is no link.
 func (conn *tcpConn) fail() {
 	ended := conn.takeEnded(dialer)
-	conn.cable.hosts[dialer].handle(func() { ended(false) })
+	conn.cable.hosts[dialer].handle(func() { ended(transport.Failed) })
 	conn.end()
 }
 

@@ -20,7 +20,7 @@ import (
 type udpFlow struct {
 	cable *cable
 	ends  [2]*udpEnd
-	ended func(connected bool) // for the dialer
+	ended func(transport.Outcome) // for the dialer
 }
 
 // udpEnd is the link as the node at one end has it.
@@ -32,7 +32,7 @@ type udpEnd struct {
 	underWay int // bytes of its frames
 }
 
-func (c *cable) dialUDP(ended func(connected bool)) {
+func (c *cable) dialUDP(ended func(transport.Outcome)) {
 	c.flows = slices.DeleteFunc(c.flows, (*udpFlow).over)
 	f := &udpFlow{cable: c, ended: ended}
 	c.flows = append(c.flows, f)
@@ -132,7 +132,7 @@ func (e *udpEnd) Close() {
 		e.flow.cable.hosts[e.side].handle(func() {
 			e.recv.Closed(nil)
 			if e.side == dialer {
-				e.flow.ended(true)
+				e.flow.ended(transport.OutcomeOf(e.recv))
 			}
 		})
 	})

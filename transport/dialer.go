@@ -41,9 +41,9 @@ func NewDialer(name string, opts DialOptions, connect func(context.Context) (Run
 	d := &Dialer{name: name, opts: opts, connect: connect}
 	ctx, cancel := context.WithCancel(context.Background())
 	d.cancel = cancel
-	d.redialer = NewRedialer(opts.Clock, opts.Rand, func(ended func(bool)) {
+	d.redialer = NewRedialer(opts.Clock, opts.Rand, func(ended func(Outcome)) {
 		if !opts.Redial {
-			ended = func(bool) {}
+			ended = func(Outcome) {}
 		}
 		d.links.Go(func() { d.dial(ctx, ended) })
 	})
@@ -57,16 +57,16 @@ func (d *Dialer) Start(accept Acceptor) error {
 	return nil
 }
 
-func (d *Dialer) dial(ctx context.Context, ended func(connected bool)) {
+func (d *Dialer) dial(ctx context.Context, ended func(Outcome)) {
 	link, err := d.connectInTime(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
 			d.opts.Warn(fmt.Errorf("%s: %w", d.name, err))
-			ended(false)
+			ended(Failed)
 		}
 		return
 	}
-	d.links.Run(link, d.accept, func() { ended(true) })
+	d.links.Run(link, d.accept, func(r Receiver) { ended(OutcomeOf(r)) })
 }
 
 var errDialTimeout = fmt.Errorf("no connection within %v", dialTimeout)
@@ -82,6 +82,9 @@ func (d *Dialer) connectInTime(ctx context.Context) (Runner, error) {
 	}
 	return link, err
 }
+
+// Redial dials at once if the dialer waits before the next dial.
+func (d *Dialer) Redial() { d.redialer.Again() }
 
 // Close implements Backend.
 func (d *Dialer) Close() {

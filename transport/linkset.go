@@ -33,12 +33,13 @@ func (s *LinkSet) Go(f func()) bool {
 }
 
 // Run runs a link in a goroutine of its own until it ends, and then calls
-// ended. Once the set is closed it ends the link instead, before it returns.
-func (s *LinkSet) Run(l Runner, accept Acceptor, ended func()) {
+// ended with what had received its frames. Once the set is closed it ends the link instead, before it returns.
+func (s *LinkSet) Run(l Runner, accept Acceptor, ended func(Receiver)) {
 	run := func() {
-		l.Run(accept(l))
+		r := accept(l)
+		l.Run(r)
 		s.remove(l)
-		ended()
+		ended(r)
 	}
 	if !s.start(l, run) {
 		l.Close()

@@ -14,12 +14,12 @@ import (
 func dials(seed uint64, holds, total time.Duration) []time.Duration {
 	clock := transporttest.NewClock()
 	var at []time.Duration
-	r := transport.NewRedialer(clock, rand.New(rand.NewPCG(seed, 0)), func(ended func(bool)) {
+	r := transport.NewRedialer(clock, rand.New(rand.NewPCG(seed, 0)), func(ended func(transport.Outcome)) {
 		at = append(at, clock.Now().Sub(transporttest.Epoch))
 		if holds == 0 {
-			ended(false)
+			ended(transport.Failed)
 		} else {
-			clock.AfterFunc(holds, func() { ended(true) })
+			clock.AfterFunc(holds, func() { ended(transport.Ended) })
 		}
 	})
 	r.Start()
@@ -71,5 +71,50 @@ func TestRedialJitterFollowsTheSeed(t *testing.T) {
 	}
 	if a[1] == c[1] {
 		t.Errorf("two seeds, one first pause: %v", a[1])
+	}
+}
+
+// A link that is refused is dialled once a minute in the end; the first that is not
+// refused lets the delay begin anew, and so does whoever wants it dialled now.
+func TestRedialOfWhatIsRefused(t *testing.T) {
+	clock := transporttest.NewClock()
+	outcome := transport.Refused
+	var at []time.Duration
+	r := transport.NewRedialer(clock, rand.New(rand.NewPCG(1, 0)), func(ended func(transport.Outcome)) {
+		at = append(at, clock.Now().Sub(transporttest.Epoch))
+		ended(outcome)
+	})
+	r.Start()
+	clock.Advance(time.Hour)
+	got := pauses(at, 0)
+	want := float64(transport.RedialMin)
+	for i, p := range got {
+		if f := float64(p); f < 0.8*want || f > want {
+			t.Errorf("pause %d is %v, want up to a fifth less than %v", i, p, time.Duration(want))
+		}
+		want = min(1.5*want, float64(transport.RefusedMax))
+	}
+	before := len(at)
+	r.Again()
+	clock.Advance(transport.RedialMin)
+	if len(at) != before+2 {
+		t.Errorf("%d attempts within a second of Again, want one at once and one after", len(at)-before)
+	}
+	clock.Advance(time.Hour)
+	outcome = transport.Ended
+	first := len(at)
+	for len(at) == first {
+		clock.Advance(100 * time.Millisecond)
+	}
+	clock.Advance(transport.RedialMin)
+	if len(at) == first+1 {
+		t.Error("a link that was not refused, and ended, is not dialled again after a second")
+	}
+	r.Close()
+	r.Again()
+	first = len(at)
+	clock.Advance(time.Hour)
+	if len(at) != first {
+		t.Error("a redialer that is closed dials")
 	}
 }

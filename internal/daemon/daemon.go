@@ -84,6 +84,7 @@ type Daemon struct {
 	topology topology
 	// Lines of which others can cause any number, by kinds.
 	dropped, accepted, challenged    scarce // frames, and links
+	dialRefused                      refusals
 	forgotten, suspected, duplicates scarce // nodes
 	refused, control                 scarce // streams, and clients
 	peers                            scarceBy

@@ -17,6 +17,7 @@ func (d *Daemon) meshEvent(e mesh.Event) {
 	}
 	switch e := e.(type) {
 	case mesh.LinkUp:
+		d.dialRefused.accepted(e.Link)
 		d.tellOfPeer(e.Peer, d.log.Infof, "Connection established with %s (%s, cost %v)", e.Peer, e.Link, e.Cost)
 	case mesh.LinkDown:
 		if e.Err == nil || errors.Is(e.Err, io.EOF) {
@@ -25,11 +26,13 @@ func (d *Daemon) meshEvent(e mesh.Event) {
 			d.tellOfPeer(e.Peer, d.log.Warningf, "Connection with %s lost (%s): %v", e.Peer, e.Link, explained(e.Err))
 		}
 	case mesh.LinkFailed:
-		if e.Err != nil {
-			d.warnOfLink(e.Accepted, "Connection not established (%s): %v", e.Link, explained(e.Err))
-		}
+		d.linkFailed(e)
 	case mesh.LinkRefused:
-		d.warnOfLink(e.Accepted, "Rejected connection with node %q (%s): %s", e.Peer, e.Link, e.Reason)
+		if e.Accepted {
+			d.warnScarcely(&d.accepted, "Rejected connection with node %q (%s): %s", e.Peer, e.Link, e.Reason)
+		} else {
+			d.refusedOnce(e.Link, fmt.Sprintf("Rejected connection with node %q (%s): %s", e.Peer, e.Link, e.Reason))
+		}
 	case mesh.PeerChallenged:
 		d.scarcely(&d.challenged, d.log.Infof, "Another node (epoch %d) claims to be %s: asked whether that is still there", e.Epoch, e.Peer)
 	case mesh.DuplicateID:
@@ -74,6 +77,28 @@ func (d *Daemon) meshEvent(e mesh.Event) {
 // fast as it can is to fill no log, and hide none of the others.
 func (d *Daemon) tellOfPeer(peer string, logf func(format string, args ...any), format string, args ...any) {
 	d.scarcely(d.peers.of(peer, d.host.Clock.Now()), logf, format, args...)
+}
+
+func (d *Daemon) linkFailed(e mesh.LinkFailed) {
+	switch {
+	case e.Err == nil:
+	case e.Accepted: // anybody can make one, as often as it likes
+		d.warnScarcely(&d.accepted, "Connection not established (%s): %v", e.Link, explained(e.Err))
+	case e.Err == mesh.ErrRejected:
+		d.refusedOnce(e.Link, fmt.Sprintf("Connection not established (%s): %v, and its log says why", e.Link, e.Err))
+	case errors.Is(e.Err, mesh.ErrRejected):
+		d.refusedOnce(e.Link, fmt.Sprintf("Connection not established (%s): %v", e.Link, e.Err))
+	default: // dialers pause, and their lines are all wanted
+		d.log.Warningf("Connection not established (%s): %v", e.Link, explained(e.Err))
+	}
+}
+
+// refusedOnce logs that a link which this node dials is refused, unless that is the
+// last that the log has of it.
+func (d *Daemon) refusedOnce(link, line string) {
+	if d.dialRefused.isNew(link, line) {
+		d.log.Warningf("%s (it is dialled again, ever more rarely, and not logged again until something changes)", line)
+	}
 }
 
 func (d *Daemon) frameDropped(e mesh.FrameDropped) {

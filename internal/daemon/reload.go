@@ -118,8 +118,20 @@ func (d *Daemon) change(cfg *config.Config, same []int) error {
 	}
 	cfg.Node = d.cfg.Node // the machine may have another name by now, the node has not
 	d.cfg, d.backends = cfg, next
+	d.dialAgain()
 	d.log.Infof("Configuration reloaded: %d backends as before, %d stopped, %d started", len(kept), len(gone), len(started)+len(more))
 	return nil
+}
+
+// dialAgain has dialers that went on as before dial at once, if they wait: what was in
+// their way may be why there was a reload.
+func (d *Daemon) dialAgain() {
+	d.dialRefused.forget()
+	for _, b := range d.backends {
+		if r, dials := b.Backend.(interface{ Redial() }); dials {
+			r.Redial()
+		}
+	}
 }
 
 // startMissing starts those of the backends that do not run and are wanted now,

@@ -97,16 +97,6 @@ func (d *Daemon) scarcely(s *scarce, logf func(format string, args ...any), form
 	logf(format, args...)
 }
 
-// warnOfLink is told whether the peer has made the link: that can be anybody, as
-// often as it likes. Dialers of this node pause, and their lines are all wanted.
-func (d *Daemon) warnOfLink(accepted bool, format string, args ...any) {
-	if accepted {
-		d.warnScarcely(&d.accepted, format, args...)
-	} else {
-		d.log.Warningf(format, args...)
-	}
-}
-
 // strangers is what a listener reports to: whoever can connect can cause that.
 func (d *Daemon) strangers() func(error) {
 	var lines scarce

@@ -105,15 +105,41 @@ func TestScarceBy(t *testing.T) {
 	}
 }
 
-// A link that this node has dialled is told of each time.
+// A link that this node has dialled is told of each time; but one that is refused only
+// when there is something new to say of it.
 func TestOwnLinksAreAllTold(t *testing.T) {
 	var out strings.Builder
 	clock := transporttest.NewClock()
 	d := &Daemon{host: Host{Clock: clock}, log: NewLog(&out, clock, config.Info)}
 	for range 2 * scarceLines {
-		d.meshEvent(mesh.LinkFailed{Link: "tcp c", Err: mesh.ErrRejected})
+		d.meshEvent(mesh.LinkFailed{Link: "tcp c", Err: mesh.ErrNoHandshake})
 	}
 	if lines := strings.Count(out.String(), "\n"); lines != 2*scarceLines {
 		t.Errorf("%d lines, want %d", lines, 2*scarceLines)
+	}
+	failed := func(link string) { d.meshEvent(mesh.LinkFailed{Link: link, Err: mesh.ErrRejected}) }
+	refused := func(reason string) { d.meshEvent(mesh.LinkRefused{Link: "tcp c", Peer: "c", Reason: reason}) }
+	for _, c := range []struct {
+		what   string
+		before func()
+		does   func()
+	}{
+		{"refused by the peer", nil, func() { failed("tcp c") }},
+		{"another one, too", nil, func() { failed("tcp d") }},
+		{"refused here", nil, func() { refused("cost") }},
+		{"for another reason", nil, func() { refused("ID") }},
+		{"after it was up", func() { d.meshEvent(mesh.LinkUp{Link: "tcp c", Peer: "c"}) }, func() { refused("ID") }},
+		{"after a reload", d.dialAgain, func() { refused("ID") }},
+	} {
+		if c.before != nil {
+			c.before()
+		}
+		out.Reset()
+		for range 100 {
+			c.does()
+		}
+		if lines := strings.Count(out.String(), "\n"); lines != 1 || !strings.Contains(out.String(), "not logged again until something changes") {
+			t.Errorf("%s: the log has %d lines, want one: %s", c.what, lines, out.String())
+		}
 	}
 }

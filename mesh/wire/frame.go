@@ -4,6 +4,7 @@
 package wire
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 )
@@ -45,5 +46,29 @@ func TypeOf(frame []byte) (Type, error) {
 	return t, nil
 }
 
-// Reject returns the frame that refuses a link; the sender closes it after.
-func Reject() []byte { return []byte{byte(TypeReject), '[', ']'} }
+// maxReason is how many bytes of the reason of a reject are looked at.
+const maxReason = 300
+
+// Reject returns the frame that refuses a link; the sender closes it after. reason is
+// for the person who has to change something before the peer can be accepted; ""
+// for one that says nothing, as those of deployed nodes, which do not read it either
+// (PROTOCOL section 2.3).
+func Reject(reason string) []byte {
+	if reason == "" {
+		return []byte{byte(TypeReject), '[', ']'}
+	}
+	text, err := json.Marshal([]string{reason})
+	if err != nil {
+		panic("wire: a string cannot be encoded: " + err.Error())
+	}
+	return append([]byte{byte(TypeReject)}, text...)
+}
+
+// RejectReason returns the reason of a reject, "" if it has none.
+func RejectReason(frame []byte) string {
+	var reasons []string
+	if len(frame) > maxReason || json.Unmarshal(frame[1:], &reasons) != nil || len(reasons) == 0 {
+		return ""
+	}
+	return reasons[0]
+}

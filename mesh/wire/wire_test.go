@@ -71,7 +71,7 @@ func reencode(frame []byte) ([]byte, error) {
 		}
 		return s.Encode(), nil
 	default:
-		return Reject(), nil
+		return Reject(""), nil
 	}
 }
 
@@ -247,7 +247,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add(frame)
 	}
 	f.Add([]byte{})
-	f.Add(Reject())
+	f.Add(Reject(""))
 	f.Add((&Summary{1, 2, 3}).Encode())
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		once, err := reencode(frame)
@@ -299,6 +299,18 @@ func TestWithAge(t *testing.T) {
 		got, err := ParseAdvertisement(WithAge(append(frame, " \n"...), 299))
 		if err != nil || got.Age != 299 {
 			t.Errorf("age %v (%v) of %s", got, err, frame)
+		}
+	}
+}
+
+// A reject may have a reason, which deployed nodes do not read.
+func TestRejectReason(t *testing.T) {
+	for frame, want := range map[string]string{
+		string(Reject("")): "", string(Reject(`a "reason"`)): `a "reason"`, "\x03": "", "\x03null": "", "\x03[]": "", "\x03[1]": "", "\x03{": "", `\x03["x"`: "",
+		string(Reject(strings.Repeat("x", maxReason))): "",
+	} {
+		if got := RejectReason([]byte(frame)); got != want {
+			t.Errorf("%.30q has the reason %q, want %q", frame, got, want)
 		}
 	}
 }

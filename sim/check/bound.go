@@ -83,7 +83,8 @@ type Conditions struct {
 //	notice     if a link may be dead: Broken, or where only silence shows
 //	           it, 30 s; twice if what one end says of it may be lost
 //	redial     if a link must be dialled anew: 2 x 20 s, the longest pause
-//	           between two dials; twice, since the far end may refuse the first
+//	           between two dials, or 2 x 60 s where a node may have been refused
+//	           for long because another had its ID; twice, since the far end may refuse the first
 //	           while it still holds the old link; and Broken for a dial that
 //	           was under way on the dead wire; and 20 s until what one end said
 //	           of a link that did not come up is contradicted, or what did not
@@ -128,7 +129,11 @@ func (p *Paths) Bound(c Conditions) time.Duration {
 		bound += c.notice()
 	}
 	if c.Redial {
-		bound += 2*transport.RedialMax + c.Broken + repaired
+		pause := transport.RedialMax
+		if c.Disputed {
+			pause = transport.RefusedMax
+		}
+		bound += 2*pause + c.Broken + repaired
 	}
 	if c.Disputed {
 		bound += 2 * repaired

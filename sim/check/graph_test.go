@@ -72,6 +72,7 @@ func TestBound(t *testing.T) {
 		{"start", Conditions{Broken: broken}, start},
 		{"a wire is down", Conditions{Broken: broken, Down: true}, start + broken},
 		{"a UDP-like wire is down", Conditions{Broken: broken, Down: true, Silent: true}, start + 30*time.Second},
+		{"a link is dialled again to who may have been refused", Conditions{Broken: broken, Redial: true, Disputed: true}, start + broken + 120*time.Second + broken + 20*time.Second + 40*time.Second},
 		{"a link is dialled again", Conditions{Broken: broken, Redial: true}, start + broken + 40*time.Second + broken + 20*time.Second},
 		{"nodes have departed", Conditions{Broken: broken, Departures: true}, start + 2*time.Minute},
 		{"there are deployed nodes", Conditions{Broken: broken, Deployed: true}, start + 10*time.Second + crossing},

@@ -180,7 +180,7 @@ func (r refusal) Error() string { return string(r) }
 
 // refuse rejects the link.
 func (l *link) refuse(reason string) {
-	l.link.Send(wire.Reject())
+	l.link.Send(wire.Reject(""))
 	l.node.emit(mesh.LinkRefused{Peer: l.peer, Link: l.link.String(), Reason: reason})
 	l.end(refusal(reason))
 }

@@ -95,7 +95,7 @@ func TestRejectEndsTheLink(t *testing.T) {
 	n := newNet(t, "d")
 	s := n.script("a", "s")
 	s.up("a")
-	s.end.Send(wire.Reject())
+	s.end.Send(wire.Reject(""))
 	n.advance(time.Second)
 	n.wantRoutes("a", map[string]string{})
 	n.wantLinks("a", map[string]float64{})

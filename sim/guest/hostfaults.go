@@ -160,6 +160,9 @@ func (c countedLink) Closed(err error) {
 	c.Receiver.Closed(err)
 }
 
+// Refused implements transport.Refuser.
+func (c countedLink) Refused() bool { return transport.OutcomeOf(c.Receiver) == transport.Refused }
+
 // Receive implements transport.Receiver.
 func (c countedLink) Receive(frame []byte) {
 	c.life.machine.toil()

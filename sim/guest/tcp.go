@@ -101,7 +101,7 @@ func (l *listener) leave() {
 func (l *listener) owner() *incarnation { return l.life }
 
 func (l *listener) take(far *conn) {
-	l.links.Run(transport.NewLink(far, l.life, transport.MaxFrame), l.accept, func() {})
+	l.links.Run(transport.NewLink(far, l.life, transport.MaxFrame), l.accept, func(transport.Receiver) {})
 }
 
 // String implements transport.Backend.

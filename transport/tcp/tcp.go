@@ -124,7 +124,7 @@ func (l *Listener) secure(ctx context.Context, conn net.Conn, accept transport.A
 }
 
 func (l *Listener) run(conn net.Conn, accept transport.Acceptor) {
-	l.links.Run(newLink(conn), accept, func() {})
+	l.links.Run(newLink(conn), accept, func(transport.Receiver) {})
 }
 
 // Addr returns the address that the started listener listens on.

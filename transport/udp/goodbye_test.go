@@ -11,8 +11,8 @@ import (
 
 // What peers take for the end of a link is a frame of the protocol.
 func TestGoodbyeIsAReject(t *testing.T) {
-	if !bytes.Equal(goodbye, wire.Reject()) {
-		t.Errorf("%q, want %q", goodbye, wire.Reject())
+	if !bytes.Equal(goodbye, wire.Reject("")) {
+		t.Errorf("%q, want %q", goodbye, wire.Reject(""))
 	}
 }
 

@@ -106,7 +106,7 @@ func (l *Listener) readLoop(accept transport.Acceptor) {
 func (l *Listener) receive(addr *net.UDPAddr, frame []byte, accept transport.Acceptor) {
 	s, fresh := l.session(addr, frame)
 	if fresh {
-		l.links.Run(s, accept, func() {})
+		l.links.Run(s, accept, func(transport.Receiver) {})
 	}
 	if s != nil {
 		s.deliver(frame)

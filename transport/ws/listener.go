@@ -99,7 +99,7 @@ func (l *Listener) serve(w http.ResponseWriter, r *http.Request) {
 		l.opts.Warn(fmt.Errorf("%s: request of %s (host %q, origin %q): %w", l, r.RemoteAddr, r.Host, r.Header.Get("Origin"), err))
 		return
 	}
-	l.links.Run(newLink(conn), l.accept, func() {})
+	l.links.Run(newLink(conn), l.accept, func(transport.Receiver) {})
 }
 
 // ofOneHost keeps pages of other hosts, in a browser that can reach this one,
