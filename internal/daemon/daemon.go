@@ -112,7 +112,7 @@ func Start(cfg *config.Config, host Host, log *Log) (*Daemon, error) {
 	d.reloading.Unlock()
 	if err != nil {
 		d.Close()
-		return nil, err
+		return nil, advised(err)
 	}
 	log.Infof("Initialization complete")
 	return d, nil

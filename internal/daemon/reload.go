@@ -68,7 +68,7 @@ func (d *Daemon) reload() *ReloadError {
 		return &ReloadError{needsRestart, err}
 	}
 	if err := d.change(cfg, same); err != nil {
-		return &ReloadError{notApplied, err}
+		return &ReloadError{notApplied, advised(err)}
 	}
 	return nil
 }

@@ -155,7 +155,7 @@ func TestReloadErrors(t *testing.T) {
 			"r.yml:3: work-command was added: a reload changes only backends and local-only: want it as it was, or a restart of the node ERRORCODE 3"},
 		{"unknown TLS", before + "- tcp-peer: {address: \"127.0.0.1:1\", tls: x}\n", "r.yml:3: tcp-peer: tls names no tls-client"},
 		{"port taken", fmt.Sprintf("- tcp-listener: {port: %d, bindaddr: 127.0.0.1}\n- tcp-listener: {port: %d, bindaddr: 127.0.0.1}\n", freePort(t), takenPort),
-			fmt.Sprintf("r.yml:2: tcp-listener: tcp listener: listen tcp 127.0.0.1:%d: bind: address already in use ERRORCODE 4", takenPort)},
+			fmt.Sprintf("r.yml:2: tcp-listener: tcp listener: listen tcp 127.0.0.1:%d: bind: address already in use: another program, or another item of this node, has that port: end it (ss -lntup lists them), or choose another port ERRORCODE 4", takenPort)},
 	} {
 		h.file.write("%s", test.text)
 		got := h.reload(t, h.file)

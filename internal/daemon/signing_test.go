@@ -258,11 +258,11 @@ func TestNoSigningForOthers(t *testing.T) {
 func TestSigningKeysMissing(t *testing.T) {
 	dir := t.TempDir()
 	_, err := start(t, dir, "a", "--local-only", "--work-signing", dir+"/none.key")
-	if want := "command line: work-signing: privatekey: open " + dir + "/none.key: no such file or directory"; err == nil || err.Error() != want {
+	if want := "command line: work-signing: privatekey: open " + dir + "/none.key: no such file or directory: make it, or correct the path: one that is relative counts from where the node was started"; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 	_, err = start(t, dir, "a", "--local-only", "--work-verification", dir+"/none.pub")
-	if want := "command line: work-verification: publickey: open " + dir + "/none.pub: no such file or directory"; err == nil || err.Error() != want {
+	if want := "command line: work-verification: publickey: open " + dir + "/none.pub: no such file or directory: make it, or correct the path: one that is relative counts from where the node was started"; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 }

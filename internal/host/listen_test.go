@@ -75,7 +75,8 @@ func TestListenUnixErrors(t *testing.T) {
 	}
 	for path, want := range map[string]string{
 		file:                              "something that is not a socket",
-		filepath.Join(dir, "none", "s"):   "no such file or directory",
+		filepath.Join(dir, "none", "s"):   "there is no directory " + filepath.Join(dir, "none") + ": make it",
+		filepath.Join(file, "s"):          file + " is not a directory",
 		dir + strings.Repeat("/long", 40): "bytes: want 1", // 107, or what the system has
 		filepath.Join(dir, "lured"):       "too many levels of symbolic links",
 	} {

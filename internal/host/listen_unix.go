@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"sync"
 	"syscall"
 
@@ -25,7 +26,7 @@ func ListenUnix(path string, perm fs.FileMode) (net.Listener, error) {
 		return nil, fmt.Errorf("listen on the Unix socket %s: its path has %d bytes: want %d at most", path, len(path), most)
 	}
 	lock, err := lockFile(path + ".lock")
-	if err != nil {
+	if err := describeDir(filepath.Dir(path), err); err != nil {
 		return nil, fmt.Errorf("listen on the Unix socket %s: %w", path, err)
 	}
 	l, err := listenLocked(path, perm)
@@ -34,6 +35,17 @@ func ListenUnix(path string, perm fs.FileMode) (net.Listener, error) {
 		return nil, fmt.Errorf("listen on the Unix socket %s: %w", path, err)
 	}
 	return &unixListener{Listener: l, lock: lock}, nil
+}
+
+// describeDir replaces an error that the directory of a socket is the reason for.
+func describeDir(dir string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no directory %s: make it, or choose another filename", dir)
+	case errors.Is(err, unix.ENOTDIR):
+		return fmt.Errorf("%s is not a directory: choose another filename", dir)
+	}
+	return err
 }
 
 // lockFile makes a file if need be and takes its lock, which the process holds
@@ -50,7 +62,7 @@ func lockFile(name string) (*os.File, error) {
 	}
 	f.Close()
 	if errors.Is(err, unix.EWOULDBLOCK) {
-		return nil, fmt.Errorf("another process uses it: %s is locked", name)
+		return nil, fmt.Errorf("another process uses it: %s is locked: end that, or choose another filename", name)
 	}
 	return nil, fmt.Errorf("lock %s: %w", name, err)
 }
@@ -58,7 +70,7 @@ func lockFile(name string) (*os.File, error) {
 func listenLocked(path string, perm fs.FileMode) (net.Listener, error) {
 	switch info, err := os.Lstat(path); {
 	case err == nil && info.Mode().Type() != fs.ModeSocket:
-		return nil, errors.New("there is something that is not a socket")
+		return nil, errors.New("there is something that is not a socket: remove it, or choose another filename")
 	case err == nil:
 		if err := os.Remove(path); err != nil {
 			return nil, err

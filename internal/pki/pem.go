@@ -7,6 +7,8 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 const (
@@ -49,14 +51,39 @@ func only(data []byte, kinds ...string) (*pem.Block, error) {
 		}
 	}
 	if found == nil {
-		return nil, fmt.Errorf("no %s in PEM: want one", kinds[0])
+		return nil, fmt.Errorf("no %s in PEM: want one%s", kinds[0], instead(data))
 	}
 	return found, nil
 }
 
+// privateKeys are the kinds of blocks that have one.
+var privateKeys = []string{pemPKCS8, pemPKCS1, pemSEC1}
+
+// blocks returns the kinds of the blocks in a PEM file.
+func blocks(data []byte) (kinds []string) {
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		kinds = append(kinds, block.Type)
+	}
+	return kinds
+}
+
+// instead says what there is in a file where something else was wanted.
+func instead(data []byte) string {
+	kinds := blocks(data)
+	switch {
+	case len(data) == 0:
+		return "; the file is empty"
+	case len(kinds) == 0:
+		return "; the file is not PEM, which begins with a line -----BEGIN ...-----"
+	case slices.Contains(kinds, pemRequest):
+		return "; the file has a " + pemRequest + ", which an authority is still to sign (cert-signreq)"
+	}
+	return "; the file has " + strings.Join(slices.Compact(kinds), ", ")
+}
+
 // decodeKey reads a private key in PKCS #1, PKCS #8 or SEC 1.
 func decodeKey(data []byte) (crypto.Signer, error) {
-	block, err := only(data, pemPKCS8, pemPKCS1, pemSEC1)
+	block, err := only(data, privateKeys...)
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,6 @@ package pki
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"net"
 	"time"
 
@@ -55,10 +54,10 @@ func NewServer(item config.TLSServer, opts Options) (*Server, error) {
 	}
 	var err error
 	if s.cert, err = opts.pair(s.about, item.Key, item.SkipReceptorNamesCheck); err != nil {
-		return nil, fmt.Errorf("cert: %w", err)
+		return nil, err
 	}
-	if s.policy.roots, err = opts.pool(item.ClientCAs); err != nil {
-		return nil, fmt.Errorf("clientcas: %w", err)
+	if s.policy.roots, err = opts.pool("clientcas", item.ClientCAs); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
@@ -116,11 +115,11 @@ func NewClient(item config.TLSClient, opts Options) (*Client, error) {
 	var err error
 	if item.Cert != "" {
 		if c.cert, err = opts.pair(c.about, item.Key, item.SkipReceptorNamesCheck); err != nil {
-			return nil, fmt.Errorf("cert: %w", err)
+			return nil, err
 		}
 	}
-	if c.policy.roots, err = opts.pool(item.RootCAs); err != nil {
-		return nil, fmt.Errorf("rootcas: %w", err)
+	if c.policy.roots, err = opts.pool("rootcas", item.RootCAs); err != nil {
+		return nil, err
 	}
 	return c, nil
 }
@@ -180,15 +179,15 @@ func (o Options) pair(about Certificate, key string, anyNode bool) (*reread[*tls
 		}
 		return pair, nil
 	}
-	r := &reread[*tls.Certificate]{files: []string{about.File, key}, read: o.ReadFile, parse: parse, warn: o.Warn}
+	r := &reread[*tls.Certificate]{params: []string{"cert", "key"}, files: []string{about.File, key}, read: o.ReadFile, parse: parse, warn: o.Warn}
 	return r, r.load()
 }
 
-// pool reads authorities; nil are those of the system.
-func (o Options) pool(file string) (*reread[*x509.CertPool], error) {
+// pool reads the authorities that a parameter names; nil are those of the system.
+func (o Options) pool(param, file string) (*reread[*x509.CertPool], error) {
 	if file == "" {
 		return nil, nil
 	}
-	r := &reread[*x509.CertPool]{files: []string{file}, read: o.ReadFile, parse: parsePool, warn: o.Warn}
+	r := &reread[*x509.CertPool]{params: []string{param}, files: []string{file}, read: o.ReadFile, parse: parsePool, warn: o.Warn}
 	return r, r.load()
 }

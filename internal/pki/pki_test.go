@@ -294,14 +294,21 @@ func TestStartErrors(t *testing.T) {
 	w := newWorld(t)
 	w.ca.Issue("foreign", "you")
 	w.ca.Issue("nameless")
+	w.disk.write("text", []byte("hello"))
+	w.disk.write("empty", nil)
+	w.disk.write("request", encode(pemRequest, []byte("x")))
 	tests := []struct {
 		name, cert, key, cas string
 		skip                 bool
 		want                 string
 	}{
 		{"no certificate", "none.crt", "server.key", "", false, "open none.crt: file does not exist"},
-		{"no key", "server.crt", "none.key", "", false, "open none.key: file does not exist"},
-		{"another key", "server.crt", "client.key", "", false, "private key does not match public key"},
+		{"no key", "server.crt", "none.key", "", false, "key: open none.key: file does not exist"},
+		{"another key", "server.crt", "client.key", "", false, "server.crt and client.key: tls: private key does not match public key: want a certificate and the key that it was made for"},
+		{"no PEM", "text", "server.key", "", false, "cert: text: no CERTIFICATE in PEM: want one; the file is not PEM"},
+		{"an empty key", "server.crt", "empty", "", false, "key: empty: no PRIVATE KEY in PEM: want that of the certificate, without a passphrase; the file is empty"},
+		{"the two swapped", "server.key", "server.crt", "", false, "cert: server.key: no CERTIFICATE in PEM: want one; the file has PRIVATE KEY"},
+		{"a request", "request", "server.key", "", false, "the file has a CERTIFICATE REQUEST, which an authority is still to sign"},
 		{"another node", "foreign.crt", "foreign.key", "", false, "the certificate is for the node ID you, want me"},
 		{"no node", "nameless.crt", "nameless.key", "", false, "the certificate is for no node ID, want me"},
 		{"another node, skipped", "foreign.crt", "foreign.key", "", true, ""},
