@@ -38,7 +38,7 @@ type link struct {
 func NewLink(conn Conn, clock Clock, maxFrame int) Runner {
 	l := &link{NewSender(clock, maxFrame, conn.Abort), conn}
 	if w, ok := conn.(TryWriter); ok {
-		l.queue.try, l.queue.clock = w.TryWrite, clock
+		l.queue.try = w.TryWrite
 	}
 	return l
 }

@@ -18,6 +18,17 @@ const (
 	MaxQueuedControl = 16 << 20
 )
 
+// A peer that reads nothing has its link broken, too, long before that is reached:
+// who can make a link can make a thousand. It has this long to take the frames that
+// the writer has in its hands, and longer if these are many: no link of use is slower.
+const (
+	stallTime   = 20 * time.Second
+	slowestLink = 1 << 10 // bytes a second
+	// maxBatch is how many bytes the writer takes at a time, at most, if that is more
+	// than one frame.
+	maxBatch = 256 << 10
+)
+
 // What control frames may have of a link where data waits, too: all of it for some
 // bytes, so that news are not held up, and beyond that so many times what data has. A
 // peer that has nodes to tell of without end, or a mesh that is large for a link that
@@ -40,6 +51,7 @@ var (
 	ErrDataFull     = errors.New("send queue is full, data frame dropped")
 	ErrControlFull  = errors.New("peer does not take control frames: send queue is full")
 	ErrFrameTooLong = errors.New("frame is longer than the link carries")
+	ErrStalled      = errors.New("peer takes nothing: control frames have waited for too long")
 	errFrameEmpty   = errors.New("frame is empty")
 )
 
@@ -49,7 +61,7 @@ var (
 type Queue struct {
 	maxFrame int
 	try      func(frame []byte) bool // see TryWriter, or nil
-	clock    Clock                   // nil without try
+	clock    Clock                   // nil: nobody looks at how long frames wait
 
 	mu      sync.Mutex
 	ready   sync.Cond
@@ -58,7 +70,11 @@ type Queue struct {
 	ahead   int       // bytes of control frames that have left before data, as long as they wait
 	waiting bool      // the writer has nothing to do
 	sent    time.Time // about when something was sent last
+	taken   time.Time // when the writer took what it has in its hands
+	since   time.Time // when control frames began to wait
+	inHand  int       // bytes of that
 	closed  bool      // no more pushes
+	broken  error     // why, if the peer takes too little
 }
 
 // NewQueue returns a queue for a link that carries frames of at most maxFrame
@@ -69,8 +85,8 @@ func NewQueue(maxFrame int) *Queue {
 	return q
 }
 
-// Push adds a frame, or says why not. After ErrControlFull the queue is closed
-// as by Abandon, and the caller must end the link.
+// Push adds a frame, or says why not. After ErrControlFull and ErrStalled the queue is
+// closed as by Abandon, and the caller must end the link.
 func (q *Queue) Push(frame []byte) error {
 	switch {
 	case len(frame) == 0:
@@ -93,13 +109,34 @@ func (q *Queue) Push(frame []byte) error {
 			return ErrDataFull
 		}
 	} else {
-		if q.control.bytes+len(frame) > MaxQueuedControl {
+		if q.broken = q.overdue(len(frame)); q.broken != nil {
 			q.abandon()
-			return ErrControlFull
+			return q.broken
 		}
 		q.control.push(frame)
 	}
 	q.ready.Signal()
+	return nil
+}
+
+// overdue tells why the peer cannot be sent one more control frame of some bytes: too
+// much waits, or for too long. It requires mu.
+func (q *Queue) overdue(more int) error {
+	if q.control.bytes+more > MaxQueuedControl {
+		return ErrControlFull
+	}
+	if q.clock == nil {
+		return nil
+	}
+	now := q.clock.Now()
+	if q.control.empty() {
+		q.since = now
+		return nil
+	}
+	patience := stallTime + time.Duration(q.inHand)*time.Second/slowestLink
+	if now.Sub(q.since) > patience && now.Sub(q.taken) > patience {
+		return ErrStalled
+	}
 	return nil
 }
 
@@ -127,13 +164,19 @@ func (q *Queue) Take(buf [][]byte, max int) [][]byte {
 	if q.try != nil {
 		q.sent = q.clock.Now()
 	}
+	q.inHand = 0
 	for q.empty() && !q.closed {
 		q.waiting = true
 		q.ready.Wait()
 	}
 	q.waiting = false
-	for ; max > 0 && !q.empty(); max-- {
-		buf = append(buf, q.pop())
+	for ; max > 0 && !q.empty() && q.inHand < maxBatch; max-- {
+		frame := q.pop()
+		buf = append(buf, frame)
+		q.inHand += len(frame)
+	}
+	if q.clock != nil {
+		q.taken = q.clock.Now()
 	}
 	return buf
 }
@@ -161,6 +204,13 @@ func (q *Queue) Close() {
 	q.closed = true
 	q.data = flows{}
 	q.ready.Broadcast()
+}
+
+// Broken returns the ErrControlFull or ErrStalled that Push has returned, or nil.
+func (q *Queue) Broken() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.broken
 }
 
 // Abandon refuses further frames and forgets all.

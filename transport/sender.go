@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"errors"
 	"sync"
 	"time"
 )
@@ -29,13 +28,15 @@ type Sender struct {
 // maxFrame bytes. abort ends a write that is in progress; it must not block, and
 // may be called by any goroutine.
 func NewSender(clock Clock, maxFrame int, abort func()) *Sender {
-	return &Sender{clock: clock, queue: NewQueue(maxFrame), abort: abort}
+	s := &Sender{clock: clock, queue: NewQueue(maxFrame), abort: abort}
+	s.queue.clock = clock
+	return s
 }
 
 // Send implements Link.
 func (s *Sender) Send(frame []byte) bool {
 	err := s.queue.Push(frame)
-	if errors.Is(err, ErrControlFull) {
+	if err == ErrControlFull || err == ErrStalled {
 		s.Fail(err)
 	}
 	return err == nil
@@ -82,7 +83,7 @@ func (s *Sender) Flush(write func(frames [][]byte) error) {
 // Ended returns why the link has ended: nil after Close. It is called once,
 // when Flush has returned and nothing is to be aborted any more.
 func (s *Sender) Ended() error {
-	s.Fail(ErrControlFull) // the one end that Send may not have told yet
+	s.Fail(s.queue.Broken()) // the one end that Send may not have told yet
 	if s.grace != nil {
 		s.grace.Stop()
 	}
