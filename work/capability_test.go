@@ -45,7 +45,7 @@ func TestStrangerKnowsTheUnitID(t *testing.T) {
 		c.breakBy(nil)
 		time.Sleep(time.Minute)
 		p := b.next()
-		if got := b.fs.get(p.Dir + "/stdin"); got != "input" {
+		if got := p.input(); got != "input" {
 			t.Errorf("stdin %q", got)
 		}
 		strange()
@@ -109,7 +109,7 @@ func TestKeyWithoutSecret(t *testing.T) {
 		`"RemoteWorkType":"cat","RemoteParams":{},"RemoteUnitID":"`+first.UnitID+`","SubmitSent":true,"SubmitKeyed":true}}`)
 	a.fs.Put("/data/a/unit0001/stdin", "input")
 	a.start()
-	if got := b.fs.get(b.next().Dir + "/stdin"); got != "input" {
+	if got := b.next().input(); got != "input" {
 		t.Errorf("stdin %q", got)
 	}
 }

@@ -96,7 +96,7 @@ func TestUnknownSupervisorHasAPlace(t *testing.T) {
 func TestDroppedInputIsSynced(t *testing.T) {
 	n := newCluster(t).node("a")
 	mark := stdinMark{}.String() // of nothing, but for the sum
-	sub, _, err := n.submitAs("k", "wrong", mark)
+	sub, _, err := n.submitAs("k", strings.Repeat("wrong", maxShort), mark)
 	if err == nil || !strings.Contains(err.Error(), incompleteText) {
 		t.Fatalf("%v", err)
 	}

@@ -79,7 +79,7 @@ func (c *command) inputComplete(context.Context) (pending bool, err error) {
 	if s.Detail = detailStarting; !admitted {
 		s.Detail = detailQueued
 	}
-	s.ExtraData = mustJSON(e)
+	s.ExtraData, s.Input = mustJSON(e), c.intake.inStatus()
 	if err := c.save(s); err != nil {
 		return false, c.startFailed(err) // it could not be told at the next start
 	}
@@ -127,7 +127,7 @@ func (c *command) end(s State, detail string) {
 	status.State = s
 	status.Detail = detail
 	status.StdoutSize, status.StderrSize = c.stdoutSize(), c.fileSize(StderrFile)
-	status.ExtraData = json.RawMessage("null")
+	status.ExtraData, status.Input = json.RawMessage("null"), nil
 	if _ = c.save(status); c.unsaved != nil && !c.releasing {
 		c.tryAgain(c.unsaved, func() { c.end(s, detail) })
 		return

@@ -18,7 +18,7 @@ func TestCommandUnit(t *testing.T) {
 		t.Errorf("result %q", result)
 	}
 	p := n.next()
-	if p.Command != "cat" || len(p.Args) != 0 || n.fs.get(path.Join(p.Dir, StdinFile)) != "input" {
+	if p.Command != "cat" || len(p.Args) != 0 || p.input() != "input" {
 		t.Errorf("job %+v", p.Job)
 	}
 	n.wantStatus(id, Pending, "Starting Worker")

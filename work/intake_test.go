@@ -31,7 +31,7 @@ func TestStdinIsComplete(t *testing.T) {
 	}
 	in.end()
 	p := n.next()
-	if got := n.fs.get(p.Dir + "/stdin"); got != "0123456789" {
+	if got := p.input(); got != "0123456789" {
 		t.Errorf("stdin %q", got)
 	}
 	p.exit(Succeeded, "exit status 0")

@@ -38,6 +38,7 @@ func newMachine() *machine {
 type simSupervisor struct {
 	m        *machine
 	dir      string
+	input    string  // its stdin, once it has claimed the unit
 	watcher  Watcher // of the latest incarnation of the node, may be nil
 	claimed  bool
 	written  bool
@@ -118,7 +119,7 @@ func (s *simSupervisor) step() {
 		s.end(Canceled, "Canceled")
 	case !s.written:
 		s.written = true
-		out := "out of " + s.m.fs.get(path.Join(s.dir, StdinFile))
+		out := "out of " + s.input
 		s.m.fs.Add(path.Join(s.dir, StdoutFile), out)
 		s.m.fs.Add(path.Join(s.dir, StderrFile), "err"+out[3:])
 		if s.watcher != nil {
@@ -135,8 +136,9 @@ func (s *simSupervisor) start() {
 	if err == nil {
 		err = s.m.fs.SyncDir(s.dir)
 	}
+	var status Status
 	if err == nil {
-		_, err = claim(s.m.fs, s.dir, false)
+		status, err = claim(s.m.fs, s.dir, false)
 	}
 	if errors.Is(err, ErrTerminal) {
 		s.gone()
@@ -151,7 +153,8 @@ func (s *simSupervisor) start() {
 	}
 	s.claimed = true
 	s.m.mu.Lock()
-	s.m.runs[s.m.fs.get(path.Join(s.dir, StdinFile))]++
+	s.input = s.m.fs.input(s.dir, status)
+	s.m.runs[s.input]++
 	s.m.mu.Unlock()
 	s.write(Running, "Running: PID 7")
 }
@@ -270,4 +273,21 @@ func (m *machine) left(node string) []string {
 	return slices.DeleteFunc(m.fs.Tree("/data/"+node), func(name string) bool {
 		return path.Base(name) == keysFile || strings.HasPrefix(path.Base(name), "journal-")
 	})
+}
+
+// input returns the stdin of a unit with a status.
+func (m *memFS) input(dir string, s Status) string {
+	if s.Input != nil {
+		return string(*s.Input)
+	}
+	return m.get(path.Join(dir, StdinFile))
+}
+
+// input returns the stdin of the unit.
+func (p *testProcess) input() string {
+	s, err := ReadStatus(p.fs, p.Dir)
+	if err != nil {
+		return err.Error()
+	}
+	return p.fs.input(p.Dir, s)
 }

@@ -35,7 +35,7 @@ func TestRemoteUnit(t *testing.T) {
 		t.Errorf("result %q", result)
 	}
 	p := b.next()
-	if got := b.fs.get(p.Dir + "/stdin"); got != "input" {
+	if got := p.input(); got != "input" {
 		t.Errorf("stdin there is %q", got)
 	}
 	live := a.results(id, 0)
@@ -158,7 +158,7 @@ func TestSubmitBeforeNodeIsReachable(t *testing.T) {
 	a.m.NodeReachable("x")
 	a.m.NodeReachable("b")
 	p := b.next()
-	if got := b.fs.get(p.Dir + "/stdin"); got != "input" {
+	if got := p.input(); got != "input" {
 		t.Errorf("stdin there is %q", got)
 	}
 	p.exit(Succeeded, "exit status 0")

@@ -136,7 +136,7 @@ func (r *remote) markStdin(stdin vfs.File) (stdinMark, error) {
 	if known != nil {
 		return *known, nil
 	}
-	mark, err := markOf(stdin)
+	mark, err := markOf(fileReader(stdin, 0))
 	if err != nil {
 		return stdinMark{}, fmt.Errorf("read the stdin of unit %s: %w", r.id, err)
 	}

@@ -1,6 +1,7 @@
 package work
 
 import (
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -55,10 +56,10 @@ func TestSpaceForInput(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.fs.Add(a.dir(sub.UnitID)+"/stdin", "in") // as if it had come before
-		a.fs.SetFree(100<<20 - 1)
+		// There is space at first: what comes goes to a file.
+		stdin := io.MultiReader(strings.NewReader(strings.Repeat("x", lookEvery)), onRead(func() { a.fs.SetFree(100<<20 - 1) }), strings.NewReader(strings.Repeat("x", 40<<10)))
 		want := "receive the stdin of unit " + sub.UnitID + ": no space for it: " + lowSpace
-		if result, err := sub.Finish(strings.NewReader("put")); err == nil || err.Error() != want {
+		if result, err := sub.Finish(stdin); err == nil || err.Error() != want {
 			t.Errorf("the client is told %q, %v; want %s", result, err, want)
 		}
 		a.wantStatus(sub.UnitID, Failed, "Error reading input data: no space for it: "+lowSpace)
@@ -148,4 +149,12 @@ func TestBytesText(t *testing.T) {
 			t.Errorf("%d: %s, want %s", n, got, want)
 		}
 	}
+}
+
+// onRead is a reader of nothing that does something.
+type onRead func()
+
+func (f onRead) Read([]byte) (int, error) {
+	f()
+	return 0, io.EOF
 }

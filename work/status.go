@@ -54,6 +54,9 @@ type Status struct {
 	// Submission is that which the unit is of, if it came with a key. It does not change
 	// either, nor is it shown.
 	Submission *identity `json:",omitempty"`
+	// Input is the whole of a stdin that is short: it is in no file of its own then. It stays
+	// until the unit is claimed, or complete.
+	Input *[]byte `json:",omitempty"`
 	// Claim is who the supervisor is that may run the command, in the form of Processes,
 	// once there is one. It stays: there is never another.
 	Claim json.RawMessage `json:",omitempty"`

@@ -296,6 +296,12 @@ func (s *Status) inherit(old Status) {
 	if s.Secret == "" {
 		s.Secret = old.Secret
 	}
+	switch {
+	case s.Claim != nil || s.State.Terminal():
+		s.Input = nil
+	case s.Input == nil:
+		s.Input = old.Input
+	}
 }
 
 // appendLine adds a line to a log whose last safe one ends at a byte.
@@ -351,7 +357,7 @@ func replaceLog(fsys vfs.FS, name string, s Status) error {
 
 // ClaimStatus has the supervisor that a claim is of be the one that runs the unit whose
 // status file f is, open for Update. done says that it is through with the unit already.
-// The claim is safe from a crash when it returns no error. ErrClaimed means that another
+// The claim is safe from a crash when it returns no error, and the status has the Input, if there is any. ErrClaimed means that another
 // was first, ErrTerminal that nothing is to be run, ErrDeployed that nobody claims it.
 func ClaimStatus(f vfs.File, claim json.RawMessage, done bool) (Status, error) {
 	l, err := readLogFile(f, StatusFile)
@@ -374,7 +380,9 @@ func ClaimStatus(f vfs.File, claim json.RawMessage, done bool) (Status, error) {
 	}
 	s.Claim, s.Done = claim, done
 	s.Version++
-	return s, appendLine(f, l.end, logLine(s))
+	line := s
+	line.Input = nil
+	return s, appendLine(f, l.end, logLine(line))
 }
 
 // submissionOf returns the identity in the first line of a log, whatever has become of

@@ -147,7 +147,11 @@ func (st store) unmake(id string) error {
 // fill makes the files of a new unit. The status is safe before the directory has its
 // name.
 func (st store) fill(dir string, s Status) error {
-	for _, name := range []string{StdinFile, StdoutFile} {
+	names := []string{StdoutFile}
+	if s.WorkType == remoteType {
+		names = append(names, StdinFile) // others begin with it in memory
+	}
+	for _, name := range names {
 		if err := writeFile(st.fs, path.Join(dir, name), nil); err != nil {
 			return err
 		}

@@ -13,8 +13,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"receptor/work/vfs"
 )
 
 // FeatureSubmission is the feature that a node names in the tag "features" of
@@ -124,8 +122,8 @@ func (m *marker) mark() stdinMark {
 }
 
 // markOf reads a file to its end.
-func markOf(f vfs.File) (stdinMark, error) {
+func markOf(r io.Reader) (stdinMark, error) {
 	m := newMarker()
-	_, err := io.Copy(m, fileReader(f, 0))
+	_, err := io.Copy(m, r)
 	return m.mark(), err
 }

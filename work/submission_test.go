@@ -115,8 +115,10 @@ func TestSubmitAfterRelease(t *testing.T) {
 // after a restart too.
 func TestStdinResumes(t *testing.T) {
 	n := newCluster(t).node("b")
-	first, _, err := n.submitAs("a/unit0001", "012", mark("0123456789"))
-	if err == nil || !strings.Contains(err.Error(), "incomplete stdin: it ends at byte 3 of 10") {
+	start := strings.Repeat("x", maxShort) // so that it is in a file
+	whole := start + "0123456789"
+	first, _, err := n.submitAs("a/unit0001", start+"012", mark(whole))
+	if err == nil || !strings.Contains(err.Error(), "incomplete stdin: it ends at byte 4099 of 4106") {
 		t.Fatalf("cut: %v", err)
 	}
 	n.wantStatus(first.UnitID, Pending, "Waiting for Input Data")
@@ -124,22 +126,22 @@ func TestStdinResumes(t *testing.T) {
 	n.start()
 	n.wantStatus(first.UnitID, Pending, "Waiting for Input Data")
 	// Bytes that went wrong on the way, or on disk.
-	if _, _, err := n.submitAs("a/unit0001", "3456xxx", mark("0123456789")); err == nil || !strings.Contains(err.Error(), "incomplete stdin: it is 10:") {
+	if _, _, err := n.submitAs("a/unit0001", "3456xxx", mark(whole)); err == nil || !strings.Contains(err.Error(), "incomplete stdin: it is 4106:") {
 		t.Fatalf("wrong: %v", err)
 	}
-	sub, err := n.client().Submit(map[string]string{"node": "b", "worktype": "cat", paramSubmission: "a/unit0001", paramStdin: mark("0123456789")})
+	sub, err := n.client().Submit(map[string]string{"node": "b", "worktype": "cat", paramSubmission: "a/unit0001", paramStdin: mark(whole)})
 	if err != nil || sub.From != 0 || sub.UnitID != first.UnitID {
 		t.Fatalf("after that: %+v, %v", sub, err)
 	}
 	// A session that is dead without a sign does not keep the next one out.
-	other, result, err := n.submitAs("a/unit0001", "0123456789", mark("0123456789"))
+	other, result, err := n.submitAs("a/unit0001", whole, mark(whole))
 	if err != nil || result != "Job Started" || other.UnitID != first.UnitID {
 		t.Fatalf("taken over: %+v, %q, %v", other, result, err)
 	}
-	if got := n.fs.get(n.next().Dir + "/stdin"); got != "0123456789" {
+	if got := n.next().input(); got != whole {
 		t.Errorf("stdin %q", got)
 	}
-	if _, err := sub.Finish(strings.NewReader("0123456789")); err == nil {
+	if _, err := sub.Finish(strings.NewReader(whole)); err == nil {
 		t.Error("the first session ended well")
 	}
 	if n.processes.starts != 1 {
@@ -207,7 +209,7 @@ func TestSubmitterStaysAway(t *testing.T) {
 			n.wantStatus(unit, Pending, "Waiting for Input Data")
 			client := n.client()
 			sub, err := client.Submit(map[string]string{"node": "b", "worktype": "cat", paramSubmission: "a/unit0001", paramStdin: mark("0123456789")})
-			if err != nil || sub.From != 3 {
+			if want := map[bool]int64{false: 3, true: 0}[restart]; err != nil || sub.From != want {
 				t.Fatalf("submission %+v, %v", sub, err)
 			}
 			time.Sleep(2 * time.Second) // it is just coming back
@@ -231,7 +233,7 @@ func wantOnce(t *testing.T, a, b *testNode, id, stdin string) {
 		synctest.Wait()
 		for len(b.processes.started) > 0 {
 			p := b.next()
-			if got := b.fs.get(p.Dir + "/stdin"); got != stdin {
+			if got := p.input(); got != stdin {
 				t.Fatalf("started with stdin %q", got)
 			}
 			p.output(stdin)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -179,11 +180,11 @@ func (u *unitHolder) Changed() { touch(u.job.Dir) }
 
 // Start implements supervision.Self. Orphans of the command's processes become children
 // of this process.
-func (u *unitHolder) Start() (supervision.Processes, error) {
+func (u *unitHolder) Start(input *[]byte) (supervision.Processes, error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("become the parent of orphans: %w", err)
 	}
-	stdin, err := os.Open(filepath.Join(u.job.Dir, work.StdinFile))
+	stdin, err := openStdin(u.job.Dir, input)
 	if err != nil {
 		return nil, err
 	}
@@ -205,4 +206,26 @@ func (u *unitHolder) Start() (supervision.Processes, error) {
 	t := newTree(cmd.Process.Pid, output)
 	_ = cmd.Process.Release() // the tree waits for it
 	return t, nil
+}
+
+// openStdin opens what a command reads. What is in no file of the unit gets one in memory:
+// commands may look at how long it is, or read it twice.
+func openStdin(dir string, input *[]byte) (*os.File, error) {
+	if input == nil {
+		return os.Open(filepath.Join(dir, work.StdinFile))
+	}
+	fd, err := unix.MemfdCreate(work.StdinFile, unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("keep the stdin in memory: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), work.StdinFile)
+	_, err = f.Write(*input)
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }

@@ -29,7 +29,7 @@ func TestCommandRuns(t *testing.T) {
 		t.Errorf("status\n %s, want\n %s", got, want)
 	}
 	for name, mode := range map[string]fs.FileMode{
-		".": 0o700 | fs.ModeDir, work.StatusFile: 0o600, work.StdinFile: 0o600, work.StdoutFile: 0o600,
+		".": 0o700 | fs.ModeDir, work.StatusFile: 0o600, work.StdoutFile: 0o600,
 	} {
 		info, err := os.Stat(filepath.Join(d.dir, unit, name))
 		if err != nil || info.Mode() != mode {
@@ -358,7 +358,7 @@ func TestStartAfterClaim(t *testing.T) {
 // What a unit is on disk, by the names and modes that deployed nodes use.
 func TestFilesOfAUnit(t *testing.T) {
 	d := startDaemon(t, t.TempDir())
-	unit := d.script("exit 3")
+	unit := d.submit("cat", "", strings.Repeat("x", 5000)) // what is shorter is in the status
 	d.rest(d.results(unit))
 	for name, want := range map[string]os.FileMode{"": 0o700 | os.ModeDir, "status": 0o600, "stdin": 0o600, "stdout": 0o600} {
 		info, err := os.Stat(filepath.Join(d.dir, unit, name))

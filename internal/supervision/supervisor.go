@@ -28,8 +28,8 @@ type Self interface {
 	// work.ErrClaimed if another supervisor was first, and work.ErrTerminal if the unit
 	// is complete.
 	Claim() (work.Status, error)
-	// Start starts the command.
-	Start() (Processes, error)
+	// Start starts the command. Its stdin is input, or what the file has if that is nil.
+	Start(input *[]byte) (Processes, error)
 	// Changed tells who watches the unit that its status, which is safe, has changed.
 	Changed()
 }
@@ -135,7 +135,9 @@ type run struct {
 // toTheEnd runs the command to its end, writes the result, and stays until none of
 // the unit's processes is left. An error means that the result could not be written.
 func (r *run) toTheEnd() error {
-	p, err := r.Self.Start()
+	input := r.status.Input
+	r.status.Input = nil
+	p, err := r.Self.Start(input)
 	if err != nil {
 		r.gone = true
 		r.result(work.Failed, fmt.Sprintf("Error starting command: %v", err))

@@ -99,12 +99,16 @@ func takeClaim(d disk.View, dir string, c supervision.Claim, done bool) (work.St
 }
 
 // Start implements supervision.Self.
-func (s *supervisor) Start() (supervision.Processes, error) {
+func (s *supervisor) Start(kept *[]byte) (supervision.Processes, error) {
 	if s.malformed {
 		return nil, fmt.Errorf("arguments %q: want one, a JSON object", s.job.Args)
 	}
-	input, found := s.disk.Content(path.Join(s.job.Dir, work.StdinFile))
-	if !found {
+	var input []byte
+	if kept != nil {
+		input = *kept
+	} else if content, found := s.disk.Content(path.Join(s.job.Dir, work.StdinFile)); found {
+		input = content
+	} else {
 		return nil, fmt.Errorf("stdin: %w", fs.ErrNotExist)
 	}
 	out, err := s.disk.Open(path.Join(s.job.Dir, work.StdoutFile), vfs.Append)
