@@ -263,6 +263,19 @@ func TestReleaseIsTriedAgain(t *testing.T) {
 		<-answer
 		released(n, id)
 	})
+	t.Run("never started", func(t *testing.T) { // and half removed at first
+		c := newCluster(t)
+		n := c.node("a")
+		n.processes.fail = errors.New("no more processes")
+		id, _ := n.submit("a", "")
+		n.breakSync("/data/a")
+		if got := n.do("work release " + id); !strings.Contains(got, errDisk.Error()) {
+			t.Errorf("answer %s", got)
+		}
+		n.fs.setBroken(nil)
+		c.clock.advance(retryPause)
+		released(n, id)
+	})
 	t.Run("remote", func(t *testing.T) {
 		c := newCluster(t)
 		a, b := c.node("a"), c.node("b")

@@ -22,6 +22,7 @@ type command struct {
 	process   Process       // nil unless a supervisor is watched
 	canceling bool          // the supervisor was told to end the command
 	releasing bool          // the unit goes when it is terminal
+	over      bool          // nothing of it runs, nor will: its directory may be gone already
 	fed       bool          // its stdin has come to its end since this node runs
 	recorded  orders        // those on disk
 	// alarm is when a unit is given up whose submitter does not come back, or when

@@ -103,7 +103,7 @@ func (c *command) removeSoon() error {
 // removeComplete removes a unit that is complete, and whose supervisor is not
 // watched, once nothing of it runs. It requires mu.
 func (c *command) removeComplete() error {
-	if c.load().status.Done {
+	if c.over || c.load().status.Done {
 		return c.remove()
 	}
 	process, err := c.m.processes.Attach(c.dir, 0, c)
@@ -121,6 +121,7 @@ func (c *command) removeComplete() error {
 	if err != nil {
 		return fmt.Errorf("end what unit %s has left running (force-release removes the unit all the same): %w", c.id, err)
 	}
+	c.over = true
 	return c.remove()
 }
 

@@ -2,6 +2,7 @@ package work
 
 import (
 	"errors"
+	"io/fs"
 	"path"
 	"sync"
 )
@@ -44,6 +45,9 @@ func (p *testProcesses) Start(job Job, w Watcher) (Process, error) {
 }
 
 func (p *testProcesses) Attach(dir string, _ int, w Watcher) (Process, error) {
+	if _, _, err := ReadClaim(p.fs, dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	err, ok := p.found[dir]

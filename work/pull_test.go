@@ -37,6 +37,7 @@ func TestFollow(t *testing.T) {
 			id, _ := a.submit("b", "")
 			units, processes = append(units, id), append(processes, b.next())
 		}
+		synctest.Wait()
 		if c.dialled() != 2 {
 			t.Errorf("%d connections, want one for the submissions and one for the news", c.dialled())
 		}
