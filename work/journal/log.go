@@ -34,7 +34,7 @@ const (
 // minLog is the size of a file, in bytes, unless more is needed. It then has as many times
 // what is put into it at first.
 const (
-	minLog   = 128 << 10
+	minLog   = 32 << 10
 	headroom = 4
 )
 
