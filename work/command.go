@@ -22,7 +22,7 @@ type command struct {
 	process   Process       // nil unless a supervisor is watched
 	canceling bool          // the supervisor was told to end the command
 	releasing bool          // the unit goes when it is terminal
-	over      bool          // nothing of it runs, nor will: its directory may be gone already
+	over      bool          // it was about to be removed: its directory may be gone already
 	fed       bool          // its stdin has come to its end since this node runs
 	recorded  orders        // those on disk
 	// alarm is when a unit is given up whose submitter does not come back, or when
@@ -158,6 +158,7 @@ func (c *command) fail(detail string) {
 
 // remove also lets go of the supervisor. It requires mu.
 func (c *command) remove() error {
+	c.over = true
 	if err := c.unit.remove(); err != nil {
 		return err
 	}

@@ -121,7 +121,6 @@ func (c *command) removeComplete() error {
 	if err != nil {
 		return fmt.Errorf("end what unit %s has left running (force-release removes the unit all the same): %w", c.id, err)
 	}
-	c.over = true
 	return c.remove()
 }
 
