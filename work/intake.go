@@ -198,7 +198,10 @@ func (in *input) sync() error {
 	if in.file == nil {
 		return nil
 	}
-	return in.file.Sync()
+	if err := in.file.Sync(); err != nil {
+		return err
+	}
+	return in.u.m.store.fs.SyncDir(in.u.dir) // which has had the file only since it is not short
 }
 
 // giveUp gives back the space of a stdin that this node cannot store: its unit

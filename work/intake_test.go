@@ -42,3 +42,18 @@ func TestStdinIsComplete(t *testing.T) {
 		t.Errorf("%d starts", n.processes.starts)
 	}
 }
+
+// A stdin is safe, short or not, when its client is told that the unit is started.
+func TestStdinIsSafe(t *testing.T) {
+	for _, stdin := range []string{"", "short", strings.Repeat("x", maxShort+1)} {
+		n := newCluster(t).node("a")
+		if _, result := n.submit("a", stdin); result != "Job Started" {
+			t.Fatalf("result %q", result)
+		}
+		n.next()
+		n.powerCut()
+		if got := n.next().input(); got != stdin {
+			t.Errorf("after a power cut the stdin has %d bytes, want %d", len(got), len(stdin))
+		}
+	}
+}
