@@ -29,6 +29,7 @@ func TestOneHandshakeForAllUnits(t *testing.T) {
 	}
 	a.closeAfter(t, "a")
 	a.log.wait("Routes computed: 1 nodes", 1)
+	a.until(t, "status", `"WorkType":"cat"`) // news of a node have what leads to it made anew
 	const units = 12
 	var running sync.WaitGroup
 	for i := range units {
