@@ -70,11 +70,18 @@ type Queue struct {
 	ahead   int       // bytes of control frames that have left before data, as long as they wait
 	waiting bool      // the writer has nothing to do
 	sent    time.Time // about when something was sent last
-	taken   time.Time // when the writer took what it has in its hands
-	since   time.Time // when control frames began to wait
-	inHand  int       // bytes of that
+	batches uint64    // how often the writer has taken something
+	inHand  int       // bytes that it has in its hands
+	stuck   stuck     // what control frames wait for
 	closed  bool      // no more pushes
 	broken  error     // why, if the peer takes too little
+}
+
+// stuck is a wait of control frames, as those see it who push one: the writer, which is
+// busy, reads no clock for it.
+type stuck struct {
+	batch uint64    // what the writer has had in its hands
+	since time.Time // when that was seen first
 }
 
 // NewQueue returns a queue for a link that carries frames of at most maxFrame
@@ -129,12 +136,11 @@ func (q *Queue) overdue(more int) error {
 		return nil
 	}
 	now := q.clock.Now()
-	if q.control.empty() {
-		q.since = now
+	if q.control.empty() || q.stuck.batch != q.batches {
+		q.stuck = stuck{q.batches, now}
 		return nil
 	}
-	patience := stallTime + time.Duration(q.inHand)*time.Second/slowestLink
-	if now.Sub(q.since) > patience && now.Sub(q.taken) > patience {
+	if now.Sub(q.stuck.since) > stallTime+time.Duration(q.inHand)*time.Second/slowestLink {
 		return ErrStalled
 	}
 	return nil
@@ -161,10 +167,10 @@ func (q *Queue) empty() bool { return q.control.empty() && q.data.empty() }
 func (q *Queue) Take(buf [][]byte, max int) [][]byte {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.try != nil {
+	q.inHand = 0
+	if q.empty() && q.try != nil {
 		q.sent = q.clock.Now()
 	}
-	q.inHand = 0
 	for q.empty() && !q.closed {
 		q.waiting = true
 		q.ready.Wait()
@@ -175,9 +181,7 @@ func (q *Queue) Take(buf [][]byte, max int) [][]byte {
 		buf = append(buf, frame)
 		q.inHand += len(frame)
 	}
-	if q.clock != nil {
-		q.taken = q.clock.Now()
-	}
+	q.batches++
 	return buf
 }
 
