@@ -230,3 +230,31 @@ func TestQueueDirect(t *testing.T) {
 		}
 	})
 }
+
+// What a frame costs between who sends it and the writer, by itself and in batches as
+// a busy writer takes them; and with many flows, which leave by turns.
+func BenchmarkQueue(b *testing.B) {
+	for _, flows := range []int{1, 100} {
+		for _, batch := range []int{1, 32} {
+			b.Run(fmt.Sprintf("%d flows, %d a batch", flows, batch), func(b *testing.B) {
+				const length = 1316 // of a frame with a packet of QUIC
+				q := NewQueue(MaxFrame)
+				frames := make([][]byte, flows)
+				for i := range frames {
+					frames[i] = between(byte(i), length)
+				}
+				var buf [][]byte
+				b.SetBytes(length)
+				b.ReportAllocs()
+				for n := 0; b.Loop(); {
+					if err := q.Push(frames[n%flows]); err != nil {
+						b.Fatal(err)
+					}
+					if n++; n%batch == 0 {
+						buf = q.Take(buf[:0], batch)
+					}
+				}
+			})
+		}
+	}
+}
