@@ -102,9 +102,11 @@ func (f *flows) add(between addresses) *flow {
 	if f.all == nil {
 		f.all = make(map[addresses]*flow)
 	}
-	of := new(flow)
+	var of *flow
 	if n := len(f.spare); n > 0 {
 		of, f.spare = f.spare[n-1], f.spare[:n-1]
+	} else {
+		of = new(flow)
 	}
 	of.between, of.credit = between, turn
 	if len(f.all) < maxFlows {
