@@ -25,7 +25,7 @@ func (w *world) forge(h *host, a scenario.Action) (end func()) {
 		w.tainted()
 		links[f.Rand.IntN(len(links))].Send(f.Frame(startOfTime.Add(w.now)))
 	}
-	turn()
+	w.after(0, turn) // once it is known that somebody forges
 	return func() { over = true }
 }
 

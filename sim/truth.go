@@ -32,6 +32,7 @@ func (w *world) redraw(cause check.Cause) {
 	w.paths = d.Paths()
 	w.conditions = d.Conditions
 	w.convergence.Redrawn(w.now, cause, w.paths, w.paths.Bound(w.conditions))
+	w.rate.Redrawn(slices.ContainsFunc(w.hosts, func(h *host) bool { return h.running() && h.kind == scenario.KindDeployed }))
 }
 
 // state tells a recorder what the host does.

@@ -10,6 +10,7 @@ import (
 
 	"receptor/mesh"
 	"receptor/mesh/linkstate"
+	"receptor/mesh/wire"
 	"receptor/sim/check"
 	"receptor/sim/fault"
 	"receptor/sim/probe"
@@ -104,7 +105,7 @@ func newWorld(s *scenario.Scenario, master uint64, out io.Writer) (*world, error
 	w.queues = check.NewQueues(w.ids, w.report)
 	w.rate = check.NewRate(check.Size{
 		Nodes: len(names), Links: len(s.Links) + len(names) - len(s.Nodes), Services: len(s.Services),
-		Floods: slices.ContainsFunc(s.Nodes, isDeployed) || slices.ContainsFunc(s.Links, func(l scenario.Link) bool { return l.Backend == scenario.UDP }),
+		Lossy: slices.ContainsFunc(s.Links, func(l scenario.Link) bool { return l.Backend == scenario.UDP }),
 	}, w.convergence.Quiet, w.report)
 	w.net = network{timeline: &w.timeline, trace: w.trace, tap: w, packer: packer{pool: linkstate.NewPool()}}
 	if err := w.addHosts(); err != nil {
@@ -228,7 +229,7 @@ func (w *world) leaves(from *host, frame []byte) {
 		return
 	}
 	if !transport.IsData(frame) {
-		w.rate.Control(w.now)
+		w.rate.Control(w.now, from.id, wire.Type(frame[0]) == wire.TypeRouting)
 		w.figures.Control(int(from.number), len(frame))
 		w.record.Control(w.now, len(frame))
 		return

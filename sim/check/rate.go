@@ -20,13 +20,15 @@ const (
 // Rate checks that the mesh does not drown in its own control traffic: each
 // update crosses each link at most once in each direction, and so does each
 // advertisement. A quiet mesh repeats its advertisements, and says by summaries
-// what it knows. Beyond that it sends nothing, unless links lose frames, or there
-// are deployed nodes: then one update per node every 10 s at most.
+// what it knows. Beyond that it sends nothing, and no update at all, unless links
+// lose frames, or there are deployed nodes: then one update per node every 10 s at
+// most.
 type Rate struct {
-	quiet   func() bool
-	report  Report
-	flood   int // the most frames that one update of every node and one advertisement of every service make
-	resting int // the most in a window, while it is quiet
+	mesh   Size
+	quiet  func() bool
+	report Report
+	floods bool
+	flood  int // the most frames that one update of every node and one advertisement of every service make
 
 	storm, idle window
 }
@@ -34,10 +36,8 @@ type Rate struct {
 // Size is what the control traffic of a mesh depends on.
 type Size struct {
 	Nodes, Links int
-	Services     int // those of the workload
-	// Floods: something may have to be sent anew even while nothing happens, since
-	// links lose frames, or nodes are deployed.
-	Floods bool
+	Services     int  // those of the workload
+	Lossy        bool // links lose frames, so something may have to be sent anew even while nothing happens
 }
 
 // window counts frames in consecutive spans of time.
@@ -57,22 +57,29 @@ func (w *window) add(now time.Duration) (first bool) {
 }
 
 // NewRate returns the checker of a mesh; quiet tells whether nothing has disturbed
-// it for the bound.
+// it for the bound. It waits for the first Redrawn.
 func NewRate(mesh Size, quiet func() bool, report Report) *Rate {
-	ends := 2 * mesh.Links
-	flood := ends * (mesh.Nodes + 1 + mesh.Services)
-	resting := ends * (idleSummaries + mesh.Services)
-	if mesh.Floods {
-		resting = ends*idleSummaries + idleUpdates*flood
-	}
 	return &Rate{
-		quiet: quiet, report: report, flood: flood, resting: resting,
+		mesh: mesh, quiet: quiet, report: report, flood: mesh.ends() * (mesh.Nodes + 1 + mesh.Services),
 		storm: window{length: stormWindow, index: -1}, idle: window{length: idleWindow, index: -1},
 	}
 }
 
-// Control tells that a node has sent a control frame.
-func (r *Rate) Control(now time.Duration) {
+func (m Size) ends() int { return 2 * m.Links }
+
+// Redrawn tells that from now on there are deployed nodes, or none.
+func (r *Rate) Redrawn(deployed bool) { r.floods = deployed || r.mesh.Lossy }
+
+// resting returns the most frames in a window while the mesh is quiet.
+func (r *Rate) resting() int {
+	if r.floods {
+		return r.mesh.ends()*idleSummaries + idleUpdates*r.flood
+	}
+	return r.mesh.ends() * (idleSummaries + r.mesh.Services)
+}
+
+// Control tells that a node has sent a control frame, which may be a routing update.
+func (r *Rate) Control(now time.Duration, node string, update bool) {
 	r.storm.add(now)
 	if most := stormUpdates * r.flood; r.storm.count > most {
 		// Again for every further frame: a storm that grows would never end.
@@ -82,7 +89,10 @@ func (r *Rate) Control(now time.Duration) {
 		// A span that began before the mesh was quiet does not count.
 		r.idle.count = -1 << 62
 	}
-	if r.idle.count == r.resting+1 && r.quiet() {
-		r.report(now, "", RuleTraffic, "more than %d control frames in %v, although the mesh has been quiet", r.resting, idleWindow)
+	if most := r.resting(); r.idle.count == most+1 && r.quiet() {
+		r.report(now, "", RuleTraffic, "more than %d control frames in %v, although the mesh has been quiet", most, idleWindow)
+	}
+	if update && !r.floods && r.quiet() {
+		r.report(now, node, RuleTraffic, "it sends a routing update, although the mesh has been quiet, and every link and node tells by summaries what is known")
 	}
 }

@@ -8,8 +8,25 @@ import (
 // send lets the mesh send n control frames at one instant.
 func send(r *Rate, now time.Duration, n int) {
 	for range n {
-		r.Control(now)
+		r.Control(now, "a", false)
 	}
+}
+
+// Nobody sends an update while the mesh is quiet, unless nodes are deployed, or links lose frames.
+func TestQuietMeshSendsNoUpdates(t *testing.T) {
+	t.Parallel()
+	rec := recorder{T: t}
+	quiet := false
+	r := NewRate(Size{Nodes: 3, Links: 2}, func() bool { return quiet }, rec.report)
+	r.Redrawn(false)
+	r.Control(0, "a", true)
+	quiet = true
+	rec.want()
+	r.Control(time.Second, "a", true)
+	rec.want("1.000000s a: traffic: it sends a routing update")
+	r.Redrawn(true)
+	r.Control(2*time.Second, "a", true)
+	rec.want()
 }
 
 func TestQuietMeshMustNotChatter(t *testing.T) {
@@ -35,7 +52,8 @@ func TestQuietMeshMustNotChatter(t *testing.T) {
 func TestFloodsMayBeRepeated(t *testing.T) {
 	t.Parallel()
 	rec := recorder{T: t}
-	r := NewRate(Size{Nodes: 3, Links: 2, Floods: true}, func() bool { return true }, rec.report)
+	r := NewRate(Size{Nodes: 3, Links: 2, Lossy: true}, func() bool { return true }, rec.report)
+	r.Redrawn(false)
 	send(r, 0, 2*2*(idleSummaries+idleUpdates*(3+1)))
 	rec.want()
 	send(r, time.Second, 1)
