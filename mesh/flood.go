@@ -84,6 +84,8 @@ func (n *Node) receiveUpdate(now time.Time, u *linkstate.Update, from *session) 
 		n.contradict(u, from)
 	case linkstate.Full:
 		n.emit(FrameDropped{Peer: from.peer, Link: from.link.String(), Err: tooManyNodes(u.NodeID)})
+	case linkstate.Completed:
+		n.passOnAmongOurs(u, from)
 	}
 	if !verdict.Accepted() {
 		return
@@ -121,6 +123,17 @@ func (n *Node) contradict(u *linkstate.Update, from *session) {
 
 // passOn forwards an update to all peers but the one it came from.
 func (n *Node) passOn(u *linkstate.Update, from *session) { n.flood(u.Frame(n.id), from) }
+
+// passOnAmongOurs forwards an update to those only who may know less of it than ours do:
+// for deployed nodes it says nothing that it did not say before. It requires mu.
+func (n *Node) passOnAmongOurs(u *linkstate.Update, from *session) {
+	frame := u.Frame(n.id)
+	for _, s := range n.peers {
+		if s != from && s.hasFeature(wire.FeatureSummary) {
+			s.link.Send(frame)
+		}
+	}
+}
 
 // forgetNodes removes departed nodes. It requires mu.
 func (n *Node) forgetNodes(now time.Time) {

@@ -3,6 +3,7 @@ package mesh
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -213,6 +214,51 @@ func TestAllFloodWhereOneIsDeployed(t *testing.T) {
 	if got := [2]int{ownUpdates("a", fromA), ownUpdates("b", fromB)}; got != before {
 		t.Errorf("%v updates a minute after the deployed node has gone, %v before", got, before)
 	}
+}
+
+// The last that b has of a came past a deployed node, which then has gone, and was lost on
+// the way that it came otherwise. Nobody would say anything new of a; b must not flood for
+// its sake for ever.
+func TestBareRecordIsRepaired(t *testing.T) {
+	n := newNet(t, "a", "b")
+	fromA, fromB := n.link("a", "b", 1)
+	toOld := n.deployedPeer("b", "old")
+	n.advance(15 * time.Second)
+	found := losing(fromA, wire.TypeRouting)
+	n.advance(updateInterval)
+	bare := lastUpdate(t, fromA, "a")
+	bare.Features, bare.ForwardingNode = nil, "old"
+	toOld.Inject(bare.Encode())
+	n.advance(time.Second)
+	toOld.Close()
+	n.advance(time.Second)
+	n.nodes["b"].Inspect(func(v View) {
+		if r := v.Record("a"); r.UpdateID != bare.UpdateID || len(r.Features) > 0 {
+			t.Fatalf("b has %+v of a, want what came past the deployed node", r)
+		}
+	})
+	found()
+	n.advance(3 * summaryInterval)
+	before := ownUpdates("b", fromB)
+	n.advance(time.Minute)
+	if got := ownUpdates("b", fromB); got != before {
+		t.Errorf("%d updates of b in a minute, want none", got-before)
+	}
+}
+
+// lastUpdate returns the last update about a node that was sent on a link.
+func lastUpdate(t *testing.T, l *transporttest.Link, node string) *wire.RoutingUpdate {
+	t.Helper()
+	for _, frame := range slices.Backward(l.Sent) {
+		if wire.Type(frame[0]) != wire.TypeRouting {
+			continue
+		}
+		if u, err := wire.ParseRouting(frame); err == nil && u.NodeID == node {
+			return u
+		}
+	}
+	t.Fatalf("no update of %s was sent", node)
+	return nil
 }
 
 // Two that have not forgotten a departed node at one moment do not tell each other

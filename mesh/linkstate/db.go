@@ -65,6 +65,10 @@ const (
 	Stale Verdict = iota
 	// Full: there is no room for what it says, and it was dropped.
 	Full
+	// Completed: it is the update on record, which had come past a deployed node and
+	// so had lost what only ours say; now it has not. It is to be passed on to nodes
+	// of ours.
+	Completed
 	// Refreshed: accepted, the connections are as they were.
 	Refreshed
 	// Changed: accepted, the connections have changed.
@@ -81,7 +85,7 @@ func (v Verdict) Accepted() bool { return v >= Refreshed }
 // duplicate is for Suspect instead.
 func (db *DB) Apply(u *Update) Verdict {
 	old := db.Record(u.NodeID)
-	if db.owns(old) || !u.newerThan(old) {
+	if db.owns(old) || !u.replaces(old) {
 		return Stale
 	}
 	edges, bytes := db.edges, db.bytes+db.size(u)
@@ -97,9 +101,12 @@ func (db *DB) Apply(u *Update) Verdict {
 	if old == nil {
 		return Discovered
 	}
-	changed := !slices.Equal(u.edges, old.edges)
+	newer, changed := u.newerThan(old), !slices.Equal(u.edges, old.edges)
 	db.pool.release(old)
-	if changed {
+	switch {
+	case !newer:
+		return Completed
+	case changed:
 		return Changed
 	}
 	return Refreshed
@@ -175,15 +182,16 @@ func (db *DB) frames(has func(*Update) bool) [][]byte {
 	return frames
 }
 
-// IsStale reports whether an update with this key is the record of its node, or
-// older in the same epoch: Apply would drop it, and nobody need know.
+// IsStale reports whether an update with this key is certainly the record of its node,
+// or older in the same epoch: Apply would drop it, and nobody need know.
 func (db *DB) IsStale(k wire.RoutingKey) bool {
 	i, ok := db.pool.index[string(k.NodeID)]
 	if !ok || i == db.self {
 		return false
 	}
 	u := db.record(i)
-	return u != nil && k.Epoch == u.UpdateEpoch && k.Sequence <= u.UpdateSequence
+	return u != nil && k.Epoch == u.UpdateEpoch &&
+		(k.Sequence < u.UpdateSequence || k.Sequence == u.UpdateSequence && (u.summarizes || !k.Extended))
 }
 
 // Has reports whether an update that some database holds is the record of its
@@ -193,7 +201,7 @@ func (db *DB) Has(u *Update) bool {
 		return false
 	}
 	held := db.record(u.node)
-	return held == u || held != nil && u.UpdateEpoch == held.UpdateEpoch && u.UpdateSequence <= held.UpdateSequence
+	return held == u || held != nil && u.UpdateEpoch == held.UpdateEpoch && !u.replaces(held)
 }
 
 // SetLinks replaces the owner's own links: peer node ID to cost. There are at
@@ -205,7 +213,7 @@ func (db *DB) SetLinks(links map[string]float64) {
 		db.links = append(db.links, edge{to: db.pool.acquire(peer), cost: links[peer]})
 	}
 	u := &Update{pool: db.pool, node: db.self, edges: slices.Clone(db.links)}
-	u.NodeID = db.pool.names[db.self].id
+	u.NodeID, u.Features = db.pool.names[db.self].id, []string{wire.FeatureSummary}
 	slices.SortFunc(u.edges, func(a, b edge) int { return int(a.to) - int(b.to) })
 	u.summarize()
 	db.set(db.self, u)

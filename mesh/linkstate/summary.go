@@ -14,13 +14,13 @@ import (
 // summarize prepares an update that some database holds for summaries.
 func (u *Update) summarize() {
 	u.part = wire.PartOf(u.pool.names[u.node].hash)
-	u.digest = u.digestIn(u.UpdateEpoch)
 	u.summarizes = u.HasFeature(wire.FeatureSummary)
+	u.digest = u.digestIn(u.UpdateEpoch)
 }
 
 // digestIn returns the digest of an update of that epoch.
 func (u *Update) digestIn(epoch uint64) wire.Digest {
-	d := wire.DigestRecord(u.pool.names[u.node].hash, epoch)
+	d := wire.DigestRecord(u.pool.names[u.node].hash, epoch, u.summarizes)
 	for _, e := range u.edges {
 		d = d.Connection(u.pool.names[e.to].hash, e.cost)
 	}

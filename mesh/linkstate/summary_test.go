@@ -26,17 +26,17 @@ func TestNeighboursAgree(t *testing.T) {
 	a, b := New("a", NewPool()), New("b", NewPool())
 	a.SetLinks(map[string]float64{"b": 2})
 	b.SetLinks(map[string]float64{"a": 2, "c": 1})
-	apply(a, update("c", 9, map[string]float64{"b": 1}))
-	apply(a, update("b", 5, map[string]float64{"c": 1, "a": 2}))
-	apply(b, update("a", 3, map[string]float64{"b": 2}))
-	apply(b, update("c", 7, map[string]float64{"b": 1})) // which says the same as 9
+	apply(a, summarizing(update("c", 9, map[string]float64{"b": 1})))
+	apply(a, summarizing(update("b", 5, map[string]float64{"c": 1, "a": 2})))
+	apply(b, summarizing(update("a", 3, map[string]float64{"b": 2})))
+	apply(b, summarizing(update("c", 7, map[string]float64{"b": 1}))) // which says the same as 9
 	if d := summaryOf(a, 1); d != summaryOf(b, 1) {
 		t.Error("their summaries differ")
 	}
 	if summaryOf(a, 2) == summaryOf(b, 1) {
 		t.Error("they agree, though b has a record of another run of a")
 	}
-	apply(a, update("c", 10, map[string]float64{"b": 1, "x": 1}))
+	apply(a, summarizing(update("c", 10, map[string]float64{"b": 1, "x": 1})))
 	want := wire.PartSet(1) << wire.PartOf(wire.HashNode("c"))
 	ofA, ofB := summaryOf(a, 1), summaryOf(b, 1)
 	if got := ofA.Differences(&ofB); got != want {
@@ -59,7 +59,7 @@ func TestSummaryLeavesOutWhatCannotBeReached(t *testing.T) {
 	}
 	alone := New("a", NewPool())
 	alone.SetLinks(map[string]float64{"b": 1})
-	apply(alone, update("b", 1, map[string]float64{"a": 1}))
+	apply(alone, summarizing(update("b", 1, map[string]float64{"a": 1})))
 	if summaryOf(db, 1) != summaryOf(alone, 1) {
 		t.Error("the node that cannot be reached is part of the summary")
 	}
@@ -92,6 +92,43 @@ func TestVersionOfRefreshedRecords(t *testing.T) {
 	var s wire.Summary
 	if db.Version() == before || db.Summarize(1, &s) {
 		t.Error("a node behind a deployed one seems to send summaries")
+	}
+}
+
+// One of two neighbours has an update that came past a deployed node, the other has it as
+// its node sent it. They differ until that is told; nothing else is taken for that update.
+func TestBareRecordIsCompleted(t *testing.T) {
+	bare := func() *wire.RoutingUpdate { return update("c", 9, map[string]float64{"b": 1}) }
+	db := New("a", NewPool())
+	db.SetLinks(map[string]float64{"b": 1})
+	apply(db, summarizing(update("b", 1, map[string]float64{"a": 1, "c": 1})))
+	apply(db, bare())
+	before := summaryOf(db, 1)
+	otherID, otherLinks := bare(), bare()
+	otherID.UpdateID = "other"
+	otherLinks.Connections["x"] = 1
+	for _, forged := range []*wire.RoutingUpdate{otherID, otherLinks} {
+		if got := apply(db, summarizing(forged)); got != Stale {
+			t.Errorf("%+v instead of the record: verdict %v, want that it is stale", forged, got)
+		}
+	}
+	frame := forwarded(summarizing(bare()))
+	if k, ok := wire.PeekRouting(frame); !ok || db.IsStale(k) {
+		t.Error("the whole update is taken for the bare one")
+	}
+	if got := apply(db, summarizing(bare())); got != Completed {
+		t.Errorf("the whole update: verdict %v, want that it completes the record", got)
+	}
+	if after := summaryOf(db, 1); after == before {
+		t.Error("the summary does not say whether the update came past a deployed node")
+	}
+	for _, again := range []*wire.RoutingUpdate{bare(), summarizing(bare())} {
+		if got := apply(db, again); got != Stale {
+			t.Errorf("%+v after the whole update: verdict %v, want that it is stale", again, got)
+		}
+		if k, ok := wire.PeekRouting(forwarded(again)); !ok || !db.IsStale(k) {
+			t.Errorf("%+v after the whole update: it seems to be news", again)
+		}
 	}
 }
 

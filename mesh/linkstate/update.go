@@ -2,6 +2,7 @@ package linkstate
 
 import (
 	"iter"
+	"maps"
 	"slices"
 
 	"receptor/mesh/wire"
@@ -74,6 +75,21 @@ func (u *Update) Links() iter.Seq2[string, float64] {
 // other.
 func (u *Update) newerThan(o *Update) bool {
 	return o == nil || wire.Newer(u.UpdateEpoch, u.UpdateSequence, o.UpdateEpoch, o.UpdateSequence)
+}
+
+// replaces reports whether the update is to take the place of another one, nil if
+// there is none.
+func (u *Update) replaces(o *Update) bool { return u.newerThan(o) || u.completes(o) }
+
+// completes reports whether the update is another one as its node has sent it, whereas
+// the other came past a deployed node, which has left out that they send summaries. Kept,
+// that one would say for as long as it lives, perhaps long after the deployed node has
+// gone, that its node is behind deployed ones. Nothing else may differ: who forges an
+// update must make it a newer one, which its node notices.
+func (u *Update) completes(o *Update) bool {
+	return o != nil && u.HasFeature(wire.FeatureSummary) && !o.summarizes &&
+		u.UpdateEpoch == o.UpdateEpoch && u.UpdateSequence == o.UpdateSequence &&
+		u.UpdateID == o.UpdateID && maps.Equal(u.Connections, o.Connections)
 }
 
 // cost returns the cost at which the update lists a connection.

@@ -10,6 +10,7 @@ type RoutingKey struct {
 	NodeID   []byte // aliases the frame
 	Epoch    uint64
 	Sequence uint64
+	Extended bool // it says something that deployed nodes do not know
 }
 
 // nodeField is how every update begins that Encode or a deployed node has made.
@@ -25,7 +26,9 @@ func PeekRouting(frame []byte) (k RoutingKey, ok bool) {
 	p.text(`,"UpdateID":"`)
 	k.Epoch = p.number(`,"UpdateEpoch":`)
 	k.Sequence = p.number(`,"UpdateSequence":`)
-	return k, p.ok && bytes.HasPrefix(p.rest, []byte(",")) && unsuspicious(p.rest)
+	rest, unsuspicious := afterSuspect(p.rest)
+	k.Extended = bytes.HasPrefix(rest, []byte(","))
+	return k, p.ok && bytes.HasPrefix(p.rest, []byte(",")) && unsuspicious
 }
 
 // PeekNode reads which node a routing update is about, as PeekRouting does. The
@@ -45,12 +48,13 @@ func PeekService(frame []byte) (node, service []byte, ok bool) {
 	return node, service, p.ok
 }
 
-// unsuspicious reports whether an update has a SuspectedDuplicate of zero.
-// Inside a string the quotes would be escaped, so this is the field.
-func unsuspicious(update []byte) bool {
+// afterSuspect returns what follows the SuspectedDuplicate of an update, the last field
+// that deployed nodes know, if it is zero. Inside a string the quotes would be escaped, so
+// this is the field.
+func afterSuspect(update []byte) (rest []byte, ok bool) {
 	const field = `"SuspectedDuplicate":0`
-	_, after, found := bytes.Cut(update, []byte(field))
-	return found && len(after) > 0 && (after[0] == ',' || after[0] == '}')
+	_, rest, found := bytes.Cut(update, []byte(field))
+	return rest, found && len(rest) > 0 && (rest[0] == ',' || rest[0] == '}')
 }
 
 // peeker takes a fixed sequence of JSON pieces off the front of a text.

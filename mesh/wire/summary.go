@@ -67,10 +67,20 @@ func ParseSummary(frame []byte) (*Summary, error) {
 // other.
 type Digest uint64
 
-// DigestRecord begins the digest of a routing update: of which node, by its hash,
-// and of which run of it. The sequence has no part in it: two updates that say the
-// same are equally good. Connections are to be added.
-func DigestRecord(node, epoch uint64) Digest { return Digest(node).with(epoch) }
+// DigestRecord begins the digest of a routing update: of which node, by its hash, of
+// which run of it, and whether the update tells that the node sends summaries, which one
+// that came past a deployed node does not. The sequence has no part in it: two updates
+// that say the same are equally good. Connections are to be added.
+func DigestRecord(node, epoch uint64, summarizes bool) Digest {
+	d := Digest(node).with(epoch)
+	if !summarizes {
+		d = d.with(bare)
+	}
+	return d
+}
+
+// bare is what is added to the digest of an update without FeatureSummary.
+const bare = 1
 
 // Connection adds a connection, to a peer by its hash. The order does not matter.
 func (d Digest) Connection(peer uint64, cost float64) Digest {

@@ -37,8 +37,8 @@ func TestPartsAreOfAllNodes(t *testing.T) {
 // The digests are part of the protocol: nodes of different versions compare them.
 func TestDigests(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 678, time.UTC)
-	record := DigestRecord(HashNode("a"), 7).Connection(HashNode("b"), 1).Connection(HashNode("c"), 2.5)
-	if record != DigestRecord(HashNode("a"), 7).Connection(HashNode("c"), 2.5).Connection(HashNode("b"), 1) {
+	record := DigestRecord(HashNode("a"), 7, true).Connection(HashNode("b"), 1).Connection(HashNode("c"), 2.5)
+	if record != DigestRecord(HashNode("a"), 7, true).Connection(HashNode("c"), 2.5).Connection(HashNode("b"), 1) {
 		t.Error("the order of connections matters")
 	}
 	service := DigestService(HashNode("a"), Service{'s', 'v', 'c'}, at)
@@ -47,11 +47,12 @@ func TestDigests(t *testing.T) {
 	}
 	seen := map[Digest]string{record: "record", service: "service"}
 	for name, d := range map[string]Digest{
-		"another node":         DigestRecord(HashNode("x"), 7).Connection(HashNode("b"), 1).Connection(HashNode("c"), 2.5),
-		"another epoch":        DigestRecord(HashNode("a"), 8).Connection(HashNode("b"), 1).Connection(HashNode("c"), 2.5),
-		"a connection less":    DigestRecord(HashNode("a"), 7).Connection(HashNode("b"), 1),
-		"another cost":         DigestRecord(HashNode("a"), 7).Connection(HashNode("b"), 1).Connection(HashNode("c"), 2),
-		"costs exchanged":      DigestRecord(HashNode("a"), 7).Connection(HashNode("b"), 2.5).Connection(HashNode("c"), 1),
+		"another node":         DigestRecord(HashNode("x"), 7, true).Connection(HashNode("b"), 1).Connection(HashNode("c"), 2.5),
+		"another epoch":        DigestRecord(HashNode("a"), 8, true).Connection(HashNode("b"), 1).Connection(HashNode("c"), 2.5),
+		"sends no summaries":   DigestRecord(HashNode("a"), 7, false).Connection(HashNode("b"), 1).Connection(HashNode("c"), 2.5),
+		"a connection less":    DigestRecord(HashNode("a"), 7, true).Connection(HashNode("b"), 1),
+		"another cost":         DigestRecord(HashNode("a"), 7, true).Connection(HashNode("b"), 1).Connection(HashNode("c"), 2),
+		"costs exchanged":      DigestRecord(HashNode("a"), 7, true).Connection(HashNode("b"), 2.5).Connection(HashNode("c"), 1),
 		"service, other node":  DigestService(HashNode("b"), Service{'s', 'v', 'c'}, at),
 		"service, other name":  DigestService(HashNode("a"), Service{'s', 'v', 'd'}, at),
 		"service, second more": DigestService(HashNode("a"), Service{'s', 'v', 'c'}, at.Add(time.Second)),
