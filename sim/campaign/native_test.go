@@ -48,7 +48,7 @@ func (n native) Run(_ context.Context, s *scenario.Scenario, _ Options) (sim.Rep
 var (
 	nativeFirst = flag.Uint64("native.first", 0, "the first seed with which scenarios run natively")
 	nativeSeeds = flag.Uint64("native.seeds", 2, "how many there are")
-	nativeFiles = flag.String("native.files", "../../topologies/full/*.yaml ../../topologies/regressions/*.yaml ../planted/testdata/full/*.yaml", "the files, as patterns with spaces between")
+	nativeFiles = flag.String("native.files", "../../topologies/full/*.yaml ../../topologies/regressions/*.yaml ../../topologies/regressions/full/*.yaml ../planted/testdata/full/*.yaml", "the files, as patterns with spaces between")
 )
 
 // What check does with the scenarios of the full engine violates nothing either where

@@ -36,7 +36,7 @@ const (
 	Closed    Kind = "closed"     // it is over: Size is what it has read, Problem why it ended early
 	Open      Kind = "open"       // at the end of a run it is not over: Quiet is how long nothing has moved
 	Refused   Kind = "refused"    // a stream between a node and Text has failed, for one did not believe the other: Problem
-	Known     Kind = "known"      // at the end of a run a unit is not released: Trust
+	Known     Kind = "known"      // at the end of a run a unit is not released, or was only promised to be: Trust
 	PowerOff  Kind = "poweroff"   // a machine has lost its power
 	Impaired  Kind = "impaired"   // a disk may refuse changes from now on: Text
 	Unsafe    Kind = "unsafe"     // a disk, or a node that is there twice, may lose or has lost what it was to keep: Text

@@ -264,16 +264,16 @@ func (j *judge) finishUnits(now time.Duration) {
 		u := j.scenario.Units[i]
 		joined := scenario.Joined(j.cores, u.From, u.To)
 		_, unheeded := j.expires(u, now) // what its node signs
-		unheeded = unheeded || f.trust == eventlog.Sometimes
+		distrusted := f.trust == eventlog.Sometimes
 		forgotten := f.lent && !quiet(j.scenario)
-		unheeded = unheeded || f.void || f.deployed.lost() || forgotten
+		unheeded = unheeded || distrusted || f.void || f.deployed.lost() || forgotten
 		if joined && !f.released && !unheeded && !guarded(j.scenario) && !shaken(j.scenario) {
 			j.report(now, u.From, check.RuleUnfinished, "unit %d is %v by the end of the run, although its nodes had been sound for long: want it released", i+1, f)
 		}
-		if joined && f.released && !f.void && !f.deployed.astray() && !forgotten && len(f.processes) > 0 {
+		if joined && f.released && !f.void && !distrusted && !f.deployed.astray() && !forgotten && len(f.processes) > 0 {
 			j.report(now, u.To, check.RuleUnit, "unit %d is released, and there are still processes of it: %s", i+1, strings.Join(f.processes, ", "))
 		}
-		released = released && f.released && joined && !f.void && f.trust != eventlog.Sometimes
+		released = released && f.released && joined && !f.void && !distrusted
 	}
 	if released {
 		for _, e := range j.left {

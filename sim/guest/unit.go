@@ -28,6 +28,7 @@ type unit struct {
 	got    []byte
 	end    *unitStatus                  // that was seen
 	done   atomic.Bool                  // it is released
+	owed   atomic.Bool                  // its node has only promised to release it
 	peers  atomic.Pointer[acquaintance] // at least since it is time to submit it
 }
 
@@ -139,7 +140,8 @@ func (u *unit) release() (reached bool, err error) {
 		return false, err
 	}
 	defer c.Close()
-	_, err = c.Do("work release " + u.id)
+	answer, err := c.Do("work release " + u.id)
+	u.owed.Store(bytes.Contains(answer, []byte(`"release pending"`)))
 	return true, err
 }
 

@@ -67,7 +67,7 @@ func (w *world) end() {
 		}
 	}
 	for _, u := range w.units {
-		if peers := u.peers.Load(); peers != nil && !u.done.Load() {
+		if peers := u.peers.Load(); peers != nil && (!u.done.Load() || u.owed.Load()) {
 			w.log.log(eventlog.Event{Kind: eventlog.Known, Node: u.From, Unit: u.number, Trust: peers.trust()})
 		}
 	}
