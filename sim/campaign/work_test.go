@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -43,47 +44,81 @@ func ourNodes(s *scenario.Scenario) (ours []*scenario.Node) {
 	return ours
 }
 
-// drawJobs draws units of work and streams between any two nodes of ours.
+// drawPair draws two nodes, one of which at least is of ours.
+func drawPair(t *rapid.T, s *scenario.Scenario) (from, to *scenario.Node) {
+	from = rapid.SampledFrom(ourNodes(s)).Draw(t, "one of ours")
+	i := slices.IndexFunc(s.Nodes, func(n scenario.Node) bool { return n.ID == from.ID })
+	to = &s.Nodes[(i+rapid.IntRange(1, len(s.Nodes)-1).Draw(t, "and another, counted from there"))%len(s.Nodes)]
+	if rapid.Bool().Draw(t, "the other way round") {
+		return to, from
+	}
+	return from, to
+}
+
+func isDeployed(n *scenario.Node) bool { return n.Kind == scenario.KindDeployed }
+
+// drawSize draws a number of bytes.
+func drawSize(t *rapid.T, what string) int {
+	return rapid.SampledFrom([]int{0, 1, 3_000, 20_000, 70_000}).Draw(t, what)
+}
+
+// drawJobs draws units of work, now and then several at one instant, and streams.
 func drawJobs(t *rapid.T, s *scenario.Scenario) {
-	ours := ourNodes(s)
-	pair := func() (from, to string) {
-		i := rapid.IntRange(0, len(ours)-1).Draw(t, "from")
-		j := rapid.IntRange(1, len(ours)-1).Draw(t, "to, counted from there")
-		return ours[i].ID, ours[(i+j)%len(ours)].ID
-	}
-	size := func(what string) int {
-		return rapid.SampledFrom([]int{0, 1, 3_000, 70_000}).Draw(t, what)
-	}
 	// The control services of all nodes have TLS, or none has.
 	secured := rapid.SampledFrom([]scenario.TLS{scenario.NoTLS, scenario.NoTLS, scenario.BothTLS}).Draw(t, "tls of units")
 	for range rapid.IntRange(1, 6).Draw(t, "units") {
-		u := scenario.Unit{
-			At: drawMoment(t, s, "submitted at"), Stdin: size("stdin"), Stdout: size("stdout"),
-			Duration: drawMoment(t, s, "runs for") / 2, Exit: rapid.SampledFrom([]int{0, 0, 1}).Draw(t, "exit"),
-			Output:   rapid.SampledFrom([]scenario.Output{scenario.Steady, scenario.Drip, scenario.Burst}).Draw(t, "output"),
-			Children: rapid.SampledFrom([]int{0, 0, 2}).Draw(t, "children"), IgnoreSIGINT: rapid.Bool().Draw(t, "ignores SIGINT"),
-			TLS: secured,
+		u := drawUnit(t, s, secured)
+		for range rapid.SampledFrom([]int{1, 1, 1, 2, 6}).Draw(t, "of them at once") {
+			s.Units = append(s.Units, u)
 		}
-		u.From, u.To = pair()
-		if rapid.IntRange(0, 2).Draw(t, "cancelled") == 0 {
-			u.CancelAt = u.At + drawMoment(t, s, "cancelled after")/2
-		}
-		if rapid.IntRange(0, 2).Draw(t, "released") == 0 {
-			u.ReleaseAt = u.At + drawMoment(t, s, "released after")
-		}
-		s.Units = append(s.Units, u)
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "streams") {
-		v := scenario.Stream{
-			At: drawMoment(t, s, "opened at"), Send: size("send"), Receive: size("receive"), Idle: drawMoment(t, s, "idle") / 4,
-			HalfClose: rapid.Bool().Draw(t, "half-close"),
-			By:        rapid.SampledFrom([]scenario.By{scenario.ByProxy, scenario.ByConnect}).Draw(t, "by"),
-			TLS:       rapid.SampledFrom([]scenario.TLS{scenario.NoTLS, scenario.BothTLS, scenario.ClientTLS, scenario.ServiceTLS}).Draw(t, "tls"),
-		}
-		v.WriteFirst = !v.HalfClose && rapid.Bool().Draw(t, "writes first")
-		v.From, v.To = pair()
-		s.Streams = append(s.Streams, v)
+		s.Streams = append(s.Streams, drawStream(t, s))
 	}
+}
+
+func drawUnit(t *rapid.T, s *scenario.Scenario, secured scenario.TLS) scenario.Unit {
+	u := scenario.Unit{
+		At: drawMoment(t, s, "submitted at"), Stdin: drawSize(t, "stdin"), Stdout: drawSize(t, "stdout"),
+		Duration: drawMoment(t, s, "runs for") / 2, Exit: rapid.SampledFrom([]int{0, 0, 1}).Draw(t, "exit"),
+		Output:       rapid.SampledFrom([]scenario.Output{scenario.Steady, scenario.Drip, scenario.Burst}).Draw(t, "output"),
+		IgnoreSIGINT: rapid.Bool().Draw(t, "ignores SIGINT"),
+	}
+	if rapid.IntRange(0, 2).Draw(t, "cancelled") == 0 {
+		u.CancelAt = u.At + drawMoment(t, s, "cancelled after")/2
+	}
+	if rapid.IntRange(0, 2).Draw(t, "released") == 0 {
+		u.ReleaseAt = u.At + drawMoment(t, s, "released after")
+	}
+	from, to := drawPair(t, s)
+	if isDeployed(from) && secured != scenario.NoTLS {
+		from, to = to, from // it has no TLS, as what else deployed nodes take none of
+	}
+	switch u.From, u.To = from.ID, to.ID; {
+	case !isDeployed(from) && !isDeployed(to):
+		u.TLS, u.Signed = secured, rapid.Bool().Draw(t, "signed")
+		u.Children = rapid.SampledFrom([]int{0, 0, 2}).Draw(t, "children")
+	case isDeployed(from) && u.CancelAt > 0 && u.ReleaseAt == 0:
+		u.ReleaseAt = u.CancelAt + drawMoment(t, s, "released after it was cancelled")
+	}
+	return u
+}
+
+func drawStream(t *rapid.T, s *scenario.Scenario) scenario.Stream {
+	v := scenario.Stream{
+		At: drawMoment(t, s, "opened at"), Send: drawSize(t, "send"), Receive: drawSize(t, "receive"), Idle: drawMoment(t, s, "idle") / 4,
+		HalfClose: rapid.Bool().Draw(t, "half-close"), By: scenario.ByProxy,
+	}
+	v.WriteFirst = !v.HalfClose && rapid.Bool().Draw(t, "writes first")
+	from, to := drawPair(t, s)
+	v.From, v.To = from.ID, to.ID
+	if !isDeployed(from) {
+		v.By = rapid.SampledFrom([]scenario.By{scenario.ByProxy, scenario.ByConnect}).Draw(t, "by")
+		if !isDeployed(to) {
+			v.TLS = rapid.SampledFrom([]scenario.TLS{scenario.NoTLS, scenario.BothTLS, scenario.ClientTLS, scenario.ServiceTLS}).Draw(t, "tls")
+		}
+	}
+	return v
 }
 
 // drawCertificate lets the certificate of a node, in one case of three, be valid for a
@@ -125,12 +160,15 @@ func surviveFaults(t rapid.TB, e Engine, folder string) {
 		s := drawMesh(t, 12, scenario.TCP, scenario.UDP)
 		s.For = min(s.For, 40*time.Second)
 		drawDeployed(t, s)
+		drawWires(t, s)
+		drawLimits(t, s)
 		drawJobs(t, s)
 		if rapid.Bool().Draw(t, "other traffic") {
 			drawWorkload(t, s)
 		}
 		drawCertificate(t, s)
 		drawFaults(e, s)
+		drawBlows(t, e, s)
 		settle(s)
 		r, err := Check(context.Background(), e, s, Options{})
 		if err != nil {
