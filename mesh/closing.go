@@ -62,9 +62,9 @@ func (c *Conn) finish() {
 // writing is refused.
 func (c *Conn) drain() {
 	defer close(c.drained)
-	c.reading.Lock()
-	defer c.reading.Unlock()
+	c.reading.Lock() // the Read that was under way is over
 	c.stream.SetReadDeadline(time.Time{})
+	c.reading.Unlock() // those that follow see that this is closed
 	buf := make([]byte, 4<<10)
 	for unwanted := 0; unwanted < maxUnwanted; {
 		n, err := c.read(buf)

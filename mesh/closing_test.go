@@ -5,9 +5,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
+	"errors"
 	"io"
 	"math/rand/v2"
+	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -139,6 +142,33 @@ func TestCloseWakesWrite(t *testing.T) {
 		c.Close()
 		if err := <-failed; err == nil {
 			t.Error("a write to a closed stream succeeded")
+		}
+		(<-accepted).Close()
+		<-c.Context().Done()
+	})
+}
+
+// Close wakes a Read that waits, and one that follows fails at once: neither waits for the
+// peer, which has not ended its side.
+func TestCloseWakesRead(t *testing.T) {
+	forEachKind(t, func(t *testing.T, nodes map[string]*mesh.Node, dial dialer) {
+		accepted := make(chan *mesh.Conn, 1)
+		l := serve(t, nodes["b"], "idle", func(c *mesh.Conn) { accepted <- c })
+		defer l.Close()
+		c := dial(t, nodes["a"], "b", "idle")
+		failed := make(chan error)
+		read := func() {
+			_, err := c.Read(make([]byte, 1))
+			failed <- err
+		}
+		go read()
+		synctest.Wait()
+		c.Close()
+		woken := <-failed
+		synctest.Wait() // what Close has begun in the background waits for the peer
+		go read()
+		if then := <-failed; !errors.Is(woken, net.ErrClosed) || !errors.Is(then, net.ErrClosed) {
+			t.Errorf("a read that waits for a closed stream ends with %v, and one that follows with %v, want %v", woken, then, net.ErrClosed)
 		}
 		(<-accepted).Close()
 		<-c.Context().Done()

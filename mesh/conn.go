@@ -58,7 +58,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// read is Read for whoever holds reading.
+// read is Read for whoever holds reading, and for drain.
 func (c *Conn) read(p []byte) (int, error) {
 	n, err := c.stream.Read(p)
 	if n > 0 || err == io.EOF {
