@@ -34,6 +34,13 @@ type UnitsUnavailable struct{ Err error }
 // UnitsAvailable: it can be used now, and the units in it are taken up.
 type UnitsAvailable struct{}
 
+// SpaceShort: the disk has too little space left for more units, and for more that
+// they read and write. Units wait or fail for it, and submissions are refused.
+type SpaceShort struct{ Err error }
+
+// SpaceEnough: there is enough again.
+type SpaceEnough struct{}
+
 // JournalDamaged: units of the last seconds before a crash may be lost.
 type JournalDamaged struct{ Err error }
 
@@ -58,6 +65,8 @@ func (UnitForgotten) event()    {}
 func (UnitUnreadable) event()   {}
 func (UnitsUnavailable) event() {}
 func (UnitsAvailable) event()   {}
+func (SpaceShort) event()       {}
+func (SpaceEnough) event()      {}
 func (JournalDamaged) event()   {}
 func (UnitProblem) event()      {}
 func (RemoteProblem) event()    {}

@@ -161,6 +161,7 @@ func NewManager(o Options) *Manager {
 		pullers:   make(map[pullKey]*puller),
 		sessions:  sessions{clock: o.Clock, idle: make(map[pullKey][]*idleSession)},
 	}
+	m.floor.tell = m.spaceChanged
 	m.keys = newKeys(m.store)
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	return m

@@ -18,9 +18,13 @@ type Floor struct {
 	fs  vfs.FS
 	dir string
 	min int64 // bytes; 0 or less for none
+	// tell, unless it is nil, is called with the reason when a look finds too little
+	// space after enough, and with nil when there is enough again. It requires mu.
+	tell func(short error)
 
 	mu     sync.Mutex
 	credit int64 // bytes that may be written before the next look
+	short  bool  // what the last look found
 }
 
 // NewFloor returns the floor of the disk that a directory is on, in bytes; with 0
@@ -38,15 +42,31 @@ func (f *Floor) Take(n int) error {
 		return nil
 	}
 	f.credit = 0 // below the floor every write looks
-	if free, err := f.fs.Free(f.dir); err == nil && free-int64(n) < f.min {
-		return f.missed(free)
+	short, err := f.look(int64(n))
+	if err == nil && short != nil {
+		return short
 	}
 	f.credit = lookEvery
 	return nil
 }
 
-func (f *Floor) missed(free int64) error {
-	return fmt.Errorf("its disk has %s left, and this node keeps %s free (minfreespace)", bytesText(free), bytesText(f.min))
+// look returns in short why n bytes may not be written, and an error if that cannot
+// be found out. It requires mu.
+func (f *Floor) look(n int64) (short, err error) {
+	free, err := f.fs.Free(f.dir)
+	if err != nil {
+		return nil, fmt.Errorf("find the space that is left for units of work: %w", err)
+	}
+	if free-n < f.min {
+		short = fmt.Errorf("its disk has %s left, and this node keeps %s free (minfreespace)", bytesText(free), bytesText(f.min))
+	}
+	if was := f.short; was != (short != nil) {
+		f.short = !was
+		if f.tell != nil {
+			f.tell(short)
+		}
+	}
+	return short, nil
 }
 
 // checkNew refuses a new unit when the disk is nearly full. Those that there are
@@ -56,14 +76,25 @@ func (f *Floor) checkNew() error {
 	if f.min <= 0 {
 		return nil
 	}
-	free, err := f.fs.Free(f.dir)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	short, err := f.look(0)
 	if err != nil {
-		return fmt.Errorf("find the space that is left for units of work: %w", err)
+		return err
 	}
-	if free < f.min {
-		return fmt.Errorf("no space for another unit: %w", f.missed(free))
+	if short != nil {
+		return fmt.Errorf("no space for another unit: %w", short)
 	}
 	return nil
+}
+
+// spaceChanged is the tell of the Manager's floor.
+func (m *Manager) spaceChanged(short error) {
+	if short != nil {
+		m.emit(SpaceShort{Err: short})
+	} else {
+		m.emit(SpaceEnough{})
+	}
 }
 
 // bytesText shows a number of bytes to a person.

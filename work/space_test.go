@@ -2,6 +2,7 @@ package work
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,12 +35,32 @@ func TestSpaceForUnits(t *testing.T) {
 	if len(n.m.all()) != 1 {
 		t.Error("a unit was made all the same")
 	}
+	const problem = "units of work: no space for another unit: " + lowSpace
+	if err := n.m.Problem(); err == nil || err.Error() != problem {
+		t.Errorf("the problem of the node is %v, want %s", err, problem)
+	}
 	p.output("more")
 	p.exit(Succeeded, "exit status 0")
 	n.wantStatus(unit, Succeeded, "exit status 0")
 	n.fs.SetFree(100 << 20)
 	n.submit("a", "")
 	n.next()
+	if err := n.m.Problem(); err != nil {
+		t.Errorf("with enough space the problem of the node is %v", err)
+	}
+	// The operator is told once of each, not with each refusal.
+	var told []string
+	for len(n.events) > 0 {
+		switch e := (<-n.events).(type) {
+		case SpaceShort:
+			told = append(told, e.Err.Error())
+		case SpaceEnough:
+			told = append(told, "enough")
+		}
+	}
+	if want := []string{lowSpace, "enough"}; !slices.Equal(told, want) {
+		t.Errorf("the operator is told %q, want %q", told, want)
+	}
 }
 
 const lowSpace = "its disk has 99 MiB left, and this node keeps 100 MiB free (minfreespace)"

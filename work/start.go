@@ -31,6 +31,18 @@ func (m *Manager) Available() error {
 	return fmt.Errorf("%s units of work: %w (tried again every %v)", unavailableText, m.unavailable, retryPause)
 }
 
+// Problem returns why no unit is taken at present, or nil: what Available returns, or
+// that the disk has too little space. It looks at the disk.
+func (m *Manager) Problem() error {
+	if err := m.Available(); err != nil {
+		return err
+	}
+	if err := m.floor.checkNew(); err != nil {
+		return fmt.Errorf("units of work: %w", err)
+	}
+	return nil
+}
+
 // start requires starting.
 func (m *Manager) start() {
 	found, err := m.survey()

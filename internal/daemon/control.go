@@ -39,7 +39,7 @@ func (d *Daemon) startControl() error {
 
 // problems are what status tells of what the node cannot do.
 func (d *Daemon) problems() []string {
-	if err := d.work.Available(); err != nil {
+	if err := d.work.Problem(); err != nil {
 		return []string{err.Error()}
 	}
 	return nil

@@ -87,6 +87,7 @@ type Daemon struct {
 	dialRefused                      refusals
 	forgotten, suspected, duplicates scarce // nodes
 	refused, control                 scarce // streams, and clients
+	space                            scarce // of the disk
 	peers                            scarceBy
 
 	services []service

@@ -140,6 +140,10 @@ func (d *Daemon) workEvent(e work.Event) {
 		d.log.Errorf("Units of work are not available, and none is taken, until the datadir of this node can be used: %v", e.Err)
 	case work.UnitsAvailable:
 		d.log.Infof("Units of work are available")
+	case work.SpaceShort:
+		d.warnScarcely(&d.space, "Units of work: no space for more of them, of their input and of their output: %v", e.Err)
+	case work.SpaceEnough:
+		d.scarcely(&d.space, d.log.Infof, "Units of work: there is space again")
 	case work.JournalDamaged:
 		d.log.Errorf("Units of work: %v", e.Err)
 	case work.UnitProblem:

@@ -87,4 +87,10 @@ func TestMinFreeSpace(t *testing.T) {
 	if _, err := one.client(t).Do("work release " + unit); err != nil {
 		t.Errorf("release: %v", err)
 	}
+	if got := strings.Count(one.log.String(), "Units of work: no space for more of them"); got != 1 {
+		t.Errorf("the log says %d times that there is no space, want 1", got)
+	}
+	if answer, err := one.client(t).Do("status"); err != nil || !strings.Contains(string(answer), `"Problems":["units of work: no space for another unit: `) {
+		t.Errorf("status: %s, %v", answer, err)
+	}
 }
