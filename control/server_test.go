@@ -249,6 +249,24 @@ func TestCloseEndsSessions(t *testing.T) {
 	}
 }
 
+// A handler that waits for its client learns that it is the node which stops.
+func TestCloseEndsInput(t *testing.T) {
+	n := newNode(t, Options{})
+	reading, read := make(chan struct{}), make(chan error, 1)
+	n.Handle("read", func(_ context.Context, _ *Request, s Session) (any, error) {
+		close(reading)
+		_, err := io.ReadAll(s)
+		read <- err
+		return nil, err
+	})
+	go n.client().Do("read")
+	<-reading
+	n.Close()
+	if err := <-read; err != errStopped {
+		t.Errorf("the handler reads %v, want %v", err, errStopped)
+	}
+}
+
 func TestHandleTwicePanics(t *testing.T) {
 	s := New("foo", Options{Clock: transport.System})
 	s.Handle("x", nil)

@@ -31,6 +31,9 @@ const (
 	lingerTime = 2 * time.Second
 )
 
+// errStopped is what handlers read once the server is closed.
+var errStopped = errors.New("this node was stopped before the client had sent all")
+
 // halfCloser is what a *net.UnixConn, a *net.TCPConn, a *tls.Conn and a
 // *mesh.Conn have in common beyond net.Conn.
 type halfCloser interface{ CloseWrite() error }
@@ -70,6 +73,9 @@ func newSession(s *Server, conn net.Conn) *session {
 func (ss *session) Read(p []byte) (int, error) {
 	ss.taken = true
 	n, err := ss.in.Read(p)
+	if err != nil && err != io.EOF && ss.server.ctx.Err() != nil {
+		err = errStopped // which has closed the connection
+	}
 	if tell := ss.server.opts.Payload; tell != nil && n > 0 {
 		tell(ss.command, ss.conn.LocalAddr(), p[:n])
 	}
