@@ -114,6 +114,7 @@ func (c *command) start() error {
 }
 
 func (c *command) startFailed(err error) error {
+	c.m.emit(UnitProblem{Unit: c.id, Err: err})
 	c.end(Failed, fmt.Sprintf("Error starting worker: %v", err))
 	return err
 }

@@ -202,6 +202,18 @@ func TestStartFails(t *testing.T) {
 		t.Errorf("result %q", result)
 	}
 	n.wantStatus(id, Failed, "Error starting worker: no more processes")
+	n.wantProblem("no more processes")
+}
+
+// wantProblem looks for one of a unit among the events that nobody has read.
+func (n *testNode) wantProblem(text string) {
+	n.t.Helper()
+	for len(n.events) > 0 {
+		if e, ok := (<-n.events).(UnitProblem); ok && strings.Contains(e.Err.Error(), text) {
+			return
+		}
+	}
+	n.t.Errorf("the operator is not told: %s", text)
 }
 
 func TestUnitCannotBeMade(t *testing.T) {
@@ -223,6 +235,7 @@ func TestUnitCannotBeMade(t *testing.T) {
 			}
 			break
 		}
+		n.wantProblem(errDisk.Error())
 		// What is left of it must not look like a unit, and must go.
 		n.stop()
 		n.start()

@@ -44,7 +44,8 @@ type SpaceEnough struct{}
 // JournalDamaged: units of the last seconds before a crash may be lost.
 type JournalDamaged struct{ Err error }
 
-// UnitProblem: something about a unit failed that no client was told.
+// UnitProblem: something about a unit failed that no client was told, or that this
+// machine is to blame for.
 type UnitProblem struct {
 	Unit string
 	Err  error

@@ -241,6 +241,7 @@ func (m *Manager) create(s Status, runs func(*unit) runner) (runner, error) {
 	}
 	if err := m.store.create(id, s); err != nil {
 		m.forget(id)
+		m.emit(UnitProblem{Unit: id, Err: err})
 		return nil, err
 	}
 	m.settleJournalLater()

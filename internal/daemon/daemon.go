@@ -87,7 +87,7 @@ type Daemon struct {
 	dialRefused                      refusals
 	forgotten, suspected, duplicates scarce // nodes
 	refused, control                 scarce // streams, and clients
-	space                            scarce // of the disk
+	units, space                     scarce // work
 	peers                            scarceBy
 
 	services []service
