@@ -187,9 +187,19 @@ func (o *submitOptions) openPayload(stdin io.Reader) (io.ReadCloser, error) {
 	case o.payload == "-":
 		return interruptible(stdin), nil
 	}
-	f, err := os.Open(o.payload)
+	return openFile(o.payload)
+}
+
+// openFile opens a payload that can be read: a directory can be opened, too, and
+// would fail once there is a unit.
+func openFile(name string) (*os.File, error) {
+	f, err := os.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("--payload: %w", err)
+	}
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		f.Close()
+		return nil, fmt.Errorf("--payload: %s is a directory: want a file, or - for stdin", name)
 	}
 	return f, nil
 }

@@ -133,6 +133,17 @@ func TestSubmitErrors(t *testing.T) {
 	n.ctl("work", "submit", "-n", "cat").want(t, 101, "", "ERROR: unit X1 was created, but: disk full\n")
 }
 
+// A payload that cannot be read is found before a node is told of it.
+func TestSubmitPayloadThatIsNoFile(t *testing.T) {
+	dir := t.TempDir()
+	for payload, want := range map[string]string{
+		dir:           "ERROR: --payload: " + dir + " is a directory: want a file, or - for stdin\n",
+		dir + "/none": "ERROR: --payload: open " + dir + "/none: no such file or directory\n",
+	} {
+		runTool(context.Background(), nil, nil, "--socket", dir+"/no-node", "work", "submit", "cat", "-p", payload).want(t, 1, "", want)
+	}
+}
+
 // A payload that breaks off must not run as if it were the whole.
 func TestSubmitWithBrokenPayload(t *testing.T) {
 	w := &worker{}
