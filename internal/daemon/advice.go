@@ -17,11 +17,24 @@ func advised(err error) error {
 	return err
 }
 
+// advisedOnFiles is advised for what may come from a peer: only that too many files
+// are open is this machine's for certain.
+func advisedOnFiles(err error) error {
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		return advised(err)
+	}
+	return err
+}
+
 func adviceOn(err error) string {
 	var op *net.OpError
 	var file *fs.PathError
 	socket := errors.As(err, &op) && op.Op == "listen"
 	switch {
+	case errors.Is(err, syscall.EMFILE):
+		return "this process has as many files and connections open as it may: raise its limit (ulimit -n, LimitNOFILE= of systemd)"
+	case errors.Is(err, syscall.ENFILE):
+		return "this machine has as many files and connections open as it may: raise fs.file-max, or find who has them (lsof)"
 	case errors.Is(err, syscall.EADDRINUSE):
 		return "another program, or another item of this node, has that port: end it (ss -lntup lists them), or choose another port"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):

@@ -31,6 +31,8 @@ func TestAdvice(t *testing.T) {
 		{noFile, "make it, or correct the path"},
 		{&net.OpError{Op: "listen", Err: os.NewSyscallError("bind", syscall.EACCES)}, "the user of this node may not listen there: choose a port"},
 		{&fs.PathError{Op: "open", Path: "/x", Err: syscall.EACCES}, "the user of this node may not do that: change the owner"},
+		{&net.OpError{Op: "listen", Err: os.NewSyscallError("socket", syscall.EMFILE)}, "this process has as many files and connections open as it may: raise its limit (ulimit -n"},
+		{&net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.ENFILE)}, "this machine has as many files and connections open as it may"},
 		{errors.New("something else"), ""},
 	} {
 		wrapped := fmt.Errorf("r.yml:2: item: %w", c.err)

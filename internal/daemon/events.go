@@ -147,7 +147,7 @@ func (d *Daemon) workEvent(e work.Event) {
 	case work.JournalDamaged:
 		d.log.Errorf("Units of work: %v", e.Err)
 	case work.UnitProblem:
-		d.warnScarcely(&d.units, "Unit %s: %v", e.Unit, e.Err) // a client may cause them
+		d.warnScarcely(&d.units, "Unit %s: %v", e.Unit, advisedOnFiles(e.Err)) // a client may cause them
 	case work.RemoteProblem:
 		d.log.Warningf("Unit %s on node %s: %v", e.Unit, e.Node, e.Err)
 	}

@@ -63,3 +63,32 @@ func TestRefusedLinks(t *testing.T) {
 		}
 	}
 }
+
+// Where one end alone has TLS, both say so in words that lead there.
+func TestTLSAtOneEnd(t *testing.T) {
+	dir := t.TempDir()
+	file, authority := tlsFiles(t, dir)
+	authority.Issue("listener", "listener")
+	in := strings.Fields(fmt.Sprintf("--tls-server name=in cert=%s key=%s", file("listener.crt"), file("listener.key")))
+	out := strings.Fields("--tls-client name=out rootcas=" + file("ca.crt"))
+	const (
+		noTLS  = "the peer speaks without TLS, or another protocol: want tls at both ends, or at neither"
+		hungUp = "EOF: the peer hung up before it had said who it is: it is no node, or wants tls where this one has none"
+	)
+	for _, test := range []struct {
+		name                     string
+		listener, dialer         []string
+		listenerSays, dialerSays string
+	}{
+		{"listener", append([]string{"tls=in"}, in...), nil, noTLS, hungUp},
+		{"dialer", nil, append([]string{"tls=out"}, out...), "", noTLS},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir, port := t.TempDir(), freePort(t)
+			l := mustStart(t, dir, "listener", append([]string{"--tcp-listener", fmt.Sprint("port=", port), "bindaddr=127.0.0.1"}, test.listener...)...)
+			d := mustStart(t, dir, "dialer", append([]string{"--tcp-peer", fmt.Sprint("address=localhost:", port)}, test.dialer...)...)
+			l.log.wait(test.listenerSays, 1)
+			d.log.wait(test.dialerSays, 1)
+		})
+	}
+}

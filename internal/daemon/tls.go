@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 
 	"receptor/internal/config"
@@ -92,11 +93,18 @@ func (t *tlsConfigs) forNode(name, node string) (*tls.Config, error) {
 	return client.NodeConfig(node), nil
 }
 
-// explained adds to an alert of TLS, which says little, where to find more.
+// explained adds to the end of a connection, of which its error says little, what it
+// means or where to find more.
 func explained(err error) error {
 	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "remote error" { // how package tls marks an alert
+	var noTLS tls.RecordHeaderError
+	switch {
+	case errors.As(err, &op) && op.Op == "remote error": // how package tls marks an alert
 		return fmt.Errorf("%w: the peer does not believe this node, and its log says why", err)
+	case errors.As(err, &noTLS):
+		return fmt.Errorf("%w: the peer speaks without TLS, or another protocol: want tls at both ends, or at neither", err)
+	case err == io.EOF: // of a link: neither side had said anything wrong
+		return fmt.Errorf("%w: the peer hung up before it had said who it is: it is no node, or wants tls where this one has none", err)
 	}
-	return err
+	return advisedOnFiles(err)
 }
