@@ -60,6 +60,12 @@ type Differed struct {
 	Repaired bool
 }
 
+// Unheeded: the peer has been sent what differs again and again, and says still that it
+// knows something else. It is told more rarely from now on.
+type Unheeded struct {
+	Peer string
+}
+
 // DuplicateSuspected: an update of another node says that it shares its ID
 // with one of the epoch Suspect.
 type DuplicateSuspected struct {
@@ -149,6 +155,7 @@ func (LinkRefused) event()        {}
 func (PeerChallenged) event()     {}
 func (UpdateAccepted) event()     {}
 func (Differed) event()           {}
+func (Unheeded) event()           {}
 func (DuplicateSuspected) event() {}
 func (DuplicateID) event()        {}
 func (RoutesChanged) event()      {}

@@ -107,6 +107,7 @@ type Node struct {
 	db       *linkstate.DB
 	services services
 	known    knowledge
+	repaired allowance // of floods about this node for peers that know something else
 	dup      duplicates
 	due      deadlines
 	timer    transport.Timer

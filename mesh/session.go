@@ -76,6 +76,7 @@ type session struct {
 
 	compared time.Time    // when the peer's last summary came; zero: he may not have established the link
 	differed wire.PartSet // where it was unlike our own, and has not been repaired
+	repaired allowance    // of what the peer is told again, in parts
 
 	challenge *challenge // another link claims to be of this peer
 }

@@ -25,6 +25,16 @@ const (
 	lossyInterval = 2 * time.Second
 )
 
+// A peer that says again and again that it knows something else does not listen, or
+// lies, and must not have us tell it everything for ever: it can have a whole exchange a
+// minute, and some at once, for links that lose much. What a node floods about itself
+// costs the whole mesh, whoever asks: so much it can be made to as it floods where there
+// are deployed nodes.
+var (
+	repairsOfPeer = terms{burst: 4 * wire.SummaryParts, every: time.Minute / wire.SummaryParts} // in parts
+	repairsOfOwn  = terms{burst: 10, every: updateInterval}
+)
+
 // knowledge is what a node knows of the mesh, in short. It is made anew when
 // something has changed.
 type knowledge struct {
@@ -110,11 +120,17 @@ func (s *session) receiveSummary(now time.Time, frame []byte) error {
 	}
 	differs := theirs.Differences(&s.node.knowledge().summary)
 	again := differs & s.differed
-	if again != 0 {
+	switch {
+	case again == 0:
+		if s.differed != 0 {
+			s.node.emit(Differed{Peer: s.peer})
+		}
+	case s.repaired.take(now, again.Len(), repairsOfPeer):
 		s.repair(now, again)
-	}
-	if s.differed != 0 {
-		s.node.emit(Differed{Peer: s.peer, Repaired: again != 0})
+		s.node.emit(Differed{Peer: s.peer, Repaired: true})
+	default:
+		s.node.emit(Unheeded{Peer: s.peer})
+		again = 0 // when time has given enough back
 	}
 	s.differed = differs &^ again
 	return nil
@@ -131,7 +147,7 @@ func (s *session) repair(now time.Time, parts wire.PartSet) {
 	for _, frame := range n.services.frames(now, inParts) {
 		s.link.Send(frame)
 	}
-	if parts.Has(wire.PartOf(n.hash)) {
+	if parts.Has(wire.PartOf(n.hash)) && n.repaired.take(now, 1, repairsOfOwn) {
 		n.bring(&n.due.update, now.Add(coalesce))
 	}
 }

@@ -154,6 +154,39 @@ func TestSummariesAreBounded(t *testing.T) {
 	}
 }
 
+// A peer that lies for ever, on a link where summaries come often, is told what it says it
+// lacks as often as a link that breaks every minute, and makes the mesh carry no more than
+// a deployed node would. Once it says the truth, what is lost is repaired as ever.
+func TestWhoLiesForEverIsToldRarely(t *testing.T) {
+	n := newNet(t, "hub", "liar", "c")
+	fromHub, fromLiar := n.join(n.nodes["hub"], n.nodes["liar"], LinkOptions{Cost: 1, Pieces: true}, LinkOptions{Cost: 1, Pieces: true})
+	toC, _ := n.link("hub", "c", 1)
+	const leaves = 40
+	for i := range leaves {
+		id := fmt.Sprintf("leaf%d", i)
+		n.nodes[id] = n.start(id)
+		n.link("hub", id, 1)
+	}
+	n.advance(15 * time.Second)
+	told, floods := sent(wire.TypeRouting, fromHub), ownUpdates("hub", toC)
+	losing(fromLiar, wire.TypeSummary) // which are true
+	const minutes = 10
+	for range minutes * 30 {
+		fromHub.Inject((&wire.Summary{}).Encode())
+		n.advance(2 * time.Second)
+	}
+	const burst = 4
+	if got, most := sent(wire.TypeRouting, fromHub)-told, (minutes+burst)*leaves*2; got > most { // so few are not in all parts
+		t.Errorf("%d updates to a peer that lies for %d minutes, want %d at most", got, minutes, most)
+	}
+	if got := ownUpdates("hub", toC) - floods; got > 10+6*minutes {
+		t.Errorf("%d floods of the hub in %d minutes, want one every 10 s, and ten", got, minutes)
+	}
+	if count[Unheeded](n.events["hub"]) == 0 {
+		t.Error("the hub does not tell that the peer does not heed what it is told")
+	}
+}
+
 // Links that lose frames have summaries more often: a link must not end because
 // two of them are lost.
 func TestLossyLinksSayMore(t *testing.T) {

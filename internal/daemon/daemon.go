@@ -86,6 +86,7 @@ type Daemon struct {
 	dropped, accepted, challenged    scarce // frames, and links
 	dialRefused                      refusals
 	forgotten, suspected, duplicates scarce // nodes
+	unheeded                         scarce // what peers are told
 	refused, control                 scarce // streams, and clients
 	units, space                     scarce // work
 	peers                            scarceBy

@@ -58,6 +58,9 @@ func (d *Daemon) meshEvent(e mesh.Event) {
 		if e.Repaired {
 			d.log.Debugf("Peer %s did not know all of the mesh that is known here: it was told again", e.Peer)
 		}
+	case mesh.Unheeded:
+		d.warnScarcely(&d.unheeded, "Peer %s says again and again that it knows something else of the mesh than this node, whatever it is told, and is told more rarely: "+
+			"if its link is not a very bad one, restart it, and if that does not help, end the link", e.Peer)
 	case mesh.UpdateAccepted:
 		d.log.Debugf("Routing update %d of %s by %s", e.Sequence, e.Node, e.From)
 	case mesh.DatagramDropped:

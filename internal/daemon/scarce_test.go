@@ -53,6 +53,7 @@ func TestPeersDoNotFillTheLog(t *testing.T) {
 		mesh.LinkRefused{Link: "tcp c", Accepted: true, Peer: "c", Reason: "it is not in the allowed peers list"},
 		mesh.PeerChallenged{Peer: "b", Epoch: 3},
 		mesh.NodeForgotten{Node: "b"},
+		mesh.Unheeded{Peer: "b"},
 		mesh.DuplicateID{ID: "a", OtherEpoch: 3, From: "b"},
 		mesh.DuplicateSuspected{Node: "b", Epoch: 1, Suspect: 2},
 		mesh.StreamRefused{Local: mesh.Addr{Node: "a", Service: "control"}, Remote: mesh.Addr{Node: "b", Service: "x"}, Err: mesh.ErrTLS},

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"math/bits"
 	"time"
 )
 
@@ -37,6 +38,9 @@ func (s *Summary) Differences(o *Summary) (d PartSet) {
 
 // PartSet is a set of parts, a bit for each.
 type PartSet uint32
+
+// Len returns how many parts the set has.
+func (p PartSet) Len() int { return bits.OnesCount32(uint32(p)) }
 
 // Has reports whether a part is in the set.
 func (p PartSet) Has(part int) bool { return p>>part&1 != 0 }
