@@ -78,19 +78,20 @@ func (c *command) record(o orders) error {
 	return nil
 }
 
-// recall takes up the orders of a former run. It requires mu.
-func (c *command) recall() {
+// recall takes up the orders of a former run. An error means that they could not be read
+// just now. It requires mu.
+func (c *command) recall() error {
 	b, err := readFile(c.m.store.fs, path.Join(c.dir, OrderFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return
-	}
-	var o orders
-	if err == nil {
-		err = json.Unmarshal(b, &o)
+		return nil
 	}
 	if err != nil {
-		c.m.emit(UnitProblem{Unit: c.id, Err: fmt.Errorf("read the order to end it: %w", err)})
-		return
+		return fmt.Errorf("read the order to end it: %w", err)
+	}
+	var o orders
+	if err := json.Unmarshal(b, &o); err != nil {
+		c.m.emit(UnitProblem{Unit: c.id, Err: fmt.Errorf("read the order to end it, which is damaged: give it again: %w", err)})
+		return nil
 	}
 	c.canceling, c.releasing = o.Canceled, o.Released
 	// It may have been killed before that was safe, and who gives the order again is
@@ -98,6 +99,7 @@ func (c *command) recall() {
 	if c.m.store.fs.SyncDir(c.dir) == nil {
 		c.recorded = o
 	}
+	return nil
 }
 
 // resume takes up a unit that was not complete when the daemon stopped, or not
@@ -105,8 +107,22 @@ func (c *command) recall() {
 func (c *command) resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.recall()
-	c.takeUp()
+	c.takeUpOrders()
+}
+
+// takeUpOrders finds what was asked of the unit, and then what has become of it. It
+// requires mu.
+func (c *command) takeUpOrders() {
+	err := c.recall()
+	if err == nil {
+		c.takeUp()
+		return
+	}
+	if s := c.load().status; !s.State.Terminal() {
+		t, _ := c.m.lookupType(s.WorkType)
+		c.m.places.resume(t, c, true) // it may run
+	}
+	c.tryAgain(err, c.takeUpOrders)
 }
 
 // takeUp finds what has become of the unit. It requires mu.

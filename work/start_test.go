@@ -2,6 +2,7 @@ package work
 
 import (
 	"errors"
+	"path"
 	"strings"
 	"testing"
 	"time"
@@ -107,6 +108,15 @@ func TestUnitTakenUpLater(t *testing.T) {
 			mend: func(n *testNode, _ string) { n.breakFile("") },
 		},
 		{
+			name: "directory",
+			spoil: func(n *testNode, dir string) {
+				lines := strings.Split(n.fs.get(dir+"/status"), "\n")
+				n.fs.Put(dir+"/status", "{"+strings.TrimPrefix(lines[len(lines)-2], "{")+" ") // written anew, not known to be safe
+				n.breakSync(dir)
+			},
+			mend: func(n *testNode, _ string) { n.breakSync("") },
+		},
+		{
 			name:  "status",
 			spoil: func(n *testNode, dir string) { n.fs.setUnread(dir + "/status") },
 			mend:  func(n *testNode, _ string) { n.fs.setUnread("") },
@@ -150,6 +160,24 @@ func TestUnitTakenUpLater(t *testing.T) {
 			n.wantStatus(id, Succeeded, "exit status 0")
 		})
 	}
+}
+
+// An order of a former run that could not be read when its node started is carried out
+// once it can be: whoever gave it was told so.
+func TestOrderTakenUpLater(t *testing.T) {
+	c := newCluster(t)
+	n := c.node("a")
+	id, p := n.stopWhileRunning()
+	order := path.Join(p.Dir, OrderFile)
+	n.fs.Put(order, `{"Canceled":true}`)
+	n.fs.setUnread(order)
+	n.processes.found[p.Dir] = nil
+	n.start()
+	c.clock.advance(retryPause)
+	n.wantStatus(id, Running, "Running: PID 7")
+	n.fs.setUnread("")
+	c.clock.advance(retryPause)
+	<-n.next().canceled
 }
 
 // A submission that has made another unit while its first could not be read keeps
