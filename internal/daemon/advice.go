@@ -8,6 +8,10 @@ import (
 	"syscall"
 )
 
+// otherDataDir says how a node gets a datadir that it can use: the default one may be
+// another user's.
+const otherDataDir = "another directory is set by \"- node: {datadir: DIR}\" in a YAML file, or by --node datadir=DIR on the command line"
+
 // advised adds to an error of the system what would be right: it says in a few words
 // what is wrong, and the person who reads them at a bad time has to know the rest.
 func advised(err error) error {

@@ -39,6 +39,9 @@ func (d *Daemon) startControl() error {
 
 // problems are what status tells of what the node cannot do.
 func (d *Daemon) problems() []string {
+	if err := d.work.Available(); err != nil {
+		return []string{fmt.Sprintf("%v; %s", advised(err), otherDataDir)}
+	}
 	if err := d.work.Problem(); err != nil {
 		return []string{err.Error()}
 	}

@@ -23,17 +23,19 @@ func TestStartWithoutDataDir(t *testing.T) {
 	b := mustStart(t, t.TempDir(), "b", "--tcp-peer", fmt.Sprint("address=127.0.0.1:", port))
 	b.log.wait("Routes computed: 1 nodes", 1)
 
-	const problem = "not a directory"
+	const problem, advice = "not a directory", "--node datadir=DIR"
 	a.log.wait("ERROR", 1)
 	if log := a.log.String(); !strings.Contains(log, problem) {
 		t.Error("the log does not say why")
+	} else if !strings.Contains(log, filepath.Join(dir, "data")) || !strings.Contains(log, advice) {
+		t.Errorf("the log does not say what to do: %s", log)
 	}
 	answer, err := a.client(t).Do("status")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var status struct{ Problems []string }
-	if err := json.Unmarshal(answer, &status); err != nil || len(status.Problems) != 1 || !strings.Contains(status.Problems[0], problem) {
+	if err := json.Unmarshal(answer, &status); err != nil || len(status.Problems) != 1 || !strings.Contains(status.Problems[0], problem) || !strings.Contains(status.Problems[0], advice) {
 		t.Errorf("status: %v, problems %q", err, status.Problems)
 	}
 	if _, err := a.client(t).Submit(map[string]string{"node": "localhost", "worktype": "cat"}); err == nil || !strings.Contains(err.Error(), problem) {

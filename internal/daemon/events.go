@@ -140,7 +140,8 @@ func (d *Daemon) workEvent(e work.Event) {
 		}
 		d.log.Warningf("Unit %s cannot be used and is %s: %v", e.Unit, what, e.Err)
 	case work.UnitsUnavailable:
-		d.log.Errorf("Units of work are not available, and none is taken, until the datadir of this node can be used: %v", e.Err)
+		d.log.Errorf("Units of work are not available, and none is taken, until the datadir of this node, %s, can be used: %v; %s",
+			d.cfg.Node.DataDir, advised(e.Err), otherDataDir)
 	case work.UnitsAvailable:
 		d.log.Infof("Units of work are available")
 	case work.SpaceShort:
