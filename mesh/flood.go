@@ -42,12 +42,21 @@ func (n *Node) flood(frame []byte, except *session) {
 	}
 }
 
-// roomForLinks is how many links certainly fit in an update, of which the
-// frame is limited: each takes a node ID, quoted, and a number.
-const roomForLinks = transport.MaxFrame / (6*wire.MaxNodeID + 32)
+// longestQuoted is how many bytes a node ID takes in a frame, at most.
+const longestQuoted = 6*wire.MaxNodeID + len(`""`)
 
-// canList reports whether an update that lists one more peer fits in a frame.
-// It requires mu. (Deployed nodes cut such a frame, and the mesh ends there.)
+// maxUpdate is how long an update may be, in bytes but for the node that passes it on
+// (wire.Relay.Len): whatever the ID of that is, the frame is one that all links carry. A
+// longer one, which a websocket can bring, would be known on one side of a link, and never on
+// the other.
+const maxUpdate = transport.CommonFrame - longestQuoted
+
+// roomForLinks is how many links certainly fit in an update: each takes a node ID and a
+// number, and there is more than that of one link in it besides.
+const roomForLinks = maxUpdate/(longestQuoted+32) - 1
+
+// canList reports whether an update that lists one more peer is short enough for all.
+// It requires mu. (Deployed nodes cut a frame that is too long, and the mesh ends there.)
 func (n *Node) canList(peer string) bool {
 	if len(n.peers) < roomForLinks {
 		return true
@@ -57,7 +66,19 @@ func (n *Node) canList(peer string) bool {
 		Connections: n.ownLinks(), ForwardingNode: peer, SuspectedDuplicate: ^uint64(0), Features: ownFeatures,
 	}
 	u.Connections[peer] = 1e-300 / 3 // as long as a number can be
-	return len(u.Encode()) <= transport.MaxFrame-6*wire.MaxNodeID
+	relay := u.Relay()
+	return relay.Len() <= maxUpdate
+}
+
+// longUpdate is the error of an update of a node that not all links can carry.
+type longUpdate struct {
+	node  string
+	bytes int
+}
+
+func (e *longUpdate) Error() string {
+	return fmt.Sprintf("routing update of node %q dropped: it has %d bytes, and not every link carries more than %d: give that node fewer links",
+		e.node, e.bytes, maxUpdate)
 }
 
 // tooManyNodes is the error of an update for which there is no room, of that node.
@@ -72,6 +93,10 @@ func (node tooManyNodes) Error() string {
 func (n *Node) receiveUpdate(now time.Time, u *linkstate.Update, from *session) {
 	if u.NodeID == n.id {
 		n.receiveOwnID(now, u, from)
+		return
+	}
+	if size := u.RelayLen(); size > maxUpdate {
+		n.emit(FrameDropped{Peer: from.peer, Link: from.link.String(), Err: &longUpdate{u.NodeID, size}})
 		return
 	}
 	if u.SuspectedDuplicate != 0 {

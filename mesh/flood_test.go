@@ -1,12 +1,15 @@
 package mesh
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"receptor/mesh/linkstate"
 	"receptor/mesh/wire"
+	"receptor/transport"
 	"receptor/transport/transporttest"
 )
 
@@ -35,6 +38,51 @@ func TestUpdatesAreRepeated(t *testing.T) {
 	}
 	if got := ownUpdates("a", fromA) - before; got != 6 {
 		t.Errorf("%d updates in a minute, want 6", got)
+	}
+}
+
+// What not every link carries is not taken: one side of the mesh would know it, and repair
+// the other for ever. A peer that has too many links is one all the same.
+func TestUpdateThatCannotBePassedOnIsDropped(t *testing.T) {
+	n := newNet(t, "a", "b")
+	fromA, _ := n.link("a", "b", 1)
+	_, fromHub := n.joinDeployed("a", "hub")
+	u := wire.RoutingUpdate{NodeID: "hub", UpdateEpoch: 1, UpdateSequence: 5, ForwardingNode: "hub", Connections: map[string]float64{"a": 1}}
+	update := func(relay int) []byte {
+		for i := 0; ; i++ {
+			if r := u.Relay(); r.Len() > relay-250 {
+				u.UpdateSequence++
+				break
+			}
+			for k := range 5 {
+				u.Connections[fmt.Sprintf("leaf%d.%d.of.the.hub", i, k)] = 1
+			}
+		}
+		r := u.Relay()
+		u.Connections[strings.Repeat("x", relay-r.Len()-len(`,"":1`))] = 1
+		return u.Encode()
+	}
+	long := update(maxUpdate + 1)
+	fromHub.Send(long)
+	n.advance(time.Second)
+	var dropped *longUpdate
+	if err := last[FrameDropped](t, n.events["a"]).Err; !errors.As(err, &dropped) || dropped.node != "hub" {
+		t.Errorf("dropped: %v, want the update that is too long", err)
+	}
+	n.wantRoutes("a", map[string]string{"b": "b", "hub": "hub"})
+	n.wantRoutes("b", map[string]string{"a": "a", "hub": "a"})
+	if got := n.nodes["a"].Status().KnownConnectionCosts["hub"]; len(got) != 1 {
+		t.Errorf("the hub has %d links, want those that it had", len(got))
+	}
+	clear(u.Connections)
+	u.Connections["a"] = 1
+	fromHub.Send(update(maxUpdate))
+	n.advance(time.Second)
+	if got := len(n.nodes["b"].Status().KnownConnectionCosts["hub"]); got < 1000 {
+		t.Errorf("b knows %d links of the hub, want all of an update that can be passed on", got)
+	}
+	if frame := fromA.Sent[len(fromA.Sent)-1]; len(frame) > transport.CommonFrame {
+		t.Errorf("a frame of %d bytes was passed on", len(frame))
 	}
 }
 

@@ -11,6 +11,9 @@ const (
 	// MaxFrame is the longest frame that any backend carries, in bytes: the
 	// TCP framing has a 16-bit length.
 	MaxFrame = 65535
+	// CommonFrame is the longest frame that every backend carries, in bytes: what a
+	// datagram over IPv4 holds.
+	CommonFrame = 65507
 )
 
 // Clock is the only source of time for the code above this package. The

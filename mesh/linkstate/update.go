@@ -54,6 +54,10 @@ func (u *Update) Frame(forwarder string) []byte {
 	return u.frame
 }
 
+// RelayLen returns the length of the frames by which nodes pass the update on, in bytes,
+// but for their IDs (wire.Relay.Len).
+func (u *Update) RelayLen() int { return u.size }
+
 // AppendFrame appends what Frame returns to buf.
 func (u *Update) AppendFrame(buf []byte, forwarder string) []byte {
 	return u.relay.AppendFrame(buf, forwarder)

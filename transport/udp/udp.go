@@ -19,9 +19,8 @@ import (
 )
 
 const (
-	// MaxFrame is the longest frame, in bytes: what a datagram over IPv4 holds
-	// (PROTOCOL section 1).
-	MaxFrame = 65507
+	// MaxFrame is the longest frame, in bytes (PROTOCOL section 1).
+	MaxFrame = transport.CommonFrame
 	// socketBuffer is how many bytes the system is asked to keep of what has
 	// arrived and is not read yet. It may give less.
 	socketBuffer = 4 << 20
