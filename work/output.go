@@ -40,6 +40,7 @@ const syncEvery = 16 << 20
 type sink struct {
 	file   vfs.File // open while output arrives
 	synced int64    // bytes that are safe; those in the status file are
+	fresh  bool     // the name of the file may not be safe yet
 }
 
 // openOutput opens the output at its end. It requires mu.
@@ -74,7 +75,8 @@ func (r *remote) openSink(s stream) error {
 		f.Close()
 		return fmt.Errorf("take up the output of unit %s: %w", r.id, err)
 	}
-	r.sinks[s] = sink{file: f, synced: *have}
+	// The file of stdout is as old as the unit, that of stderr comes with the first of it.
+	r.sinks[s] = sink{file: f, synced: *have, fresh: s == errStream && *have == 0}
 	return nil
 }
 
@@ -96,12 +98,16 @@ func (r *remote) syncOutput() {
 		if k.file == nil || k.synced == r.f.have[s] {
 			continue
 		}
-		if err := k.file.Sync(); err != nil {
+		err := k.file.Sync()
+		if err == nil && k.fresh {
+			err = r.m.store.fs.SyncDir(r.dir)
+		}
+		if err != nil {
 			r.closeOutput()
 			r.f.unstored(r.m.clock.Now(), [streams]int64{r.sinks[outStream].synced, r.sinks[errStream].synced}, r.notStored(err))
 			return
 		}
-		k.synced = r.f.have[s]
+		k.synced, k.fresh = r.f.have[s], false
 	}
 }
 

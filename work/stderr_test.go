@@ -132,6 +132,24 @@ func (n *testNode) submitApart(on *testNode) (unit string, p *testProcess) {
 	return sub.UnitID, on.next()
 }
 
+// The stderr of a unit on another node is safe once the unit is shown as complete, and so is
+// the name of its file, which comes later than the directory it is in.
+func TestStderrIsSafeAtTheEnd(t *testing.T) {
+	bubble(t, func(t *testing.T, c *cluster) {
+		c.follow = true
+		a, b := c.node("a"), c.node("b").apart()
+		id, p := a.submitApart(b)
+		p.status(Running, "Running: PID 7")
+		live := a.stderr(id, 0)
+		p.errOutput("oops")
+		a.wantOutput(live, "oops")
+		p.exit(Succeeded, "exit status 0")
+		a.await(id, Succeeded, "exit status 0")
+		a.powerCut()
+		a.wantEnd(a.stderr(id, 0), "oops")
+	})
+}
+
 // stderr of a unit on another node comes with its output, and is here when that
 // node is not: live, after breaks and restarts, and after the end.
 func TestStderrIsStored(t *testing.T) {

@@ -277,6 +277,10 @@ func (r *run) result(state work.State, detail string) {
 	r.status.StdoutSize = stdout
 	if r.Job.SeparateStderr {
 		r.status.StderrSize = stderr
+		// Its file came with the command, and its name may not be safe yet.
+		if err := r.FS.SyncDir(r.Job.Dir); err != nil && failure == "" {
+			failure = fmt.Sprintf("Error storing the output: %v", err)
+		}
 	}
 	if failure != "" {
 		r.status.State, r.status.Detail = work.Failed, failure
