@@ -123,6 +123,7 @@ fuzz:
 	go test -fuzz FuzzParse -fuzztime 1m ./sim/graphfile
 	go test -fuzz FuzzParse -fuzztime 1m ./internal/iprouter
 	go test -fuzz FuzzParams -fuzztime 1m ./work
+	go test -fuzz FuzzRecover -fuzztime 1m ./work/journal
 	go test -fuzz FuzzCommand -fuzztime 1m ./work
 	go test -fuzz FuzzVerify -fuzztime 1m ./internal/signing
 
