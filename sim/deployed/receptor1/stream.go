@@ -45,6 +45,13 @@ type Conn struct {
 	local mesh.Addr
 }
 
+// conn returns a stream of the daemon. A Write that waits on one that is closed waits
+// for ever, whatever becomes of the connection: it ends with the process.
+func (d *Daemon) conn(qc *quic.Conn, s *quic.Stream, local net.Addr) *Conn {
+	context.AfterFunc(d.ctx, func() { s.SetWriteDeadline(time.Unix(1, 0)) })
+	return &Conn{qc: qc, Stream: s, local: local.(mesh.Addr)}
+}
+
 // Close ends what is written, and nothing else: the peer reads on to an end of data,
 // whatever came before that.
 func (c *Conn) Close() error { return c.Stream.Close() }
@@ -87,7 +94,7 @@ func (d *Daemon) Dial(ctx context.Context, node, service string) (*Conn, error) 
 		qc.CloseWithError(codeError, err.Error())
 		return nil, err
 	}
-	return &Conn{qc: qc, Stream: s, local: pc.LocalAddr().(mesh.Addr)}, nil
+	return d.conn(qc, s, pc.LocalAddr()), nil
 }
 
 // Serve has streams to a service handled, each by a goroutine, until the daemon ends.
@@ -149,7 +156,7 @@ func (s *streamService) accept(qc *quic.Conn) *Conn {
 		qc.CloseWithError(codeError, "Read Data Error")
 		return nil
 	}
-	c := &Conn{qc: qc, Stream: stream, local: s.pc.LocalAddr().(mesh.Addr)}
+	c := s.d.conn(qc, stream, s.pc.LocalAddr())
 	remote, _ := qc.RemoteAddr().(mesh.Addr)
 	s.mu.Lock()
 	defer s.mu.Unlock()
