@@ -142,6 +142,9 @@ func parseFields(fields map[string]any) (order, error) {
 	case "cancel", "release", "force-release":
 		o.submission = f.key()
 		o.unitID, o.workType = f.text("unitid", o.submission == ""), f.text("worktype", false)
+		if o.unitID == "" && o.submission == "" {
+			f.fail("field unitid is empty: want the ID of a unit")
+		}
 	default:
 		if f.err == nil {
 			f.err = errBadCommand
