@@ -1,6 +1,9 @@
 package archtest
 
 import (
+	"os"
+	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -112,6 +115,23 @@ func TestArchitecture(t *testing.T) {
 	}
 	for _, p := range problems {
 		t.Error(p)
+	}
+}
+
+// The page has every package, by its path or, below the line of its parent, by its
+// name; those of cmd/ are all the same.
+func TestPageHasEveryPackage(t *testing.T) {
+	page, err := os.ReadFile("../../ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, tree, _ := strings.Cut(string(page), "```\n")
+	tree, _, _ = strings.Cut(tree, "\n```")
+	for name := range rules {
+		base := regexp.QuoteMeta(path.Base(name))
+		if !strings.HasPrefix(name, "cmd/") && !regexp.MustCompile(`\b`+base+`/|/`+base+`\b`).MatchString(tree) {
+			t.Errorf("ARCHITECTURE.md does not say what %s is", name)
+		}
 	}
 }
 
