@@ -1,6 +1,7 @@
 package host
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,9 +13,9 @@ import (
 
 // Tracing is what the environment asks for (PROTOCOL section 4):
 // RECEPTOR_PAYLOAD_TRACE_LEVEL, 1 to 3, and QLOGDIR, the directory for a file of
-// each end of a stream; only the user of the node may read those. warn is told of
-// files that cannot be made. The error is one of the environment, of which the
-// rest is heeded.
+// each end of a stream, which is made if it is not there; only the user of the node
+// may read those. warn is told of files that cannot be made. The error is one of
+// the environment, of which the rest is heeded.
 func Tracing(getenv func(string) string, warn func(error)) (t daemon.Tracing, err error) {
 	if text := getenv("RECEPTOR_PAYLOAD_TRACE_LEVEL"); text != "" && text != "0" {
 		level, parseErr := strconv.Atoi(text)
@@ -25,6 +26,9 @@ func Tracing(getenv func(string) string, warn func(error)) (t daemon.Tracing, er
 		}
 	}
 	if dir := getenv("QLOGDIR"); dir != "" {
+		if dirErr := os.MkdirAll(dir, dirMode); dirErr != nil {
+			return t, errors.Join(err, fmt.Errorf("QLOGDIR: %w: want a directory that can be made, or is there", dirErr))
+		}
 		t.QLog = func(name string) io.WriteCloser {
 			f, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, fileMode)
 			if err != nil {

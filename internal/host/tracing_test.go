@@ -18,7 +18,7 @@ func TestTracingOfTheEnvironment(t *testing.T) {
 }
 
 func TestQLogFiles(t *testing.T) {
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "made", "for-it")
 	env := map[string]string{"QLOGDIR": dir}
 	var warnings []error
 	tracing, err := Tracing(func(name string) string { return env[name] }, func(err error) { warnings = append(warnings, err) })
@@ -38,5 +38,18 @@ func TestQLogFiles(t *testing.T) {
 	}
 	if f := tracing.QLog("log_1_client.qlog"); f != nil || len(warnings) != 1 {
 		t.Errorf("a file that is there was opened (%v), warnings %v", f != nil, warnings)
+	}
+}
+
+// What cannot be the directory is told once, not for each stream.
+func TestQLogDirectoryThatIsNone(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{"QLOGDIR": file, "RECEPTOR_PAYLOAD_TRACE_LEVEL": "2"}
+	got, err := Tracing(func(name string) string { return env[name] }, nil)
+	if err == nil || got.QLog != nil || got.Payload != 2 {
+		t.Errorf("level %d, files %v, %v; want an error, and the level all the same", got.Payload, got.QLog != nil, err)
 	}
 }
