@@ -5,8 +5,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -130,9 +132,22 @@ func (t *target) dial(ctx context.Context, getenv func(string) string) (*control
 	}
 	if err != nil {
 		conn.Close()
-		return nil, fmt.Errorf("control socket %s: %w", socket, err)
+		return nil, fmt.Errorf("control socket %s: %w%s", socket, err, addr.tlsAdvice(err))
 	}
 	return client, nil
+}
+
+// tlsAdvice says what may be wrong if there is no greeting: of a service that waits
+// for TLS nothing comes, until it hangs up.
+func (a address) tlsAdvice(err error) string {
+	var noTLS tls.RecordHeaderError
+	switch {
+	case errors.As(err, &noTLS):
+		return ": there is no TLS at that port: want tcp://" + a.addr + ", or another port"
+	case a.network == "tcp" && a.host == "" && (errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, os.ErrDeadlineExceeded)):
+		return ": it may want TLS: then it is tls://" + a.addr
+	}
+	return ""
 }
 
 // advice says what to check after a dial error.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -191,4 +192,33 @@ func TestTCP(t *testing.T) {
 	n.serve(l)
 	runTool(context.Background(), strings.NewReader(""), nil, "--socket", "tcp://"+l.Addr().String(), "version").
 		want(t, 0, "receptorctl  dev\nreceptor     dev\n", "")
+}
+
+// Who takes a port with TLS for one without, or the other way round, is told.
+func TestTLSAdvice(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for greeting := ""; ; greeting = "Receptor Control, node a\n" {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if greeting != "" {
+				io.WriteString(conn, greeting)
+				io.Copy(io.Discard, conn) // a close before that could reset it, and lose the greeting
+			}
+			conn.Close()
+		}
+	}()
+	addr := l.Addr().String()
+	for _, c := range []struct{ scheme, want string }{
+		{"tcp://", ": it may want TLS: then it is tls://" + addr + "\n"},
+		{"tls://", ": there is no TLS at that port: want tcp://" + addr + ", or another port\n"},
+	} {
+		runTool(context.Background(), nil, nil, "--socket", c.scheme+addr, "version").want(t, 1, "", c.want)
+	}
 }
