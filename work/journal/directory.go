@@ -13,7 +13,7 @@ import (
 
 // directory is a young directory. The mu of its FS is for all of it but id.
 type directory struct {
-	id    uint64 // never that of another one in the same journal
+	id    uint64 // never that of another one that the journal is to bring back
 	name  string
 	files map[string]*content
 	open  map[*file]struct{}

@@ -81,8 +81,8 @@ func New(below vfs.FS, dir string) *FS {
 
 // Recover brings back the directories that were young when the file system was last in
 // use, and opens it for new ones. dir must exist. A journal that cannot be used is set
-// aside, and damaged says so; what was in it is lost. After an error Recover may be called
-// again.
+// aside, or if it can be up to a damage, kept beside, and damaged says so, and what is lost.
+// After an error Recover may be called again.
 func (f *FS) Recover() (damaged, err error) {
 	f.writing <- struct{}{}
 	defer func() { <-f.writing }()

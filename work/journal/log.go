@@ -82,20 +82,31 @@ func (l *log) load() (images []image, damaged, err error) {
 		damaged, err = l.setAside()
 		return nil, damaged, err
 	}
-	if err := l.settle(found[l.active]); err != nil {
-		return nil, nil, errors.Join(err, l.close())
+	active := found[l.active]
+	if lost := behind(active[l.end:], l.sum); len(lost) > 0 {
+		if err = l.keep(active); err == nil {
+			damaged = newRot(l.name(l.active), l.end, lost)
+		}
+	}
+	if err == nil {
+		err = l.settle(active)
+	}
+	if err != nil {
+		return nil, damaged, errors.Join(err, l.close()) // when it is tried again, the damage may be gone
 	}
 	maps.DeleteFunc(last, func(_ uint64, im image) bool { return im.name == "" })
 	for _, id := range slices.Sorted(maps.Keys(last)) {
 		images = append(images, last[id])
 	}
-	return images, nil, nil
+	return images, damaged, nil
 }
 
 // settle makes safe what was found of the file that counts. Who has written it may have been
 // killed before a sync, or have had one that failed, which another would not make up for.
+// What is behind the end goes, or it would look like a damage some day.
 func (l *log) settle(found []byte) error {
-	_, err := l.files[l.active].WriteAt(found[:l.end], 0)
+	clear(found[l.end:])
+	_, err := l.files[l.active].WriteAt(found, 0)
 	if err == nil {
 		err = l.files[l.active].Sync()
 	}
@@ -295,6 +306,9 @@ func (l *log) restart(record []byte) error {
 	b, sum = appendFrame(b, record, sum)
 	err := l.enlarge(i, max(minLog, headroom*len(b)), len(b))
 	if err == nil {
+		err = l.wipe(i)
+	}
+	if err == nil {
 		l.behind = true
 		_, err = l.files[i].WriteAt(b, 0)
 	}
@@ -309,6 +323,17 @@ func (l *log) restart(record []byte) error {
 	// matters only then.
 	_, _ = l.files[1-i].WriteAt(make([]byte, headerSize), 0)
 	return nil
+}
+
+// wipe has nothing be in a file: what an earlier generation has left there, behind a record
+// that was written in its place, would look like a damage (see behind). That is safe before
+// anything is written.
+func (l *log) wipe(i int) error {
+	_, err := l.files[i].WriteAt(make([]byte, l.sizes[i]), 0)
+	if err == nil {
+		err = l.files[i].Sync()
+	}
+	return err
 }
 
 // enlarge has a file have as many bytes as it should, or at least as it must, and makes it
