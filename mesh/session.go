@@ -53,6 +53,7 @@ type session struct {
 	link transport.Link
 	opts LinkOptions
 
+	inbox  inbox       // control frames that wait for the node's mutex
 	known  atomic.Bool // the peer is: what it sends is taken
 	active atomic.Bool // something has arrived since the last look
 	whole  atomic.Bool // frames with wire.FlagWhole may go to the peer
@@ -115,21 +116,14 @@ func (s *session) Receive(frame []byte) {
 		}
 		return
 	}
-	n := s.node
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if s.state == stateClosed {
-		return
-	}
-	if err := s.receiveControl(n.clock.Now(), frame); err != nil {
-		n.emit(FrameDropped{Peer: s.peer, Link: s.link.String(), Err: err})
-	}
+	s.receiveSoon(frame)
 }
 
 // Closed implements transport.Receiver.
 func (s *session) Closed(err error) {
 	s.node.mu.Lock()
 	defer s.node.mu.Unlock()
+	s.receiveWaiting() // the last of them may say why
 	s.end(s.node.clock.Now(), err)
 }
 
