@@ -119,6 +119,7 @@ func (n *Node) tell(now time.Time, service string, own ownService, cancel bool) 
 // Errors of advertisements.
 var (
 	errTooManyServices = errors.New("service advertisement dropped: as many services as this node keeps are known")
+	errFarDate         = fmt.Errorf("service advertisement dropped: its date is more than %d years ahead of this node's clock", yearsAhead)
 	errLongService     = fmt.Errorf("service advertisement dropped: it is longer than the %d bytes that a frame has, so no peer could be told", transport.MaxFrame)
 )
 
@@ -131,6 +132,9 @@ func (n *Node) receiveAdvertisement(now time.Time, frame []byte, from *session) 
 	if err != nil {
 		return err
 	}
+	if ad.Time.After(now.AddDate(yearsAhead, 0, 0)) {
+		return errFarDate
+	}
 	key := serviceKey{ad.NodeID, ad.Service}
 	old := n.services.known[key]
 	_, offered := n.services.own[ad.Service]
@@ -141,7 +145,7 @@ func (n *Node) receiveAdvertisement(now time.Time, frame []byte, from *session) 
 		return nil
 	case old != nil && ad.Time.Equal(old.Time):
 		return nil
-	case ad.NodeID == n.id && (offered || ad.Time.Year() >= lastYear):
+	case ad.NodeID == n.id && offered:
 		n.outdate(now, key, ad.Time)
 		return nil
 	}
@@ -165,19 +169,18 @@ func (n *Node) receiveAdvertisement(now time.Time, frame []byte, from *session) 
 	return nil
 }
 
-// lastYear is the last one that fits in an advertisement.
-const lastYear = 9999
+// yearsAhead is how far ahead of this node's clock the date of an advertisement may
+// be: much further than any two clocks are apart, and well before the year 9999, the
+// last that can be written. The node whose service it is must be able to say
+// something later, and what is too far ahead for one clock is not a moment after.
+const yearsAhead = 1000
 
 // outdate takes the date of a later advertisement of a service that this node offers.
 // It is forged, or of an earlier run, before the clock was set back: then nobody
 // takes anything of an earlier date from us. So what this node says of the service
 // becomes later than that. (What it does not offer is as good as any: it may be of
-// another node with this ID, which stays where this one must leave. But not with a
-// date that leaves no later one for when this node does offer it.)
+// another node with this ID, which stays where this one must leave.)
 func (n *Node) outdate(now time.Time, key serviceKey, date time.Time) {
-	if date.Year() >= lastYear {
-		return
-	}
 	// A tombstone, unless there is something: what is told next is later.
 	ad := wire.ServiceAdvertisement{NodeID: n.id, Service: key.service, Cancel: true}
 	known := n.services.known[key]

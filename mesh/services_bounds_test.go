@@ -27,6 +27,26 @@ func TestLastDateOfAService(t *testing.T) {
 	}
 }
 
+// Nor can it give one to a service of another node, which would lose it at all who
+// believe that date, for as long as they keep it.
+func TestLastDateOfAnothersService(t *testing.T) {
+	n := newNet(t, "a", "b")
+	n.link("a", "b", 1)
+	_, fromPeer := n.joinDeployed("a", "d")
+	n.nodes["b"].advertise("svc", wire.ConnStream, Advertise{})
+	n.advance(time.Second)
+	for _, date := range []time.Time{
+		time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC), // refused
+		n.clock.Now().AddDate(yearsAhead, 0, 0),                    // the last that is not
+	} {
+		fromPeer.Send((&wire.ServiceAdvertisement{NodeID: "b", Service: "svc", Time: date, Cancel: true}).Encode())
+		n.advance(time.Second)
+		if _, known := n.nodes["a"].Service("b", "svc"); !known {
+			t.Errorf("a cancel of %v stays in force", date)
+		}
+	}
+}
+
 // What is known of a service, but not as long as it was sent, fits in a frame as
 // this node writes it.
 func TestAgedAdvertisementFitsInAFrame(t *testing.T) {
