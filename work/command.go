@@ -271,9 +271,9 @@ func (c *command) ended(claimed bool, problem string) {
 	case claimed, c.load().status.State == Running: // the latter under a deployed node's supervisor
 		c.lost(problem)
 	case c.canceling:
-		c.end(Canceled, detailCanceled)
+		c.endUnstarted(Canceled, detailCanceled)
 	default:
-		c.end(Failed, fmt.Sprintf("Error starting worker: the supervisor ended (%s) before it started the command", problem))
+		c.endUnstarted(Failed, fmt.Sprintf("Error starting worker: the supervisor ended (%s) before it started the command", problem))
 	}
 }
 

@@ -228,3 +228,20 @@ func TestUnitsSurvive(t *testing.T) {
 		}
 	})
 }
+
+// A node is killed when it has started a supervisor, and starts another one, which fails as
+// the disk is broken. By the time at which that can be written down the first one has the unit:
+// it goes by the order to cancel, and nobody else says how it ends.
+func TestTwoSupervisors(t *testing.T) {
+	for i, breakage := range breakages {
+		if problems := run(t, 1, true, false, []action{
+			{kind: kindOf("submit"), k: 4}, {kind: kindOf("kill")}, {kind: kindOf("start")}, {kind: kindOf("cancel")},
+			{kind: kindOf("break disk"), k: i}, {kind: kindOf("step"), k: 1},
+			{kind: kindOf("mend disk")}, {kind: kindOf("step")}, {kind: kindOf("wait"), k: 150},
+		}); len(problems) > 0 {
+			t.Errorf("%v: %v", breakage, problems)
+		}
+	}
+}
+
+func kindOf(name string) int { return slices.Index(actionKinds, name) }

@@ -193,3 +193,17 @@ func (c *command) endUnclaimed() {
 		c.tryAgain(err, c.takeUp)
 	}
 }
+
+// endUnstarted ends a unit whose supervisor has ended before it claimed it. A former run of
+// this node may have started another one, which is about to. It requires mu.
+func (c *command) endUnstarted(s State, detail string) {
+	err := c.m.processes.Forbid(c.dir)
+	if errors.Is(err, ErrClaimed) {
+		c.takeUp()
+		return
+	}
+	c.end(s, detail)
+	if err != nil && c.unsaved != nil && !c.releasing { // the disk takes neither, and the other one may be faster
+		c.retry = func() { c.endUnstarted(s, detail) }
+	}
+}
