@@ -110,9 +110,11 @@ func (j *streamJudge) take(e eventlog.Event) {
 		end.closed, end.problem, end.gone, end.trust = true, e.Problem, at, e.Trust
 		j.judgeBytes(at, e, end)
 	case eventlog.Open:
-		if quiet := time.Duration(e.Quiet); quiet > j.noticed {
+		// The other end may idle meanwhile.
+		most := j.streams[e.Stream-1].Idle + j.noticed
+		if quiet := time.Duration(e.Quiet); quiet > most {
 			j.report(at, e.Node, check.RuleStream, "stream %d: its %s has neither got nor written a byte for %v, and no error: want one within %v",
-				e.Stream, e.Text, quiet, j.noticed)
+				e.Stream, e.Text, quiet, most)
 		}
 	}
 }

@@ -59,8 +59,11 @@ func TestStreamJudge(t *testing.T) {
 	distrusted := func(e eventlog.Event) eventlog.Event { e.Trust = eventlog.Never; return e }
 	refused := eventlog.Event{Kind: eventlog.Refused, Node: "b", Text: "a"}
 	died := eventlog.Event{Kind: eventlog.Died, Node: "a"}
-	open := service
-	open.Kind, open.Quiet = eventlog.Open, int64(time.Minute)
+	open := func(quiet time.Duration) eventlog.Event {
+		e := service
+		e.Kind, e.Quiet = eventlog.Open, int64(quiet)
+		return e
+	}
 	for name, c := range map[string]struct {
 		log  []eventlog.Event
 		by   scenario.By
@@ -75,7 +78,8 @@ func TestStreamJudge(t *testing.T) {
 		"outlives its node": {[]eventlog.Event{at(10, died), at(70, closed(client, "", "")), at(11, closed(service, "", ""))}, "", "its node has died"},
 		"idles meanwhile":   {[]eventlog.Event{at(10, died), at(13, closed(client, "", "")), at(11, closed(service, "", ""))}, "", ""},
 		"its peer has died": {[]eventlog.Event{at(10, died), at(70, closed(service, "", ""))}, "", "did not end within"},
-		"hangs":             {[]eventlog.Event{at(80, open)}, "", "no error"},
+		"hangs":             {[]eventlog.Event{at(80, open(time.Minute))}, "", "no error"},
+		"the other idles":   {[]eventlog.Event{at(80, open(54*time.Second))}, "", ""},
 		"is not refused":    {[]eventlog.Event{at(10, distrusted(closed(client, "reset", ""))), at(10, refused)}, "", "has come to its service"},
 		"ends well":         {[]eventlog.Event{at(10, distrusted(closed(client, "", ""))), at(10, refused)}, "", "has ended well"},
 		"without a reason":  {[]eventlog.Event{at(10, distrusted(closed(client, "reset", "")))}, "", "want the reason"},
@@ -114,5 +118,24 @@ func TestStreamJudgeOfSlowNodes(t *testing.T) {
 		if j.streams.finish(); len(j.violations) != c.want {
 			t.Errorf("with %v: violations %v, want %d", c.timeline, j.violations, c.want)
 		}
+	}
+}
+
+// A run may end while one end of a stream waits for the other, which is silent for long
+// since it was told to be.
+func TestIdleStreams(t *testing.T) {
+	const file = `
+for: 200s
+nodes: [a, b]
+links: [{from: a, to: b, delay: 5ms}]
+workload:
+  streams:
+    - {from: a, to: b, at: 5s, send: 1000, receive: 1000, idle: 120s, half_close: true}
+    - {from: b, to: a, at: 5s, idle: 300s, half_close: true, by: connect}
+    - {from: b, to: a, at: 5s, send: 1000, receive: 1000, idle: 60s, half_close: true}
+`
+	r, trace := play(t, file, 1)
+	if len(r.Violations) > 0 || r.Streams != (Streams{3, 1}) {
+		t.Errorf("streams %+v, violations %v, want three of which one is complete; log:\n%.20000s", r.Streams, r.Violations, trace)
 	}
 }
