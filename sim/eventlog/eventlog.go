@@ -54,12 +54,12 @@ const (
 // Command is the process of a unit that is none of its children.
 const Command = "command"
 
-// Flaw is what the bytes that came out of a stream lacked.
+// Flaw is what is wrong with the bytes that came out of a stream, or are the output of a unit.
 type Flaw string
 
-// Flaws of streams.
+// Flaws.
 const (
-	Cut     Flaw = "cut"     // an end of data before there should be one
+	Cut     Flaw = "cut"     // an end of data before that of what was written
 	Altered Flaw = "altered" // other bytes than those written
 )
 

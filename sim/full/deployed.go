@@ -87,9 +87,10 @@ func (j *judge) judgeDeployed(at time.Duration, e eventlog.Event, u scenario.Uni
 		j.report(at, u.To, check.RuleUnit, "unit %d is %s, and there are still processes of it: %s", e.Unit, e.Text, strings.Join(f.processes, ", "))
 	}
 	j.judgeSuccess(at, e, f)
+	j.judgeFailure(at, e, u, f)
 	canceled := u.CancelAt > 0 && at >= u.CancelAt
 	switch {
-	case e.Text == wanted(u).String() && !d.unknown:
+	case endsByItself(e, u) && !d.unknown:
 	case hasAny(e.Detail, atRestart) && !d.crashed:
 		j.report(at, e.Node, check.RuleUnit, "unit %d is %s (%s), and its node has not restarted", e.Unit, e.Text, e.Detail)
 	case d.never != "" && f.runs > 0:
@@ -97,7 +98,7 @@ func (j *judge) judgeDeployed(at time.Duration, e eventlog.Event, u scenario.Uni
 	case canceled && (e.Text == work.Canceled.String() || e.Detail == "Killed"):
 	case d.unknown && (!quiet(j.scenario) || canceled), f.mayFail && e.Text == work.Failed.String():
 	default:
-		j.report(at, e.Node, check.RuleUnit, "unit %d with exit code %d is %s (%s): want %v", e.Unit, u.Exit, e.Text, e.Detail, wanted(u))
+		j.report(at, e.Node, check.RuleUnit, "unit %d with exit code %d is %s (%s): want %s", e.Unit, u.Exit, e.Text, e.Detail, wanted(u, false))
 	}
 }
 

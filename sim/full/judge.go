@@ -193,35 +193,42 @@ func (j *judge) judgeEnd(at time.Duration, e eventlog.Event, u scenario.Unit, f 
 		return
 	}
 	stored, exceeds := j.stored(u)
-	want := wanted(u)
-	if exceeds {
-		want = work.Failed
-	}
 	if e.Size > stored {
 		j.report(at, e.Node, check.RuleUnit, "unit %d has %d bytes of output: want %d at most", e.Unit, e.Size, stored)
 	}
 	j.judgeSuccess(at, e, f)
+	j.judgeFailure(at, e, u, f)
 	if u.CancelAt > 0 && at >= u.CancelAt && (e.Text == work.Canceled.String() || e.Text == work.Failed.String() && f.runs == 0) {
 		return // what never came to its node is cancelled by this one, and called failed
 	}
 	if f.mayFail && e.Text == work.Failed.String() {
 		return
 	}
-	// Without its submission answered, nobody was promised that it runs.
-	if f.submitted && e.Text != want.String() {
-		j.report(at, e.Node, check.RuleUnit, "unit %d with exit code %d is %s: want %v", e.Unit, u.Exit, e.Text, want)
-	}
-	if exceeds && e.Text == work.Failed.String() {
+	switch {
+	case exceeds && e.Text == work.Failed.String():
 		j.judgeExcess(at, e, stored)
+	case f.submitted && (exceeds || !endsByItself(e, u)): // without its submission answered, nobody was promised that it runs
+		j.report(at, e.Node, check.RuleUnit, "unit %d with exit code %d is %s (%s): want %s", e.Unit, u.Exit, e.Text, e.Detail, wanted(u, exceeds))
 	}
 }
 
-// wanted is the state in which a unit ends that nothing happens to.
-func wanted(u scenario.Unit) work.State {
-	if u.Exit != 0 {
-		return work.Failed
+// wanted says how a unit ends that nothing happens to.
+func wanted(u scenario.Unit, exceeds bool) string {
+	switch {
+	case exceeds:
+		return work.Failed.String()
+	case u.Exit != 0:
+		return fmt.Sprintf("%v (exit status %d)", work.Failed, u.Exit)
 	}
-	return work.Succeeded
+	return work.Succeeded.String()
+}
+
+// endsByItself reports whether a unit that was seen to end did so with its command.
+func endsByItself(e eventlog.Event, u scenario.Unit) bool {
+	if u.Exit == 0 {
+		return e.Text == work.Succeeded.String()
+	}
+	return e.Text == work.Failed.String() && e.Detail == fmt.Sprintf("exit status %d", u.Exit)
 }
 
 // judgeSuccess judges the end of a unit that has succeeded, if it has.
@@ -235,6 +242,17 @@ func (j *judge) judgeSuccess(at time.Duration, e eventlog.Event, f *fate) {
 		j.report(at, e.Node, check.RuleUnit, "unit %d has succeeded, and never ran", e.Unit)
 	case e.Problem != "":
 		j.report(at, e.Node, check.RuleUnit, "unit %d has succeeded with %d bytes: %s", e.Unit, e.Size, e.Problem)
+	}
+}
+
+// judgeFailure judges the output of a unit that has not succeeded: all of it if its
+// command ended by itself, and of any other what there is.
+func (j *judge) judgeFailure(at time.Duration, e eventlog.Event, u scenario.Unit, f *fate) {
+	if e.Text == work.Succeeded.String() {
+		return
+	}
+	if endsByItself(e, u) && e.Problem != "" || e.Flaw == eventlog.Altered && !f.mayFail {
+		j.report(at, e.Node, check.RuleUnit, "unit %d is %s (%s) with %d bytes: %s", e.Unit, e.Text, e.Detail, e.Size, e.Problem)
 	}
 }
 
@@ -266,8 +284,8 @@ func (j *judge) finishUnits(now time.Duration) {
 		_, unheeded := j.expires(u, now) // what its node signs
 		distrusted := f.trust == eventlog.Sometimes
 		forgotten := f.lent && !quiet(j.scenario)
-		unheeded = unheeded || distrusted || f.void || f.deployed.lost() || forgotten
-		if joined && !f.released && !unheeded && !guarded(j.scenario) && !shaken(j.scenario) {
+		unheeded = unheeded || distrusted || f.void || f.deployed.lost() || forgotten || guarded(j.scenario) || shaken(j.scenario)
+		if joined && !f.released && !unheeded {
 			j.report(now, u.From, check.RuleUnfinished, "unit %d is %v by the end of the run, although its nodes had been sound for long: want it released", i+1, f)
 		}
 		if joined && f.released && !f.void && !distrusted && !f.deployed.astray() && !forgotten && len(f.processes) > 0 {

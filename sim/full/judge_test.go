@@ -61,6 +61,44 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// A command that ends with an error has written all the same, and one that was ended has
+// written nothing else.
+func TestJudgeOutputOfFailures(t *testing.T) {
+	cut, altered := eventlog.Event{Flaw: eventlog.Cut, Problem: "lacks"}, eventlog.Event{Flaw: eventlog.Altered, Problem: "differs"}
+	powerOff := eventlog.Event{Kind: eventlog.PowerOff, Node: "b"}
+	end := func(e eventlog.Event, state, detail string) eventlog.Event {
+		e.Kind, e.At, e.Text, e.Detail = eventlog.Seen, int64(20*time.Second), state, detail
+		return e
+	}
+	for name, c := range map[string]struct {
+		log  []eventlog.Event
+		want int
+	}{
+		"all":                    {[]eventlog.Event{end(eventlog.Event{}, "Failed", "exit status 3")}, 0},
+		"for another reason":     {[]eventlog.Event{end(cut, "Failed", "the output is damaged")}, 1},
+		"another exit code":      {[]eventlog.Event{end(eventlog.Event{}, "Failed", "exit status 1")}, 1},
+		"lacks its end":          {[]eventlog.Event{end(cut, "Failed", "exit status 3")}, 1},
+		"differs":                {[]eventlog.Event{end(altered, "Failed", "exit status 3")}, 1},
+		"lacks, cancelled":       {[]eventlog.Event{end(cut, "Canceled", "Canceled")}, 0},
+		"differs, cancelled":     {[]eventlog.Event{end(altered, "Canceled", "Canceled")}, 1},
+		"lacks, power was lost":  {[]eventlog.Event{powerOff, end(cut, "Failed", "lost")}, 0},
+		"differs, the same":      {[]eventlog.Event{powerOff, end(altered, "Failed", "lost")}, 0},
+		"lacks, and was on disk": {[]eventlog.Event{end(cut, "Failed", "exit status 3"), powerOff}, 1},
+	} {
+		j := newJudge(&scenario.Scenario{
+			Nodes: []scenario.Node{{ID: "a"}, {ID: "b"}}, Links: []scenario.Link{{From: "a", To: "b"}},
+			Units: []scenario.Unit{{From: "a", To: "b", Exit: 3, Stdout: 100, CancelAt: 10 * time.Second}}, Expect: scenario.Expect{LostPings: -1},
+		})
+		for _, e := range append([]eventlog.Event{{Kind: eventlog.Submitted}, {Kind: eventlog.Claiming}, {Kind: eventlog.Ran}}, c.log...) {
+			e.Unit = 1
+			j.take(e)
+		}
+		if len(j.violations) != c.want {
+			t.Errorf("%s: violations %v, want %d", name, j.violations, c.want)
+		}
+	}
+}
+
 // Outside of what was made sound nothing has to be done; within, all.
 func TestJudgeOfCores(t *testing.T) {
 	s := &scenario.Scenario{

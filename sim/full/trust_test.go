@@ -127,10 +127,10 @@ func TestRefusalJudge(t *testing.T) {
 		"believed":           {eventlog.Always, "Succeeded", 1, ""},
 		"refused":            {eventlog.Never, "Failed", 0, ""},
 		"run all the same":   {eventlog.Never, "Succeeded", 1, "want it refused"},
-		"refused in vain":    {eventlog.Always, "Failed", 0, "is Failed: want Succeeded"},
+		"refused in vain":    {eventlog.Always, "Failed", 0, "is Failed (): want Succeeded"},
 		"refused in between": {eventlog.Sometimes, "Failed", 0, ""},
 		"run in between":     {eventlog.Sometimes, "Succeeded", 1, ""},
-		"lost in between":    {eventlog.Sometimes, "Failed", 1, "is Failed: want Succeeded"},
+		"lost in between":    {eventlog.Sometimes, "Failed", 1, "is Failed (): want Succeeded"},
 	} {
 		j := newJudge(&scenario.Scenario{Units: []scenario.Unit{{From: "a", To: "b", TLS: scenario.BothTLS}}})
 		j.take(eventlog.Event{Kind: eventlog.Submitted, Node: "a", Unit: 1})

@@ -244,8 +244,12 @@ func (u *unit) follow() error {
 	}
 	e := eventlog.Event{Kind: eventlog.Seen, Node: u.From, Unit: u.number, Text: status.State.String(), Size: len(u.got), Detail: status.Detail, Trust: u.peers.Load().trust()}
 	node := u.world.node(u.To)
-	if stored, _ := node.Stored(u.Unit); !bytes.Equal(u.got, outputOf(u.stdin, u.Stdout)[:stored]) {
-		e.Problem = fmt.Sprintf("the output differs from the first %d bytes that were written (%s)", stored, status.Detail)
+	stored, _ := node.Stored(u.Unit)
+	switch written := outputOf(u.stdin, u.Stdout)[:stored]; {
+	case !bytes.HasPrefix(written, u.got):
+		e.Flaw, e.Problem = eventlog.Altered, fmt.Sprintf("the output differs from the first %d bytes that were written (%s)", stored, status.Detail)
+	case len(u.got) < stored:
+		e.Flaw, e.Problem = eventlog.Cut, fmt.Sprintf("the output lacks the last of %d bytes that were written (%s)", stored, status.Detail)
 	}
 	u.world.log.log(e)
 	u.end = &status
