@@ -82,6 +82,40 @@ func TestJudgeOfCancelledUnits(t *testing.T) {
 	}
 }
 
+// A node that has promised to cancel a unit does.
+func TestJudgeOfLostCancels(t *testing.T) {
+	const s = int64(time.Second)
+	promised, seen := eventlog.Event{Kind: eventlog.Canceled, At: 5 * s}, eventlog.Event{Kind: eventlog.Seen, Text: "Succeeded", At: 1000 * s}
+	ended := func(at int64) eventlog.Event {
+		return eventlog.Event{Kind: eventlog.Ended, Text: eventlog.Command, At: at}
+	}
+	down := []scenario.Action{{Do: scenario.Down}}
+	for name, c := range map[string]struct {
+		timeline []scenario.Action
+		log      []eventlog.Event
+		want     int
+	}{
+		"ended at once":           {nil, []eventlog.Event{promised, ended(20 * s)}, 0},
+		"went on":                 {nil, []eventlog.Event{promised, ended(70 * s)}, 1},
+		"was not promised":        {nil, []eventlog.Event{ended(70 * s)}, 0},
+		"the nodes were apart":    {down, []eventlog.Event{promised, ended(70 * s)}, 0},
+		"went on when they met":   {down, []eventlog.Event{promised, ended(700 * s)}, 1},
+		"and a disk has lost all": {down, []eventlog.Event{promised, {Kind: eventlog.Unsafe, Node: "a"}, ended(700 * s)}, 0},
+	} {
+		j := newJudge(&scenario.Scenario{
+			Nodes: []scenario.Node{{ID: "a"}, {ID: "b"}}, Links: []scenario.Link{{From: "a", To: "b"}}, For: 30 * time.Second,
+			Units: []scenario.Unit{{From: "a", To: "b", CancelAt: 4 * time.Second}}, Timeline: c.timeline,
+		})
+		for _, e := range append(append([]eventlog.Event{{Kind: eventlog.Submitted}, {Kind: eventlog.Ran}}, c.log...), seen, eventlog.Event{Kind: eventlog.Released}) {
+			e.Unit = 1
+			j.take(e)
+		}
+		if j.finishUnits(time.Hour); len(j.violations) != c.want {
+			t.Errorf("%s: violations %v, want %d", name, j.violations, c.want)
+		}
+	}
+}
+
 // What a command has left in the background, and a command that does not heed
 // SIGINT, is ended by a cancellation and by a release, after the waits of
 // docs/work.md; also when its daemon has been started anew meanwhile.

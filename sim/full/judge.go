@@ -41,8 +41,10 @@ type fate struct {
 	submitted, released bool
 	claiming            bool // or claimed
 	runs                int
-	processes           []string // that there are
-	end                 string   // "" until the submitter has seen one
+	processes           []string      // that there are
+	end                 string        // "" until the submitter has seen one
+	canceled            time.Duration // when its node has promised to cancel it; 0: it has not
+	over                time.Duration // when its command ended
 	// mayFail: its machine lost its power when it ran, or a disk would not take what
 	// belongs to it. void: a disk has lost what it was to keep, so that nothing is
 	// claimed.
@@ -141,6 +143,11 @@ func (j *judge) takeUnit(e eventlog.Event, u scenario.Unit, f *fate) {
 		j.judgePlaces(at, e, u)
 	case eventlog.Ended:
 		f.processes = slices.DeleteFunc(f.processes, func(p string) bool { return p == e.Text })
+		if e.Text == eventlog.Command {
+			f.over = at
+		}
+	case eventlog.Canceled:
+		f.canceled = at
 	case eventlog.Released:
 		f.released, f.trust = true, e.Trust
 		j.counts.Released++
@@ -285,6 +292,9 @@ func (j *judge) finishUnits(now time.Duration) {
 		distrusted := f.trust == eventlog.Sometimes
 		forgotten := f.lent && !quiet(j.scenario)
 		unheeded = unheeded || distrusted || f.void || f.deployed.lost() || forgotten || guarded(j.scenario) || shaken(j.scenario)
+		if joined && !unheeded && f.deployed == nil {
+			j.judgeCancel(i+1, u, f)
+		}
 		if joined && !f.released && !unheeded {
 			j.report(now, u.From, check.RuleUnfinished, "unit %d is %v by the end of the run, although its nodes had been sound for long: want it released", i+1, f)
 		}
@@ -301,6 +311,26 @@ func (j *judge) finishUnits(now time.Duration) {
 			}
 			j.report(now, e.Node, check.RuleUnit, "all units are released, and there are still files of %s", e.Text)
 		}
+	}
+}
+
+// What was cancelled, and whose node has promised to see to it, is ended at once where
+// nothing happens, and else once its nodes have been sound for as long as they are given
+// for all that they owe.
+const (
+	endedAtOnce = time.Minute
+	endedInTime = 10 * time.Minute
+)
+
+// judgeCancel judges how long the command of a unit went on after that was cancelled.
+func (j *judge) judgeCancel(number int, u scenario.Unit, f fate) {
+	since, most := f.canceled, endedAtOnce
+	if !quiet(j.scenario) {
+		since, most = max(since, j.scenario.For), endedInTime
+	}
+	if took := f.over - since; f.canceled > 0 && took > most {
+		j.report(f.over, u.To, check.RuleUnit, "unit %d was cancelled, which its node had promised at %v, and its command ran until %v: want it ended within %v of %v",
+			number, f.canceled, f.over, most, since)
 	}
 }
 
