@@ -48,7 +48,7 @@ func (t *traffic) ping(w *world, h *host, to int) {
 	t.pinged++
 	w.trace.record(w.now, eventPing, int32(from), int32(to), nil)
 	certain := w.certain(from, to) && !w.firewalls.Any() // the answer goes to a service of any name
-	undisturbed := w.undisturbed()
+	undisturbed := w.convergence.Undisturbed()
 	target := w.ids[to]
 	done := false
 	h.node.PingAsync(target, mesh.MaxHops, pingTimeout, func(r mesh.PingReply, err error) {
@@ -73,21 +73,9 @@ func (t *traffic) ping(w *world, h *host, to int) {
 }
 
 // certain reports whether a ping that is sent now must be answered unless
-// something happens in between: the mesh is quiet and right, the target within
-// reach, and no link loses frames.
+// something happens in between.
 func (w *world) certain(from, to int) bool {
-	if _, converged := w.convergence.Converged(); !converged || !w.convergence.Quiet() {
-		return false
-	}
-	return w.paths.Reachable(from, to) && w.paths.MaxHops(from, to) <= mesh.MaxHops &&
-		2*w.paths.Crossing() < pingTimeout && w.conditions.Loss == 0
-}
-
-// undisturbed returns a question for later: has the mesh, which is quiet now, been
-// so all the time? It may have been disturbed, and be quiet again.
-func (w *world) undisturbed() func() bool {
-	since := w.convergence.QuietSince()
-	return func() bool { return w.convergence.Quiet() && w.convergence.QuietSince() == since }
+	return w.conditions.Loss == 0 && w.convergence.Certain(from, to, pingTimeout)
 }
 
 func (t *traffic) send(w *world, h *host, to int, d scenario.Datagram) {
@@ -105,7 +93,7 @@ func (t *traffic) send(w *world, h *host, to int, d scenario.Datagram) {
 		w.report(w.now, w.ids[from], check.RuleDatagram, "it refused a datagram for %s, to which there is a path: %v", w.ids[to], err)
 	}
 	if open && w.certain(from, to) && d.Hops >= w.paths.MaxHops(from, to) && w.uncrowded {
-		undisturbed := w.undisturbed()
+		undisturbed := w.convergence.Undisturbed()
 		w.after(w.paths.Travel(from, to)+instant, func() {
 			if undisturbed() && !w.taint && !w.datagrams.Arrived(number) {
 				w.report(w.now, w.ids[to], check.RuleDatagram, "datagram %d from %s, with %d hops to live over %d links at most, has not arrived, although nothing was in the way",

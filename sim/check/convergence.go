@@ -3,6 +3,8 @@ package check
 import (
 	"math"
 	"time"
+
+	"receptor/mesh/wire"
 )
 
 // settled is how long nothing must have changed anywhere before all changed
@@ -143,6 +145,21 @@ func (c *Convergence) Quiet() bool { return c.boundAt == never }
 // QuietSince returns when the mesh had been undisturbed for the bound; it is of
 // use only if it is quiet.
 func (c *Convergence) QuietSince() time.Duration { return c.began + c.bound }
+
+// Undisturbed returns a question for later: has the mesh, which is quiet now, been
+// so all the time? It may have been disturbed, and be quiet again.
+func (c *Convergence) Undisturbed() func() bool {
+	since := c.QuietSince()
+	return func() bool { return c.Quiet() && c.QuietSince() == since }
+}
+
+// Certain reports whether what one node sends another now must arrive, and be answered
+// within a time, unless something happens in between or links lose frames: the mesh is
+// quiet and right, and the other within reach.
+func (c *Convergence) Certain(from, to int, answered time.Duration) bool {
+	return c.converged && c.Quiet() && c.paths.Reachable(from, to) && c.paths.MaxHops(from, to) <= wire.MaxHops &&
+		2*c.paths.Crossing() < answered
+}
 
 // Bound returns how long everything may take to become right after the last
 // disturbance.
