@@ -20,6 +20,7 @@ func (i *incarnation) takeDatagrams(node node) {
 			return // nobody knows which of two it is sent to
 		}
 		number, _ := check.Number(payload) // 0, which none has, if it is too short
+		i.machine.world.arrivals.add(number)
 		i.machine.world.log.log(eventlog.Event{
 			Kind: eventlog.Delivered, Node: i.machine.id, Text: from.Node, Datagram: number, Size: len(payload), Sum: sumOf(payload),
 		})
@@ -53,11 +54,13 @@ func (w *world) sendDatagram(d scenario.Datagram, number uint64) {
 	life.own()
 	defer disown()
 	payload := w.payload(d.Size, number)
+	lost := w.witness.expectDatagram(d, number)
 	// Logged first: it may arrive before SendDatagram returns.
 	w.log.log(eventlog.Event{Kind: eventlog.Sent, Node: d.From, Text: d.To, Datagram: number, Size: len(payload), Sum: sumOf(payload)})
 	if err := life.node.SendDatagram(check.Service, mesh.Addr{Node: d.To, Service: check.Service}, payload, byte(d.Hops)); err != nil {
 		w.log.log(eventlog.Event{Kind: eventlog.Problem, Node: d.From, Datagram: number, Problem: err.Error()})
 	}
+	lost()
 }
 
 // payload is the number of a datagram, and what fills it up.

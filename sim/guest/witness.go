@@ -2,6 +2,7 @@ package guest
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +28,8 @@ type witness struct {
 	conditions  check.Conditions
 	doubts      truth.Doubts
 	claimed     map[string]bool // IDs that two nodes have had at once
+	guarded     bool            // a node has a firewall
+	crowded     bool            // datagrams may be lost for want of room
 	violations  int
 	dismissed   bool
 	belief      *time.Timer // when who believes whom changes; nil: never
@@ -52,7 +55,13 @@ func newWitness(w *world) *witness {
 		v.ids = append(v.ids, n.ID)
 		v.index[n.ID] = i
 		v.doubts.Deployed = v.doubts.Deployed || n.Kind == scenario.KindDeployed
+		v.guarded = v.guarded || len(n.Firewall) > 0
 	}
+	bytes := 0
+	for _, d := range w.scenario.Datagrams {
+		bytes += d.Size * d.Count
+	}
+	v.crowded = bytes > uncrowded || slices.ContainsFunc(w.scenario.Links, func(l scenario.Link) bool { return l.Forward.Bandwidth+l.Back.Bandwidth > 0 })
 	v.convergence = check.NewConvergence(len(v.ids), w.scenario.Expect.ConvergedWithin, v.state, v.report)
 	return v
 }

@@ -85,8 +85,12 @@ func (w *world) pings(p scenario.Ping) {
 	time.Sleep(p.At)
 	for range p.Count {
 		go func() {
+			failed := w.witness.expectPing(p)
 			err := w.ping(p.From, p.To)
 			w.log.log(eventlog.Event{Kind: eventlog.Pinged, Node: p.From, Text: p.To, Problem: text(err)})
+			if err != nil {
+				failed(err)
+			}
 		}()
 		time.Sleep(p.Every)
 	}

@@ -30,6 +30,7 @@ type world struct {
 	routes   []*route
 	witness  *witness
 	offers   *offers
+	arrivals arrivals
 }
 
 func newWorld(s *scenario.Scenario, log *logger) *world {
