@@ -51,6 +51,7 @@ func Run(in io.Reader, out io.Writer) error {
 	w.witness.timeIsUp()
 	w.converge()
 	w.witness.dismiss()
+	w.judgeIdle()
 	w.end()
 	return log.err
 }

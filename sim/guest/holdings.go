@@ -115,6 +115,15 @@ func (f *heldFile) Close() error {
 	return f.File.Close()
 }
 
+func (h *holdings) openFiles() (names []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, f := range h.files {
+		names = append(names, f.name)
+	}
+	return names
+}
+
 // left says what a daemon that has ended still has. goroutines are those that there
 // are, by the name of their daemon.
 func (i *incarnation) left(goroutines map[string][]string) (all []string) {
@@ -125,10 +134,10 @@ func (i *incarnation) left(goroutines map[string][]string) (all []string) {
 	for _, l := range i.holdings.listeners {
 		all = append(all, "a listener on "+l.name.String())
 	}
-	for _, f := range i.holdings.files {
-		all = append(all, "the open file "+f.name)
-	}
 	i.holdings.mu.Unlock()
+	for _, name := range i.holdings.openFiles() {
+		all = append(all, "the open file "+name)
+	}
 	for _, c := range i.machine.world.cables {
 		for range c.heldBy(i) {
 			all = append(all, "a connection over the link "+c.name)

@@ -366,6 +366,12 @@ func (s *streamEnds) remove(e *streamEnd) {
 	s.open = slices.DeleteFunc(s.open, func(o *streamEnd) bool { return o == e })
 }
 
+func (s *streamEnds) any() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.open) > 0
+}
+
 // tell logs the ends that are still there, and how long each has been silent.
 func (s *streamEnds) tell(log *logger) {
 	s.mu.Lock()
