@@ -30,6 +30,7 @@ type holdings struct {
 	sockets   []*socket
 	listeners []*socketListener
 	files     []*heldFile
+	timers    map[*heldTimer]bool
 }
 
 // name tells the incarnations of a run apart.
@@ -143,6 +144,7 @@ func (i *incarnation) left(goroutines map[string][]string) (all []string) {
 			all = append(all, "a connection over the link "+c.name)
 		}
 	}
+	all = append(all, i.holdings.pendingTimers()...)
 	return append(all, goroutines[i.name()]...)
 }
 

@@ -90,7 +90,7 @@ func (i *incarnation) AfterFunc(d time.Duration, f func()) transport.Timer {
 		i.machine.toil()
 		f()
 	}
-	return time.AfterFunc(i.wait(d), func() { i.machine.whenAwake(call) })
+	return i.holdings.startTimer(i.wait(d), f, func() { i.machine.whenAwake(call) })
 }
 
 // Write takes the log of the daemon.
