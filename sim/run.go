@@ -88,14 +88,8 @@ func Run(s *scenario.Scenario, seed uint64, opts Options) (Report, error) {
 	if err := s.Check(); err != nil {
 		return Report{}, err
 	}
-	if len(s.Units)+len(s.Streams) > 0 {
-		return Report{}, errors.New("the scenario has units of work or streams, which the core engine does not have: want the full engine")
-	}
-	if what := s.Secured(); what != "" {
-		return Report{}, fmt.Errorf("%s, which the core engine does not have: want the full engine", what)
-	}
-	if i := slices.IndexFunc(s.Timeline, func(a scenario.Action) bool { return a.NeedsDisk() }); i >= 0 {
-		return Report{}, fmt.Errorf("the action %v is about a machine or its disk, which the core engine does not have: want the full engine", s.Timeline[i])
+	if err := supported(s); err != nil {
+		return Report{}, err
 	}
 	wall := opts.Wall
 	if wall == nil {
@@ -183,4 +177,22 @@ func (w *world) summary() Report {
 		r.ConvergedAtSeconds = &seconds
 	}
 	return r
+}
+
+// supported says what in a scenario this engine does not do, and on which line.
+func supported(s *scenario.Scenario) error {
+	const instead = "which the core engine does not have: want the full engine (--engine full)"
+	if len(s.Units) > 0 {
+		return s.Refuse(s.Units[0].Line(), "the scenario has units of work, %s", instead)
+	}
+	if len(s.Streams) > 0 {
+		return s.Refuse(s.Streams[0].Line(), "the scenario has streams, %s", instead)
+	}
+	if what := s.Secured(); what != "" {
+		return s.Refuse(0, "%s, %s", what, instead)
+	}
+	if i := slices.IndexFunc(s.Timeline, func(a scenario.Action) bool { return a.NeedsDisk() }); i >= 0 {
+		return s.Refuse(s.Timeline[i].Line(), "the action %v is about a machine or its disk, %s", s.Timeline[i], instead)
+	}
+	return nil
 }

@@ -8,26 +8,26 @@ import (
 	"receptor/sim/scenario"
 )
 
-// supported says what in a scenario this engine does not do.
+// supported says what in a scenario this engine does not do, and on which line.
 func supported(s *scenario.Scenario) error {
 	for _, v := range s.Services {
 		if slices.Contains([]string{"control", "stream", "secure"}, v.Name) {
-			return fmt.Errorf("the daemons of the full engine have a service %s of their own: give that of %s another name", v.Name, v.Node)
+			return s.Refuse(v.Line(), "the daemons of the full engine have a service %s of their own: give that of %s another name", v.Name, v.Node)
 		}
 	}
 	for _, u := range s.Units {
 		if problem := unitProblem(s, u); problem != "" {
-			return fmt.Errorf("a unit of work from %s to %s: %s", u.From, u.To, problem)
+			return s.Refuse(u.Line(), "a unit of work from %s to %s: %s", u.From, u.To, problem)
 		}
 	}
 	for _, v := range s.Streams {
 		if problem := streamProblem(s, v); problem != "" {
-			return fmt.Errorf("a stream from %s to %s: %s", v.From, v.To, problem)
+			return s.Refuse(v.Line(), "a stream from %s to %s: %s", v.From, v.To, problem)
 		}
 	}
 	for _, l := range s.Links {
 		if id := oneOf(deployedOnes(s), l.From, l.To); l.TLS && id != "" {
-			return fmt.Errorf("link %s: the model of the deployed node %s has no TLS: leave it out", l.Name(), id)
+			return s.Refuse(l.Line(), "link %s: the model of the deployed node %s has no TLS: leave it out", l.Name(), id)
 		}
 	}
 	return nil

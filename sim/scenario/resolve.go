@@ -17,7 +17,7 @@ import (
 func (f *File) Resolve(seed uint64) (*Scenario, error) {
 	s := &Scenario{
 		Name: f.name, Description: f.description, Seed: seed, For: f.duration,
-		Services: slices.Clone(f.services), Units: slices.Clone(f.units), Streams: slices.Clone(f.streams), Timeline: slices.Clone(f.timeline), Expect: f.expect,
+		Services: slices.Clone(f.services), Units: slices.Clone(f.units), Streams: slices.Clone(f.streams), Timeline: slices.Clone(f.timeline), Expect: f.expect, file: f.path,
 	}
 	if f.generate != nil {
 		nodes, links, err := f.generate.build(seed)

@@ -42,6 +42,8 @@ type Scenario struct {
 	Streams   []Stream
 	Timeline  []Action
 	Expect    Expect
+
+	file string // that it was resolved from; "": it was built in code
 }
 
 // NodeKind says whose node it is.
@@ -140,6 +142,19 @@ type Expect struct {
 	// for the convergence bound, when everything must be right.
 	Converges bool
 }
+
+// Refuse returns the error of an engine that does not have what is on a line of the
+// scenario's file: 0 when no line is to blame. It is a Problems.
+func (s *Scenario) Refuse(line int, format string, args ...any) error {
+	return Problems{{s.file, line, fmt.Sprintf(format, args...)}}
+}
+
+// Line returns the line of the file, for errors; 0: it was generated or built in code.
+func (l Link) Line() int    { return l.line }
+func (v Service) Line() int { return v.line }
+func (u Unit) Line() int    { return u.line }
+func (v Stream) Line() int  { return v.line }
+func (a Action) Line() int  { return a.line }
 
 // Problem is one mistake in a scenario.
 type Problem struct {
