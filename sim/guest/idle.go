@@ -44,10 +44,13 @@ func (w *world) judgeIdle() {
 	}
 }
 
-// idles reports whether the daemons have nothing to do: all nodes are there, in one sound
-// mesh, and all units are released and all streams over. Deployed nodes do not end all
+// idles reports whether the daemons have nothing to do: there were units or streams, all
+// nodes are there, in one sound mesh, and all units are released and all streams over. Deployed nodes do not end all
 // that is over.
 func (w *world) idles() bool {
+	if len(w.units)+len(w.scenario.Streams) == 0 {
+		return false
+	}
 	cores := w.scenario.Cores()
 	if len(cores) != 1 || len(cores[0]) != len(w.scenario.Nodes) || w.witness.doubts.Deployed || len(w.spare) > 0 || w.ends.any() {
 		return false
