@@ -44,9 +44,9 @@ func (w *world) judgeIdle() {
 	}
 }
 
-// idles reports whether the daemons have nothing to do: there were units or streams, all
-// nodes are there, in one sound mesh, and all units are released and all streams over. Deployed nodes do not end all
-// that is over.
+// idles reports whether the daemons have nothing to do any more: there were units or
+// streams, all nodes are there, in one sound mesh, and all units are released and all
+// streams over. Deployed nodes do not end all that is over.
 func (w *world) idles() bool {
 	if len(w.units)+len(w.scenario.Streams) == 0 {
 		return false
