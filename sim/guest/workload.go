@@ -84,6 +84,9 @@ func (w *world) do(node, line string) (json.RawMessage, error) {
 func (w *world) pings(p scenario.Ping) {
 	time.Sleep(p.At)
 	for range p.Count {
+		if w.over.Load() {
+			return
+		}
 		go func() {
 			failed := w.witness.expectPing(p)
 			err := w.ping(p.From, p.To)
