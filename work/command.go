@@ -3,9 +3,13 @@ package work
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"path"
 	"sync/atomic"
 	"time"
+
+	"receptor/work/vfs"
 )
 
 // cancelWait is how long a control command waits for a unit to end before it
@@ -126,15 +130,39 @@ func (c *command) end(s State, detail string) {
 	if status.State.Terminal() {
 		return
 	}
-	status.State = s
-	status.Detail = detail
 	status.StdoutSize, status.StderrSize = c.stdoutSize(), c.fileSize(StderrFile)
+	if err := c.syncOutput(status); err != nil {
+		s, detail = Failed, fmt.Sprintf("Error storing the output: %v", err)
+	}
+	status.State, status.Detail = s, detail
 	status.ExtraData, status.Input = json.RawMessage("null"), nil
 	if _ = c.save(status); c.unsaved != nil && !c.releasing {
 		c.tryAgain(c.unsaved, func() { c.end(s, detail) })
 		return
 	}
 	c.terminal()
+}
+
+// syncOutput makes safe what there is of output by a status: a supervisor that was killed
+// has not done it. The file of stderr was not made with the unit, so its name may not be
+// safe either.
+func (c *command) syncOutput(s Status) error {
+	var err error
+	if s.StdoutSize > 0 {
+		err = c.syncFile(StdoutFile)
+	}
+	if s.StderrSize > 0 {
+		err = errors.Join(err, c.syncFile(StderrFile), c.m.store.fs.SyncDir(c.dir))
+	}
+	return err
+}
+
+func (u *unit) syncFile(name string) error {
+	f, err := u.m.store.fs.Open(path.Join(u.dir, name), vfs.Append)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // terminal carries out a release that waited for the unit to end, with all that

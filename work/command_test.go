@@ -173,6 +173,7 @@ func TestSupervisorEndsEarly(t *testing.T) {
 			id, _ := n.submit("a", "")
 			p := n.next()
 			p.fs.Add(path.Join(p.Dir, StdoutFile), "partial")
+			p.errOutput("odd")
 			answer := make(chan string, 1)
 			if c.cancel {
 				go func() { answer <- n.do("work cancel " + id) }()
@@ -181,6 +182,7 @@ func TestSupervisorEndsEarly(t *testing.T) {
 			c.end(p)
 			n.wantStatus(id, c.state, c.detail)
 			n.wantEnd(n.results(id, 0), "partial")
+			n.wantEnd(n.stderr(id, 0), "odd")
 			if p.swept != c.isSwept {
 				t.Errorf("swept: %v", p.swept)
 			}
@@ -190,8 +192,28 @@ func TestSupervisorEndsEarly(t *testing.T) {
 			if s, err := ReadStatus(n.fs, p.Dir); err != nil || s.State != c.state || s.StdoutSize != 7 {
 				t.Errorf("on disk: %+v, %v", s, err)
 			}
+			n.powerCut()
+			n.wantStatus(id, c.state, c.detail)
+			n.wantEnd(n.results(id, 0), "partial")
+			n.wantEnd(n.stderr(id, 0), "odd")
 		})
 	}
+}
+
+// What the killed supervisor has not synced may be lost: the unit says so.
+func TestOutputOfLostCannotBeSynced(t *testing.T) {
+	n := newCluster(t).node("a")
+	id, _ := n.submit("a", "")
+	p := n.next()
+	p.output("partial")
+	n.fs.setBroken(func(op disk.Op, name string) error {
+		if op == disk.Sync && path.Base(name) == StdoutFile {
+			return errDisk
+		}
+		return nil
+	})
+	p.watcher.Ended(true, "signal: killed")
+	n.wantStatus(id, Failed, "Error storing the output: sync "+p.Dir+"/stdout: the disk is broken")
 }
 
 func TestStartFails(t *testing.T) {
