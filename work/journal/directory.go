@@ -76,7 +76,7 @@ func (f *FS) writeOut(d *directory) error {
 	f.mu.Unlock()
 	err := f.copyOut(d) // nobody changes it now
 	if err == nil && logged {
-		err = f.syncBelow()
+		err = f.syncBelow(allChanges)
 	}
 	f.mu.Lock()
 	if err == nil && logged {

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"maps"
+	"math"
 	"path"
 )
 
@@ -17,14 +18,20 @@ func (f *FS) SyncDir(name string) error {
 	if name != f.dir {
 		return f.FS.SyncDir(name)
 	}
+	f.mu.Lock()
+	changes, names := f.changes, len(f.renamed)+len(f.gone)
+	f.mu.Unlock()
+	if names == 0 { // the journal has those of all that is young
+		return f.syncBelow(changes)
+	}
 	// What is below first: a directory that comes back in its place must not do so after
 	// the young one has another name, or none. And last, as one may be written out meanwhile.
-	err := f.syncBelow()
+	err := f.syncBelow(allChanges)
 	if err == nil {
 		err = f.syncNames()
 	}
 	if err == nil {
-		err = f.syncBelow()
+		err = f.syncBelow(allChanges)
 	}
 	return err
 }
@@ -81,15 +88,18 @@ func (f *FS) changed(name string) {
 	f.changes++
 }
 
-// syncBelow makes the entries of dir below safe. Whoever waits for another one that does
-// so has it done for him most of the time.
-func (f *FS) syncBelow() error {
+// allChanges is for syncBelow: as many as there are when it can begin.
+const allChanges = math.MaxUint64
+
+// syncBelow makes so many changes of the entries of dir below safe. One who waits for
+// another that does so has it done for him by the next.
+func (f *FS) syncBelow(want uint64) error {
 	f.syncing <- struct{}{}
 	defer func() { <-f.syncing }()
 	f.mu.Lock()
 	changes, synced := f.changes, f.synced
 	f.mu.Unlock()
-	if changes == synced {
+	if synced >= min(want, changes) {
 		return nil
 	}
 	if err := f.FS.SyncDir(f.dir); err != nil {
