@@ -103,10 +103,7 @@ func newWorld(s *scenario.Scenario, master uint64, out io.Writer) (*world, error
 	w.figures = stats.NewCollector(len(w.ids))
 	w.convergence.Watch(w.figures)
 	w.queues = check.NewQueues(w.ids, w.report)
-	w.rate = check.NewRate(check.Size{
-		Nodes: len(names), Links: len(s.Links) + len(names) - len(s.Nodes), Services: len(s.Services),
-		Lossy: slices.ContainsFunc(s.Links, func(l scenario.Link) bool { return l.Backend == scenario.UDP }),
-	}, w.convergence.Quiet, w.report)
+	w.rate = check.NewRate(truth.Size(s), w.convergence.Quiet, w.report)
 	w.net = network{timeline: &w.timeline, trace: w.trace, tap: w, packer: packer{pool: linkstate.NewPool()}}
 	if err := w.addHosts(); err != nil {
 		return nil, err

@@ -82,7 +82,7 @@ var rules = map[string]rule{
 	"sim/full":             {imports: []string{"sim/check", "sim/eventlog", "sim/scenario", "sim/seed", "sim/skew", "work", "github.com/tetratelabs/wazero/...", unix}},
 	"sim/full/fulltest":    {tests: true, imports: []string{"sim/guest"}},
 	"sim/guest": {
-		imports: []string{"control", "internal/config", "internal/daemon", "internal/iprouter", "internal/pki", "internal/supervision", "mesh", "mesh/firewall", "sim/belief", "sim/check", "sim/deployed", "sim/deployed/receptor1", "sim/disk", "sim/eventlog", "sim/fault", "sim/forge", "sim/lane", "sim/scenario", "sim/seed", "sim/skew", "sim/truth", "transport", "transport/tcp", "transport/udp", "work", "work/vfs", pion},
+		imports: []string{"control", "internal/config", "internal/daemon", "internal/iprouter", "internal/pki", "internal/supervision", "mesh", "mesh/firewall", "mesh/wire", "sim/belief", "sim/check", "sim/deployed", "sim/deployed/receptor1", "sim/disk", "sim/eventlog", "sim/fault", "sim/forge", "sim/lane", "sim/scenario", "sim/seed", "sim/skew", "sim/truth", "transport", "transport/tcp", "transport/udp", "work", "work/vfs", pion},
 		waits:   []string{anyFile}, clock: []string{anyFile},
 	},
 	"sim/guest/wasm": {imports: []string{"sim/guest"}},

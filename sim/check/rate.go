@@ -36,7 +36,7 @@ type Rate struct {
 // Size is what the control traffic of a mesh depends on.
 type Size struct {
 	Nodes, Links int
-	Services     int  // those of the workload
+	Services     int  // that are advertised
 	Lossy        bool // links lose frames, so something may have to be sent anew even while nothing happens
 }
 
@@ -67,8 +67,9 @@ func NewRate(mesh Size, quiet func() bool, report Report) *Rate {
 
 func (m Size) ends() int { return 2 * m.Links }
 
-// Redrawn tells that from now on there are deployed nodes, or none.
-func (r *Rate) Redrawn(deployed bool) { r.floods = deployed || r.mesh.Lossy }
+// Redrawn tells whether updates belong to a quiet mesh from now on: there are deployed
+// nodes, or links of which one end begins the handshake, which the other then refuses.
+func (r *Rate) Redrawn(floods bool) { r.floods = floods || r.mesh.Lossy }
 
 // resting returns the most frames in a window while the mesh is quiet.
 func (r *Rate) resting() int {

@@ -45,6 +45,7 @@ const (
 	Leak      Kind = "leak"       // a daemon ended a while ago, and has left Text
 	Reached   Kind = "reached"    // in the end a node has an answer from Text, the next one of its core
 	Violated  Kind = "violated"   // what nodes believe violates the rule Text: Problem
+	GivenUp   Kind = "given up"   // the run ends early, for there are too many violations
 	Right     Kind = "right"      // all databases and routes are right, and have been for Quiet
 	Calm      Kind = "calm"       // the mesh has been undisturbed for the convergence bound
 	Left      Kind = "left"       // at the end there are still files of a unit: Text

@@ -20,6 +20,7 @@ type judge struct {
 	left       []eventlog.Event
 	impaired   map[string]bool // nodes whose disks have refused changes
 	ended      bool
+	givenUp    bool // the run has ended early, so that nothing need be complete
 	violations []check.Violation
 	counts     Units
 	pings      Pings
@@ -101,6 +102,8 @@ func (j *judge) take(e eventlog.Event) {
 		j.left = append(j.left, e)
 	case eventlog.PowerOff, eventlog.Impaired, eventlog.Unsafe, eventlog.Died:
 		j.excuse(e)
+	case eventlog.GivenUp:
+		j.givenUp = true
 	case eventlog.End:
 		j.ended = true
 	}
@@ -271,6 +274,8 @@ func (j *judge) finish(now time.Duration, crash string) {
 		return
 	case !j.ended:
 		j.report(now, "", check.RuleGuest, "the event log has no end")
+		return
+	case j.givenUp:
 		return
 	}
 	j.opened = j.streams.finish()

@@ -23,8 +23,9 @@ type route struct {
 // converge makes the cores sound if that has not been done. It lets time pass
 // until the nodes of each reach one another in a ring, the units within a core are
 // done, and nothing is left of them, and the mesh has come to rest if the scenario
-// wants that, or until patience is at its end.
-func (w *world) converge() {
+// wants that, or until patience is at its end. It reports false if there are too many
+// violations for that.
+func (w *world) converge() bool {
 	cores := w.scenario.Cores()
 	w.acting.Lock()
 	w.faults.Act(scenario.Action{Do: scenario.Settle, Nodes: slices.Concat(cores...)})
@@ -46,8 +47,11 @@ func (w *world) converge() {
 		}
 	}
 	for end := time.Now().Add(patience + longest + queued); !(w.converged(cores) && w.witness.rests()) && time.Now().Before(end); {
-		time.Sleep(time.Second)
+		if !w.witness.letPass(time.Second) {
+			return false
+		}
 	}
+	return true
 }
 
 // find pings until there is an answer.

@@ -32,12 +32,14 @@ func (w *world) act(a scenario.Action) {
 	})
 }
 
-// After implements fault.Mesh.
+// After implements fault.Mesh. What is due after the run is not done.
 func (m faulty) After(d time.Duration, f func()) {
 	time.AfterFunc(d, func() {
 		m.acting.Lock()
 		defer m.acting.Unlock()
-		f()
+		if !m.witness.dismissed {
+			f()
+		}
 	})
 }
 

@@ -47,11 +47,15 @@ func Run(in io.Reader, out io.Writer) error {
 	w.playWorkload()
 	w.playStreams()
 	w.playServices()
-	time.Sleep(time.Until(log.start.Add(s.For)))
+	goesOn := w.witness.letPass(time.Until(log.start.Add(s.For)))
 	w.witness.timeIsUp()
-	w.converge()
+	goesOn = goesOn && w.converge()
 	w.witness.dismiss()
-	w.judgeIdle()
+	if goesOn {
+		w.judgeIdle()
+	} else {
+		w.giveUp()
+	}
 	w.end()
 	return log.err
 }

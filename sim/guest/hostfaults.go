@@ -134,7 +134,8 @@ func (i *instants) happens(op, name string) {
 	}
 }
 
-// counted is a backend whose frames are instants in the life of its node.
+// counted is a backend whose frames are instants in the life of its node, and counted
+// as its control traffic.
 type counted struct {
 	transport.Backend
 	life *incarnation
@@ -144,8 +145,22 @@ type counted struct {
 func (c counted) Start(accept transport.Acceptor) error {
 	return c.Backend.Start(func(l transport.Link) transport.Receiver {
 		c.life.links.add(l)
-		return countedLink{accept(l), c.life, l}
+		return countedLink{accept(countedSender{l, c.life.machine}), c.life, l}
 	})
+}
+
+// countedSender is a link as the node has it.
+type countedSender struct {
+	transport.Link
+	machine *machine
+}
+
+// Send implements transport.Link.
+func (s countedSender) Send(frame []byte) bool {
+	if len(frame) > 0 && !transport.IsData(frame) && s.machine.duplicate == "" {
+		s.machine.world.witness.sent(s.machine.number, frame) // which is the link's from here on
+	}
+	return s.Link.Send(frame)
 }
 
 type countedLink struct {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"receptor/sim/eventlog"
 	"receptor/sim/scenario"
@@ -105,5 +106,27 @@ timeline:
 `)
 	if n := count(log, eventlog.Reached); n != 2 {
 		t.Errorf("%d of 2 nodes reach the other", n)
+	}
+}
+
+// A run that is given up ends, with all that was in it, although what it is given up for
+// would leave no time to pass.
+func TestGivenUp(t *testing.T) {
+	log := native(t, `
+for: 40s
+nodes: [{id: A, kind: deployed}, {id: B, kind: deployed}, {id: C, kind: deployed}, {id: D, kind: deployed}, e]
+links: [{from: A, to: B}, {from: B, to: C}, {from: C, to: A}, {from: A, to: D}, {from: B, to: D}, {from: C, to: D}, {from: D, to: e, delay: 5ms}]
+workload:
+  services: [{node: B, name: svc, at: 20s, for: 1s}]
+  units: [{from: e, to: A, at: 9s, stdout: 500000, duration: 80s}, {from: A, to: e, at: 30s}]
+  pings: [{from: e, to: A, at: 8s, every: 1s, count: 30}]
+  streams: [{from: e, to: A, at: 8s, send: 1000, idle: 20s}, {from: e, to: A, at: 30s}]
+timeline: [{at: 25s, do: restart, node: B}]
+`)
+	if n, last := count(log, eventlog.GivenUp), log[len(log)-1]; n != 1 || last.Kind != eventlog.End || last.At > int64(90*time.Second) {
+		t.Errorf("the run was given up %d times, and has the last event %+v, want once, and an end within a minute or so", n, last)
+	}
+	if n := count(log, eventlog.Leak); n != 0 {
+		t.Errorf("%d leaks, want none", n)
 	}
 }

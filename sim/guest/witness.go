@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"receptor/mesh"
+	"receptor/mesh/wire"
 	"receptor/sim/check"
 	"receptor/sim/eventlog"
 	"receptor/sim/scenario"
 	"receptor/sim/truth"
 )
 
-// maxViolations is how many a witness tells: what follows from them is of no interest.
+// maxViolations ends a run: what follows from them is of no interest.
 const maxViolations = 20
 
 // witness compares what nodes believe of the mesh with what it is, which is too much
@@ -24,6 +25,7 @@ type witness struct {
 	ids         []string
 	index       map[string]int
 	convergence *check.Convergence
+	rate        *check.Rate
 	paths       *check.Paths
 	conditions  check.Conditions
 	doubts      truth.Doubts
@@ -31,6 +33,7 @@ type witness struct {
 	guarded     bool            // a node has a firewall
 	crowded     bool            // datagrams may be lost for want of room
 	violations  int
+	enough      chan struct{} // closed when there are too many
 	dismissed   bool
 	belief      *time.Timer // when who believes whom changes; nil: never
 	woken, over chan struct{}
@@ -45,12 +48,13 @@ type news struct {
 	at                 time.Duration
 	node               int
 	touched, disturbed bool         // its beliefs may have changed; its links may have ended by loss
+	control, update    bool         // it has sent a control frame; a routing update
 	twice              string       // the ID that it holds to be there twice
 	leaves             *incarnation // it does so, for its own is
 }
 
 func newWitness(w *world) *witness {
-	v := &witness{world: w, index: make(map[string]int), claimed: make(map[string]bool), woken: make(chan struct{}, 1), over: make(chan struct{})}
+	v := &witness{world: w, index: make(map[string]int), claimed: make(map[string]bool), enough: make(chan struct{}), woken: make(chan struct{}, 1), over: make(chan struct{})}
 	for i, n := range w.scenario.Nodes {
 		v.ids = append(v.ids, n.ID)
 		v.index[n.ID] = i
@@ -63,6 +67,9 @@ func newWitness(w *world) *witness {
 	}
 	v.crowded = bytes > uncrowded || slices.ContainsFunc(w.scenario.Links, func(l scenario.Link) bool { return l.Forward.Bandwidth+l.Back.Bandwidth > 0 })
 	v.convergence = check.NewConvergence(len(v.ids), w.scenario.Expect.ConvergedWithin, v.state, v.report)
+	size := truth.Size(w.scenario)
+	size.Services += len(v.ids) + len(w.scenario.Streams) // the control service of each, and what streams go to
+	v.rate = check.NewRate(size, v.convergence.Quiet, v.report)
 	return v
 }
 
@@ -117,8 +124,23 @@ func (v *witness) state(node int, look func(check.State)) {
 
 // report implements check.Report.
 func (v *witness) report(_ time.Duration, node string, rule check.Rule, format string, args ...any) {
-	if v.violations++; v.violations <= maxViolations {
-		v.world.log.log(eventlog.Event{Kind: eventlog.Violated, Node: node, Text: string(rule), Problem: fmt.Sprintf(format, args...)})
+	if v.violations++; v.violations > maxViolations {
+		return
+	}
+	v.world.log.log(eventlog.Event{Kind: eventlog.Violated, Node: node, Text: string(rule), Problem: fmt.Sprintf(format, args...)})
+	if v.violations == maxViolations {
+		close(v.enough)
+	}
+}
+
+// letPass lets time pass. It reports false, at once, when there are too many violations:
+// what violates may be without end, and leave no time to pass.
+func (v *witness) letPass(d time.Duration) bool {
+	select {
+	case <-v.enough:
+		return false
+	case <-time.After(d):
+		return true
 	}
 }
 
@@ -166,6 +188,11 @@ func (v *witness) tell(n news) {
 	v.wake()
 }
 
+// sent takes a control frame that a node sends.
+func (v *witness) sent(node int, frame []byte) {
+	v.tell(news{node: node, control: true, update: wire.Type(frame[0]) == wire.TypeRouting})
+}
+
 func (v *witness) wake() {
 	select {
 	case v.woken <- struct{}{}:
@@ -180,6 +207,9 @@ func (v *witness) take() {
 	v.told = nil
 	v.telling.Unlock()
 	for _, n := range told {
+		if n.control && v.paths != nil { // until the mesh is drawn, nobody knows whether it is quiet
+			v.rate.Control(n.at, v.ids[n.node], n.update)
+		}
 		if n.touched {
 			v.convergence.Touched(n.at, n.node)
 		}
@@ -214,7 +244,19 @@ func (v *witness) redraw(cause check.Cause) {
 	v.paths, v.conditions = d.Paths(), d.Conditions
 	w.offers.renew()
 	v.convergence.Redrawn(v.now(), cause, v.paths, v.paths.Bound(v.conditions))
+	v.rate.Redrawn(w.floods())
 	v.wake()
+}
+
+// floods reports whether updates are sent even if nothing happens: there are deployed
+// nodes, or a dialer is through with TLS before the other end says that it does not
+// believe it, and has begun the handshake of the mesh.
+func (w *world) floods() bool {
+	return slices.ContainsFunc(w.all(), func(m *machine) bool { return m.life != nil && m.kind == scenario.KindDeployed }) ||
+		slices.ContainsFunc(w.laid(), func(c *cable) bool {
+			both, _ := w.believes(c.link)
+			return !both
+		})
 }
 
 // awaitBelief draws anew when a certificate becomes valid, or no longer is, by the

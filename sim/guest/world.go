@@ -78,6 +78,17 @@ func (w *world) end() {
 	w.log.log(eventlog.Event{Kind: eventlog.End})
 }
 
+// giveUp kills every daemon at once: what they do may have no end, and so would being
+// stopped.
+func (w *world) giveUp() {
+	w.acting.Lock()
+	defer w.acting.Unlock()
+	w.log.log(eventlog.Event{Kind: eventlog.GivenUp})
+	for _, m := range w.all() {
+		m.kill()
+	}
+}
+
 // stop stops every daemon, tells what is left of them after a while, and ends what
 // processes of units there are.
 func (w *world) stop() {
