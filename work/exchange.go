@@ -182,7 +182,7 @@ func (r *remote) refused(err error) error {
 	return &refusal{
 		node: r.target.RemoteNode, text: clip(answer.Text),
 		unknown: strings.HasPrefix(answer.Text, "unknown work unit"),
-		again:   strings.Contains(answer.Text, incompleteText),
+		again:   strings.Contains(answer.Text, incompleteText) || strings.HasPrefix(answer.Text, hereText),
 	}
 }
 

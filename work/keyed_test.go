@@ -35,6 +35,7 @@ func TestKeyedSubmissionGoesOn(t *testing.T) {
 		{"within stdin", true, submission{err: errBroken}},
 		{"after stdin", true, submission{inputSent: true, err: errBroken}},
 		{"stdin was not complete", true, submission{inputSent: true, err: &refusal{node: "b", text: "incomplete stdin", again: true}}},
+		{"the next signature was not believed", false, submission{again: true, err: &refusal{node: "b", text: hereText + "wrong", again: true}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := keyedScript(t)

@@ -89,6 +89,15 @@ func (k *keys) tryReserve(key string, now time.Time) (id string, wait <-chan str
 	return "", nil, nil
 }
 
+// has reports whether there is a unit of a key, or somebody makes one.
+func (k *keys) has(key string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	_, made := k.units[key]
+	_, making := k.making[key]
+	return made || making
+}
+
 // withdraw returns the unit of a key. If there is none, there will never be, unless
 // allowed returns an error.
 func (k *keys) withdraw(key, from string, now time.Time, allowed func() error) (id string, err error) {

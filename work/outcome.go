@@ -14,7 +14,8 @@ type refusal struct {
 	node, text string
 	// unknown: there is no such unit there.
 	unknown bool
-	// again: it did not get all input, and the unit is to be submitted again.
+	// again: it has the unit, but did not get all input, or believe the signature now, and
+	// the unit is to be submitted again.
 	again bool
 }
 

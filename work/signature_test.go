@@ -319,3 +319,34 @@ func TestDamagedUnitIsReleasedByItsOwner(t *testing.T) {
 		t.Errorf("the owner: %v", err)
 	}
 }
+
+// A node whose clock has been set back signs what has expired elsewhere. Where its unit is
+// already, it is to be told so, or it would take it for one that was refused, and never ran.
+func TestBadSignatureOfSubmissionAgain(t *testing.T) {
+	n := newCluster(t).node("b")
+	n.signed(&signatures{})
+	submit := func(key, signature string) (*control.Submission, error) {
+		return n.client().Submit(map[string]string{
+			"node": "b", "worktype": "signed", "signature": signature, paramSubmission: key, paramStdin: mark(""),
+		})
+	}
+	first, err := submit("a/unit0001", "b/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := first.Finish(strings.NewReader("")); err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]string{
+		"a/unit0001": hereText + "could not verify signature: wrong",
+		"a/unit0002": "could not verify signature: wrong",
+	} {
+		var refused *control.RemoteError
+		if _, err := submit(key, "other/"); !errors.As(err, &refused) || refused.Text != want {
+			t.Errorf("submission %s: %v, want %s", key, err, want)
+		}
+	}
+	if again, err := submit("a/unit0001", "b/"); err != nil || again.UnitID != first.UnitID {
+		t.Errorf("with a good signature: %+v, %v, want unit %s", again, err, first.UnitID)
+	}
+}

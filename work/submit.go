@@ -56,7 +56,7 @@ func (m *Manager) unitOf(o order, s control.Session) (runner, error) {
 	// This node does not lend its key to others.
 	borrowed := o.signWork && s.FromMesh()
 	if err := m.checkSignature(o, t.VerifySignature || borrowed, s); err != nil {
-		return nil, err
+		return nil, m.refuseAgain(o, err)
 	}
 	if o.submission == "" {
 		return m.newFromOrder(o)
@@ -150,12 +150,24 @@ func refuseInput(r runner, o order, s control.Session) error {
 func (m *Manager) existing(id string, o order, s control.Session) (runner, error) {
 	r, err := m.find(id)
 	if err == nil && r.signed() {
-		err = m.checkSignature(o, true, s)
+		err = m.refuseAgain(o, m.checkSignature(o, true, s))
 	}
 	if err == nil {
 		err = r.base().of.check(*o.identity())
 	}
 	return r, err
+}
+
+// hereText begins the refusal of a submission whose unit is here: for want of a good
+// signature it does not go on now, but it must not be taken for one that was never run.
+const hereText = "its unit is here, but not for this order: "
+
+// refuseAgain returns an error, if it is one, of a signature to a submission.
+func (m *Manager) refuseAgain(o order, err error) error {
+	if err != nil && m.keys.has(o.submission) {
+		return fmt.Errorf("%s%w", hereText, err)
+	}
+	return err
 }
 
 func (m *Manager) newFromOrder(o order) (runner, error) {
