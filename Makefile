@@ -79,20 +79,38 @@ test-nginx:
 
 # What make test does briefly: properties with many more cases, check with many
 # more seeds, all planted bugs. PROPERTY_CASES and PROPERTY_SEEDS say how many;
-# the full engine, of which a run takes seconds, gets a share of them.
+# the full engine, of which a run takes seconds, gets a share of them. Each part
+# is a target of its own, too.
 SEED           := $(shell cat sim/testdata/seeds.txt)
 PROPERTY_CASES ?= 1000
 PROPERTY_SEEDS ?= 500
+SEEDS          := $(SEED):$(shell expr $(SEED) + $(PROPERTY_SEEDS))
+SHARE          := $(shell expr '(' $(PROPERTY_SEEDS) + 4 ')' / 5)
 CHECKED        := $(addprefix topologies/,flap.yaml lossy.yaml hub-spoke.yaml mixed.yaml tree-40.yaml) \
                   $(addprefix sim/planted/testdata/,services.yaml ties.yaml hops.yaml costs.yaml)
+PROPERTIES     := $(addprefix properties-,drawn core full native planted crashes)
 
-properties: meshsim
+.PHONY: $(PROPERTIES)
+properties:
+	@for part in $(PROPERTIES); do echo "== $$part"; date -u +%T; $(MAKE) --no-print-directory $$part || exit 1; done; date -u +%T
+
+properties-drawn:
 	go test -timeout 2h ./sim ./sim/campaign ./sim/check ./sim/scenario ./mesh ./mesh/linkstate ./mesh/wire ./work ./work/journal \
 		-rapid.seed $(SEED) -rapid.checks $(PROPERTY_CASES)
-	bin/meshsim check $(CHECKED) --seeds $(SEED):$(shell expr $(SEED) + $(PROPERTY_SEEDS))
-	bin/meshsim check --engine full $(wildcard topologies/full/*.yaml sim/planted/testdata/full/*.yaml) --seeds $(SEED):$(shell expr $(SEED) + $(PROPERTY_SEEDS) / 5)
-	go test -timeout 1h ./sim/campaign -run ScenariosNatively -native.first $(SEED) -native.seeds $(shell expr $(PROPERTY_SEEDS) / 5)
+
+properties-core: meshsim
+	bin/meshsim check $(CHECKED) --seeds $(SEEDS)
+
+properties-full: meshsim
+	bin/meshsim check --engine full $(wildcard topologies/full/*.yaml sim/planted/testdata/full/*.yaml) --seeds $(SEED):$(shell expr $(SEED) + $(SHARE))
+
+properties-native:
+	go test -timeout 1h ./sim/campaign -run ScenariosNatively -native.first $(SEED) -native.seeds $(SHARE)
+
+properties-planted:
 	go test -timeout 1h ./sim/planted -long
+
+properties-crashes:
 	go test -timeout 2h ./sim/full -run TestEveryCrashPoint -step 1 -losses 3
 
 # The next run begins where the last one ended.
