@@ -27,13 +27,14 @@ type bug struct {
 	files []string
 	quick bool
 	edits []edit
+	flags []string // that make the compiler take the changed source files
 }
 
 type edit struct{ path, old, new string }
 
 // overlay writes the changed source files to a folder, and returns the flags
 // that make the compiler take them.
-func overlay(t *testing.T, dir string, edits []edit) []string {
+func overlay(t *testing.T, dir, name string, edits []edit) []string {
 	t.Helper()
 	texts := make(map[string]string) // by absolute path
 	for _, e := range edits {
@@ -49,7 +50,7 @@ func overlay(t *testing.T, dir string, edits []edit) []string {
 			texts[path] = string(source)
 		}
 		if n := strings.Count(texts[path], e.old); n != 1 {
-			t.Fatalf("%s has this text %d times, want once; the bug must follow the source:\n%s", e.path, n, e.old)
+			t.Fatalf("%s: %s has this text %d times, want once; the bug must follow the source:\n%s", name, e.path, n, e.old)
 		}
 		texts[path] = strings.Replace(texts[path], e.old, e.new, 1)
 	}
@@ -75,7 +76,8 @@ func write(t *testing.T, path string, text []byte) {
 	}
 }
 
-// readBugs reads all bugs of a folder.
+// readBugs reads all bugs of a folder. The source must still have what each changes, also
+// if it is not run.
 func readBugs(t *testing.T, dir string) (bugs []bug) {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(dir, "*.txt"))
@@ -92,6 +94,7 @@ func readBugs(t *testing.T, dir string) (bugs []bug) {
 			t.Fatalf("%s: %v", path, err)
 		}
 		b.name = strings.TrimSuffix(filepath.Base(path), ".txt")
+		b.flags = overlay(t, t.TempDir(), b.name, b.edits)
 		bugs = append(bugs, b)
 	}
 	return bugs

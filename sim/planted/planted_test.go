@@ -41,7 +41,7 @@ func TestPlantedBugsAreFound(t *testing.T) {
 		}
 		t.Run(b.name, func(t *testing.T) {
 			dir := t.TempDir()
-			program := build(t, b.name, overlay(t, dir, b.edits))
+			program := build(t, b.name, b.flags)
 			args := append([]string{"check", "--json", "--out", dir, "--seeds"}, fmt.Sprint("0:", seeds))
 			code, out := meshsim(t, program, append(args, b.files...)...)
 			if code != 1 {
