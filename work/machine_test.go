@@ -99,6 +99,19 @@ func claim(fsys vfs.FS, dir string, done bool) (Status, error) {
 	return ClaimStatus(f, json.RawMessage(`{}`), done)
 }
 
+// watched returns who is told of what the supervisor does, nil if nobody is.
+func (s *simSupervisor) watched() Watcher {
+	s.m.mu.Lock()
+	defer s.m.mu.Unlock()
+	return s.watcher
+}
+
+func (s *simSupervisor) watch(w Watcher) {
+	s.m.mu.Lock()
+	defer s.m.mu.Unlock()
+	s.watcher = w
+}
+
 // step lets a supervisor do the next thing.
 func (s *simSupervisor) step() {
 	switch {
@@ -106,12 +119,12 @@ func (s *simSupervisor) step() {
 		// Another one was first: it is that one which is watched from now on.
 		s.m.drop(s)
 		first := s.m.holder(s.dir)
-		switch {
-		case s.watcher == nil:
+		switch w := s.watched(); {
+		case w == nil:
 		case first != nil:
-			first.watcher = s.watcher
+			first.watch(w)
 		default:
-			s.watcher.Ended(true, "another was first, and is gone")
+			w.Ended(true, "another was first, and is gone")
 		}
 	case !s.claimed:
 		s.start()
@@ -122,8 +135,8 @@ func (s *simSupervisor) step() {
 		out := "out of " + s.input
 		s.m.fs.Add(path.Join(s.dir, StdoutFile), out)
 		s.m.fs.Add(path.Join(s.dir, StderrFile), "err"+out[3:])
-		if s.watcher != nil {
-			s.watcher.OutputGrew()
+		if w := s.watched(); w != nil {
+			w.OutputGrew()
 		}
 	default:
 		s.end(Succeeded, "exit status 0")
@@ -146,13 +159,13 @@ func (s *simSupervisor) start() {
 	}
 	if err != nil { // the unit is gone, or the disk does not take it
 		s.m.drop(s)
-		if s.watcher != nil {
-			s.watcher.Ended(s.m.hasClaim(s.dir), "it could not claim the unit")
+		if w := s.watched(); w != nil {
+			w.Ended(s.m.hasClaim(s.dir), "it could not claim the unit")
 		}
 		return
 	}
-	s.claimed = true
 	s.m.mu.Lock()
+	s.claimed = true
 	s.input = s.m.fs.input(s.dir, status)
 	s.m.runs[s.input]++
 	s.m.mu.Unlock()
@@ -172,8 +185,8 @@ func (s *simSupervisor) end(state State, detail string) {
 
 func (s *simSupervisor) gone() {
 	s.m.drop(s)
-	if s.watcher != nil {
-		s.watcher.Ended(true, "exit status 0")
+	if w := s.watched(); w != nil {
+		w.Ended(true, "exit status 0")
 	}
 }
 
@@ -192,8 +205,8 @@ func (s *simSupervisor) write(state State, detail string) bool {
 	if err != nil && !errors.Is(err, errDisk) {
 		panic(err)
 	}
-	if err == nil && s.watcher != nil {
-		s.watcher.StatusChanged()
+	if w := s.watched(); err == nil && w != nil {
+		w.StatusChanged()
 	}
 	return err == nil
 }
@@ -235,7 +248,7 @@ func (i *incarnation) Attach(dir string, _ int, w Watcher) (Process, error) {
 	if s == nil {
 		return nil, ErrSupervisorGone
 	}
-	s.watcher = w
+	s.watch(w)
 	return &simProcess{i: i, s: s}, nil
 }
 

@@ -21,6 +21,7 @@ func TestTimersHeld(t *testing.T) {
 			t.Error("want that the first Stop prevents the call, and the second one does not")
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if got, want := h.pendingTimers(), []string{"a timer for receptor/sim/guest.doNothing"}; due != 1 || !slices.Equal(got, want) {
 			t.Errorf("%d were due, %q are held, want 1 and %q", due, got, want)
 		}
