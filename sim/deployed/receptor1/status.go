@@ -1,6 +1,7 @@
 package receptor1
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -62,6 +63,7 @@ func read(file vfs.File, s *status) error {
 	if err != nil {
 		return err
 	}
+	s.ExtraData = bytes.Clone(s.ExtraData) // it is written over, and others may have it
 	if err := json.Unmarshal(b, s); err != nil {
 		return fmt.Errorf("status %.100q: %w", b, err)
 	}
